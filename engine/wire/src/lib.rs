@@ -1,0 +1,1 @@
+//! What dnsflow reads and writes, as types that mirror the wire and borrow from it.

@@ -1,0 +1,1 @@
+//! The classic BPF programs of dnsflow as values.
