@@ -12,7 +12,9 @@
 //! bytes were captured and where datagrams go.
 
 pub mod datagram;
+pub mod import;
 pub mod message;
 pub mod name;
 pub mod response;
 pub mod set;
+pub mod text;

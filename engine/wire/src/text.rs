@@ -1,0 +1,263 @@
+//! One line of text per record, for people, grep and awk.
+//!
+//! ```text
+//! sensor|resolver|client|time|names|ips|ip6s
+//! 192.0.2.1|192.0.2.53|198.51.100.7|09:26:53|www.example.org,web.example.net|203.0.113.80|
+//! ```
+//!
+//! Names come off the network, so whoever answers a query decides what stands in them. They are
+//! escaped until no name can forge a field, a line, or what a terminal does: the bytes of a label
+//! that divide something here (dot, comma, bar, backslash) and all bytes outside 0x21 to 0x7e are
+//! written as `\DDD`, three decimal digits, as zone files have it (RFC 1035 section 5.1). The root is
+//! `.`; case stays as received. Everything written is ASCII.
+//!
+//! Lines go to any [`core::fmt::Write`]: a `String` that is cleared and filled again allocates nothing
+//! in the long run. It refuses to know where lines go and when they leave.
+
+use core::fmt::{self, Display, Write};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::time::Duration;
+
+use crate::import;
+use crate::response::Response;
+
+/// The first line: what the fields are called. Without a line end.
+pub const HEADER: &str = "sensor|resolver|client|time|names|ips|ip6s";
+
+/// One record: the fields of a line, in the line's order.
+///
+/// `N` gives names, each as its labels from left to right without the root's empty one; `A` and `B`
+/// give the addresses. All three are iterators that nobody collects.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<N, A, B> {
+    /// Where the record came from; an empty field where that means nothing.
+    pub sensor: Option<IpAddr>,
+    /// Who answered; an empty field where it is not known, as before version 4.
+    pub resolver: Option<IpAddr>,
+    /// Who asked.
+    pub client: IpAddr,
+    /// When, since 1970-01-01 00:00 UTC; written as time of day.
+    pub time: Duration,
+    /// The name asked for, then the CNAME targets.
+    pub names: N,
+    /// IPv4 addresses.
+    pub ipv4: A,
+    /// IPv6 addresses.
+    pub ipv6: B,
+}
+
+impl<'n, N, A, B> Record<N, A, B>
+where
+    N: IntoIterator<Item: IntoIterator<Item = &'n [u8]>>,
+    A: IntoIterator<Item = Ipv4Addr>,
+    B: IntoIterator<Item = Ipv6Addr>,
+{
+    /// Writes the line, its end included.
+    ///
+    /// # Errors
+    ///
+    /// Only those of `out`.
+    pub fn write(self, out: &mut impl Write) -> fmt::Result {
+        write_known(out, self.sensor)?;
+        out.write_char('|')?;
+        write_known(out, self.resolver)?;
+        write!(out, "|{}|{}|", self.client, Clock(self.time))?;
+        let mut comma = Comma::default();
+        for name in self.names {
+            comma.write(out)?;
+            write_name(out, name)?;
+        }
+        out.write_char('|')?;
+        write_list(out, self.ipv4)?;
+        out.write_char('|')?;
+        write_list(out, self.ipv6)?;
+        out.write_char('\n')
+    }
+}
+
+/// Writes the line of a data set that was read back.
+///
+/// # Errors
+///
+/// Only those of `out`.
+pub fn write_set(
+    out: &mut impl Write,
+    sensor: Option<IpAddr>,
+    time: Duration,
+    set: &import::Set<'_>,
+) -> fmt::Result {
+    Record {
+        sensor,
+        resolver: set.resolver(),
+        client: set.client(),
+        time,
+        names: set.names(),
+        ipv4: set.ipv4(),
+        ipv6: set.ipv6(),
+    }
+    .write(out)
+}
+
+/// Writes the line of a response that is about to be exported.
+///
+/// # Errors
+///
+/// Only those of `out`.
+pub fn write_response(
+    out: &mut impl Write,
+    sensor: Option<IpAddr>,
+    time: Duration,
+    response: &Response<'_>,
+) -> fmt::Result {
+    let answers = &response.answers;
+    Record {
+        sensor,
+        resolver: Some(response.endpoints.resolver()),
+        client: response.endpoints.client(),
+        time,
+        names: answers
+            .names()
+            .map(|name| name.labels().map(|label| label.bytes())),
+        ipv4: answers.ipv4().map(|&octets| Ipv4Addr::from(octets)),
+        ipv6: answers.ipv6().map(|&octets| Ipv6Addr::from(octets)),
+    }
+    .write(out)
+}
+
+/// A name in the form described above, to be formatted; from an iterator over its labels.
+#[derive(Clone, Copy, Debug)]
+pub struct NameText<L>(pub L);
+
+impl<'n, L: IntoIterator<Item = &'n [u8]> + Clone> Display for NameText<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_name(f, self.0.clone())
+    }
+}
+
+/// Time of day in UTC as `HH:MM:SS`, from the time since 1970-01-01 00:00 UTC.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock(pub Duration);
+
+impl Display for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs() % (24 * 60 * 60);
+        let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+        write!(f, "{hours:02}:{minutes:02}:{:02}", seconds % 60)
+    }
+}
+
+fn write_name<'n>(out: &mut impl Write, labels: impl IntoIterator<Item = &'n [u8]>) -> fmt::Result {
+    let mut root = true;
+    for label in labels {
+        if !root {
+            out.write_char('.')?;
+        }
+        root = false;
+        for &byte in label {
+            match byte {
+                b'.' | b',' | b'|' | b'\\' => write!(out, "\\{byte:03}")?,
+                0x21..=0x7e => out.write_char(char::from(byte))?,
+                _ => write!(out, "\\{byte:03}")?,
+            }
+        }
+    }
+    if root {
+        out.write_char('.')?;
+    }
+    Ok(())
+}
+
+fn write_known(out: &mut impl Write, address: Option<IpAddr>) -> fmt::Result {
+    match address {
+        Some(address) => write!(out, "{address}"),
+        None => Ok(()),
+    }
+}
+
+fn write_list(out: &mut impl Write, items: impl IntoIterator<Item: Display>) -> fmt::Result {
+    let mut comma = Comma::default();
+    for item in items {
+        comma.write(out)?;
+        write!(out, "{item}")?;
+    }
+    Ok(())
+}
+
+/// Writes a comma before each item but the first.
+#[derive(Default)]
+struct Comma {
+    wanted: bool,
+}
+
+impl Comma {
+    fn write(&mut self, out: &mut impl Write) -> fmt::Result {
+        if self.wanted {
+            out.write_char(',')?;
+        }
+        self.wanted = true;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(names: &[&[&[u8]]], ipv4: &[Ipv4Addr], ipv6: &[Ipv6Addr]) -> String {
+        let mut out = String::new();
+        Record {
+            sensor: Some(IpAddr::from([192, 0, 2, 1])),
+            resolver: None,
+            client: IpAddr::from([198, 51, 100, 7]),
+            time: Duration::new(86_400 * 20_000 + 9 * 3600 + 26 * 60 + 53, 999_999_999),
+            names: names.iter().map(|labels| labels.iter().copied()),
+            ipv4: ipv4.iter().copied(),
+            ipv6: ipv6.iter().copied(),
+        }
+        .write(&mut out)
+        .unwrap();
+        out
+    }
+
+    #[test]
+    fn fields_stand_in_the_order_of_the_header() {
+        let www: &[&[u8]] = &[b"www", b"Example", b"org"];
+        let web: &[&[u8]] = &[b"web"];
+        let v4 = [
+            Ipv4Addr::new(203, 0, 113, 80),
+            Ipv4Addr::new(203, 0, 113, 81),
+        ];
+        let v6 = [Ipv6Addr::LOCALHOST];
+        assert_eq!(
+            line(&[www, web], &v4, &v6),
+            "192.0.2.1||198.51.100.7|09:26:53|www.Example.org,web|203.0.113.80,203.0.113.81|::1\n"
+        );
+        assert_eq!(
+            line(&[www], &v4, &v6).matches('|').count(),
+            HEADER.matches('|').count()
+        );
+    }
+
+    #[test]
+    fn no_byte_of_a_name_forges_a_field() {
+        for byte in 0..=u8::MAX {
+            let label = [b'a', byte, b'z'];
+            let text = NameText([&label[..], b"org"]).to_string();
+            let plain = byte.is_ascii_graphic() && !b".,|\\".contains(&byte);
+            let middle = if plain {
+                char::from(byte).to_string()
+            } else {
+                format!("\\{byte:03}")
+            };
+            assert_eq!(text, format!("a{middle}z.org"));
+        }
+    }
+
+    #[test]
+    fn the_root_is_a_dot() {
+        assert_eq!(
+            line(&[&[]], &[], &[]),
+            "192.0.2.1||198.51.100.7|09:26:53|.||\n"
+        );
+    }
+}
