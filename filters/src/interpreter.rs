@@ -241,3 +241,162 @@ fn holds(test: Test, a: u32, operand: u32) -> bool {
         Test::AnyBit => a & operand != 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Instruction;
+    use crate::instruction::code::*;
+
+    const FRAME: [u8; 20] = [
+        0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0x81, 0x00, 0x45, 15, 16, 17, 18, 19,
+    ];
+
+    fn run_on(packet: &Packet<'_>, instructions: &[(u16, u32)]) -> u32 {
+        let ends = [(RET | A, 0)];
+        let instructions = instructions.iter().chain(&ends);
+        let instructions = instructions
+            .map(|&(code, k)| Instruction {
+                code,
+                jt: 0,
+                jf: 0,
+                k,
+            })
+            .collect();
+        let program = Program::new("tried", instructions).expect("a program that the kernel takes");
+        let interpreter = Interpreter::new(&program).expect("nothing that only a kernel knows");
+        interpreter.run(packet, || 0x5eed)
+    }
+
+    fn run(instructions: &[(u16, u32)]) -> u32 {
+        run_on(&Packet::ethernet(&FRAME), instructions)
+    }
+
+    #[test]
+    fn loads_count_from_where_they_say() {
+        let fanout = Packet::ethernet(&FRAME).for_fanout();
+        for (offset, received, in_filter) in [
+            (1, 15, 1),
+            (NETWORK_OFFSET + 1, 15, 15),
+            (LINK_OFFSET + 1, 1, 1),
+        ] {
+            assert_eq!(
+                run_on(&fanout, &[(LD | B | ABS, offset)]),
+                received,
+                "{offset:#x}"
+            );
+            assert_eq!(run(&[(LD | B | ABS, offset)]), in_filter, "{offset:#x}");
+            let indirect = [(LDX | IMM, 1), (LD | B | IND, offset - 1)];
+            assert_eq!(run(&indirect), in_filter, "{offset:#x}, by way of X");
+        }
+        assert_eq!(run(&[(LD | H | ABS, 2)]), 0x0203);
+        assert_eq!(run(&[(LD | W | ABS, 2)]), 0x0203_0405);
+        assert_eq!(run(&[(LDX | B | MSH, NETWORK_OFFSET), (MISC | TXA, 0)]), 20);
+    }
+
+    #[test]
+    fn loads_past_either_end_return_0() {
+        let kept = |load| run(&[load, (LD | IMM, 1)]) == 1;
+        assert!(kept((LD | B | ABS, 19)) && !kept((LD | B | ABS, 20)));
+        assert!(kept((LD | H | ABS, 18)) && !kept((LD | H | ABS, 19)));
+        assert!(kept((LD | W | ABS, 16)) && !kept((LD | W | ABS, 17)));
+        assert!(!kept((LD | B | ABS, 0x7fff_ffff)));
+        assert!(!kept((LD | B | ABS, 0x8000_0000)));
+        assert!(!kept((LD | B | ABS, LINK_OFFSET - 1)));
+        assert!(!kept((LDX | B | MSH, NETWORK_OFFSET + 6)));
+        let indirect = |x| run(&[(LDX | IMM, x), (LD | B | IND, 3), (LD | IMM, 1)]) == 1;
+        assert!(indirect(16) && !indirect(17));
+        // -2 is an offset far behind the network header.
+        assert!(!indirect(0xffff_fffb));
+        // Wraps around to 2.
+        assert!(indirect(u32::MAX));
+    }
+
+    #[test]
+    fn ancillary_data_is_the_packets() {
+        let ancillary = |ancillary: Ancillary| (LD | W | ABS, ancillary.offset());
+        let vlan = Some(VlanTag {
+            tci: 0x2064,
+            tpid: 0x88a8,
+        });
+        let packet = Packet {
+            vlan,
+            ..Packet::ethernet(&FRAME)
+        };
+        assert_eq!(run_on(&packet, &[ancillary(Ancillary::Protocol)]), 0x8100);
+        assert_eq!(run_on(&packet, &[ancillary(Ancillary::VlanTag)]), 0x2064);
+        assert_eq!(
+            run_on(&packet, &[ancillary(Ancillary::VlanProtocol)]),
+            0x88a8
+        );
+        assert_eq!(run_on(&packet, &[ancillary(Ancillary::VlanTagPresent)]), 1);
+        assert_eq!(run(&[ancillary(Ancillary::VlanTagPresent)]), 0);
+        assert_eq!(run(&[ancillary(Ancillary::Random)]), 0x5eed);
+        assert_eq!(
+            run(&[(LDX | IMM, 6), (LD | IMM, 3), ancillary(Ancillary::XorX)]),
+            5
+        );
+    }
+
+    #[test]
+    fn length_is_on_the_wire_from_where_data_starts() {
+        let packet = Packet {
+            wire_length: 1500,
+            ..Packet::ethernet(&FRAME)
+        };
+        assert_eq!(run_on(&packet, &[(LD | LEN, 0)]), 1500);
+        assert_eq!(
+            run_on(&packet.for_fanout(), &[(LDX | LEN, 0), (MISC | TXA, 0)]),
+            1486
+        );
+    }
+
+    #[test]
+    fn arithmetic_is_the_kernels() {
+        let by_x =
+            |a, operation, x| run(&[(LD | IMM, a), (LDX | IMM, x), (ALU | operation | X, 0)]);
+        assert_eq!(by_x(7, SUB, 8), u32::MAX);
+        assert_eq!(by_x(u32::MAX, ADD, 2), 1);
+        assert_eq!(by_x(0x8000_0001, MUL, 2), 2);
+        assert_eq!(by_x(17, MOD, 5), 2);
+        assert_eq!(by_x(17, DIV, 5), 3);
+        assert_eq!(by_x(1, LSH, 33), 2);
+        assert_eq!(by_x(4, RSH, 34), 1);
+        assert_eq!(run(&[(LD | IMM, 1), (ALU | NEG, 0)]), u32::MAX);
+        // Division by 0 ends the program, whatever follows.
+        for operation in [DIV, MOD] {
+            let ended = [
+                (LD | IMM, 1),
+                (LDX | IMM, 0),
+                (ALU | operation | X, 0),
+                (LD | IMM, 9),
+            ];
+            assert_eq!(run(&ended), 0);
+        }
+    }
+
+    #[test]
+    fn what_only_a_kernel_knows_is_refused() {
+        let processor = Instruction {
+            code: LD | ABS,
+            jt: 0,
+            jf: 0,
+            k: Ancillary::Cpu.offset(),
+        };
+        let returns = Instruction {
+            code: RET | A,
+            jt: 0,
+            jf: 0,
+            k: 0,
+        };
+        let program = Program::new("by processor", vec![processor, returns]);
+        let error = Interpreter::new(&program.expect("the kernel takes it"))
+            .expect_err("no processor in a file");
+        let expected = FilterError::KernelOnly {
+            name: "by processor".to_owned(),
+            index: 0,
+            ancillary: "cpu",
+        };
+        assert_eq!(error, expected);
+    }
+}

@@ -115,3 +115,77 @@ fn offset(k: u32) -> String {
         _ => k.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Instruction, Program};
+
+    fn listing(instructions: &[(u16, u8, u8, u32)]) -> String {
+        let instructions = instructions
+            .iter()
+            .map(|&(code, jt, jf, k)| Instruction { code, jt, jf, k })
+            .collect();
+        Program::new("listed", instructions)
+            .expect("a program that the kernel takes")
+            .to_string()
+    }
+
+    /// The numbers of `tcpdump -dd`, and what `tcpdump -d` prints for them.
+    #[test]
+    fn reads_like_tcpdump() {
+        let instructions = [
+            (0x28, 0, 0, 12),
+            (0x15, 0, 6, 0x800),
+            (0x28, 0, 0, 20),
+            (0x45, 4, 0, 0x1fff),
+            (0xb1, 0, 0, 14),
+            (0x48, 0, 0, 14),
+            (0x15, 0, 1, 0x35),
+            (0x06, 0, 0, 262_144),
+            (0x06, 0, 0, 0),
+        ];
+        let expected = "\
+            (000) ldh      [12]\n\
+            (001) jeq      #0x800           jt 2\tjf 8\n\
+            (002) ldh      [20]\n\
+            (003) jset     #0x1fff          jt 8\tjf 4\n\
+            (004) ldxb     4*([14]&0xf)\n\
+            (005) ldh      [x + 14]\n\
+            (006) jeq      #0x35            jt 7\tjf 8\n\
+            (007) ret      #262144\n\
+            (008) ret      #0";
+        assert_eq!(listing(&instructions), expected);
+    }
+
+    #[test]
+    fn names_what_is_not_in_the_packet() {
+        let instructions = [
+            (0x20, 0, 0, 0xffff_f038),
+            (0x94, 0, 0, 10),
+            (0x07, 0, 0, 0),
+            (0x40, 0, 0, 0xfff0_0010),
+            (0x30, 0, 0, 0xffe0_000c),
+            (0xac, 0, 0, 0),
+            (0x54, 0, 0, 0xff),
+            (0x02, 0, 0, 3),
+            (0x80, 0, 0, 0),
+            (0x05, 0, 0, 1),
+            (0x84, 0, 0, 0),
+            (0x16, 0, 0, 0),
+        ];
+        let expected = "\
+            (000) ld       [rand]\n\
+            (001) mod      #10\n\
+            (002) tax\n\
+            (003) ld       [x + net + 16]\n\
+            (004) ldb      [mac + 12]\n\
+            (005) xor      x\n\
+            (006) and      #0xff\n\
+            (007) st       M[3]\n\
+            (008) ld       #pktlen\n\
+            (009) ja       11\n\
+            (010) neg\n\
+            (011) ret      a";
+        assert_eq!(listing(&instructions), expected);
+    }
+}

@@ -177,3 +177,129 @@ impl WrittenSlots {
 fn bit(slot: Slot) -> u16 {
     1 << slot.index()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RETURN_A: (u16, u8, u8, u32) = (code::RET | code::A, 0, 0, 0);
+
+    fn program(instructions: &[(u16, u8, u8, u32)]) -> Result<Program, FilterError> {
+        let instructions = instructions
+            .iter()
+            .map(|&(code, jt, jf, k)| Instruction { code, jt, jf, k })
+            .collect();
+        Program::new("tried", instructions)
+    }
+
+    fn problem(instructions: &[(u16, u8, u8, u32)]) -> Option<(usize, Problem)> {
+        match program(instructions) {
+            Err(FilterError::Invalid { index, problem, .. }) => Some((index, problem)),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn dropping_all_is_a_program_like_any_other() {
+        let drop_all = Program::drop_all();
+        let again = Program::new("drop all", drop_all.instructions().to_vec());
+        assert_eq!(again, Ok(drop_all));
+    }
+
+    #[test]
+    fn length_is_limited_as_in_the_kernel() {
+        let load = (code::LD | code::IMM, 0, 0, 7);
+        let of_length = |length| {
+            let mut instructions = vec![load; length - 1];
+            instructions.push(RETURN_A);
+            program(&instructions)
+        };
+        assert!(of_length(MAX_INSTRUCTIONS).is_ok());
+        assert_eq!(
+            of_length(MAX_INSTRUCTIONS + 1),
+            Err(FilterError::TooLong {
+                name: "tried".to_owned(),
+                instructions: MAX_INSTRUCTIONS + 1
+            })
+        );
+        assert_eq!(
+            program(&[]),
+            Err(FilterError::Empty {
+                name: "tried".to_owned()
+            })
+        );
+    }
+
+    #[test]
+    fn instructions_are_checked_one_by_one() {
+        let cases = [
+            ((0xffff, 0, 0, 0), Problem::UnknownCode(0xffff)),
+            // `ret x`, which libpcap knows and the kernel does not.
+            ((code::RET | code::X, 0, 0, 0), Problem::UnknownCode(0x0e)),
+            (
+                (code::LD | code::B | code::MEM, 0, 0, 0),
+                Problem::UnknownCode(0x70),
+            ),
+            (
+                (code::LD | code::ABS, 0, 0, 0xffff_f002),
+                Problem::UnknownAncillary(0xffff_f002),
+            ),
+            (
+                (code::LD | code::ABS, 0, 0, 0xffff_f040),
+                Problem::UnknownAncillary(0xffff_f040),
+            ),
+            ((code::ST, 0, 0, 16), Problem::UnknownSlot(16)),
+            ((code::ALU | code::DIV, 0, 0, 0), Problem::DivisionByZero),
+            ((code::ALU | code::MOD, 0, 0, 0), Problem::DivisionByZero),
+            ((code::ALU | code::LSH, 0, 0, 32), Problem::ShiftTooFar(32)),
+        ];
+        for (instruction, expected) in cases {
+            assert_eq!(problem(&[instruction, RETURN_A]), Some((0, expected)));
+        }
+    }
+
+    #[test]
+    fn jumps_stay_inside() {
+        let branch = |jt, jf| (code::JMP | code::JEQ, jt, jf, 0);
+        let jump = |k| (code::JMP | code::JA, 0, 0, k);
+        assert_eq!(problem(&[branch(0, 0), RETURN_A]), None);
+        assert_eq!(
+            problem(&[branch(1, 0), RETURN_A]),
+            Some((0, Problem::JumpPastEnd))
+        );
+        assert_eq!(
+            problem(&[branch(0, 1), RETURN_A]),
+            Some((0, Problem::JumpPastEnd))
+        );
+        assert_eq!(problem(&[jump(0), RETURN_A]), None);
+        assert_eq!(
+            problem(&[jump(1), RETURN_A]),
+            Some((0, Problem::JumpPastEnd))
+        );
+        assert_eq!(
+            problem(&[jump(u32::MAX), RETURN_A]),
+            Some((0, Problem::JumpPastEnd))
+        );
+        assert_eq!(
+            problem(&[RETURN_A, (code::LDX, 0, 0, 0)]),
+            Some((1, Problem::NoReturn))
+        );
+    }
+
+    #[test]
+    fn scratch_words_are_written_before_they_are_read() {
+        let store = (code::ST, 0, 0, 2);
+        let load = (code::LD | code::MEM, 0, 0, 2);
+        let skip_one_or_none = (code::JMP | code::JEQ, 0, 1, 0);
+        assert_eq!(
+            problem(&[load, RETURN_A]),
+            Some((0, Problem::UnwrittenSlot))
+        );
+        assert_eq!(problem(&[store, load, RETURN_A]), None);
+        // Written on one of two ways only.
+        let sometimes = [skip_one_or_none, store, load, RETURN_A];
+        assert_eq!(problem(&sometimes), Some((2, Problem::UnwrittenSlot)));
+        let always = [store, skip_one_or_none, store, load, RETURN_A];
+        assert_eq!(problem(&always), None);
+    }
+}
