@@ -36,8 +36,8 @@ pub enum BalanceKey {
     /// exclusive-ored. All responses to a client meet in one shard.
     Client,
     /// The UDP checksum, evenly spread also where a few clients (a resolver behind a resolver) get
-    /// most responses. Without one (0, or not UDP), and for any fragment of IPv4, including the
-    /// first, the client, so that the fragments of a datagram stay together.
+    /// most responses. Without one (0, or not UDP), and for any fragment, including the first, the
+    /// client, so that the fragments of a datagram stay together.
     Checksum,
 }
 
@@ -210,7 +210,7 @@ fn value_ipv4(program: &mut Assembler, key: BalanceKey, done: Label) {
 ///
 /// ```text
 ///       (by checksum only:)
-///       if [6] != UDP: client            (also for fragments, whose next header is 44)
+///       if [6] != UDP: client            (so for fragments, whose next header is 44)
 ///       A = UDP checksum, [46]
 ///       if A != 0: done
 /// client:

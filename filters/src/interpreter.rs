@@ -358,6 +358,9 @@ mod tests {
         assert_eq!(by_x(7, SUB, 8), u32::MAX);
         assert_eq!(by_x(u32::MAX, ADD, 2), 1);
         assert_eq!(by_x(0x8000_0001, MUL, 2), 2);
+        assert_eq!(by_x(6, AND, 3), 2);
+        assert_eq!(by_x(6, OR, 3), 7);
+        assert_eq!(by_x(6, XOR, 3), 5);
         assert_eq!(by_x(17, MOD, 5), 2);
         assert_eq!(by_x(17, DIV, 5), 3);
         assert_eq!(by_x(1, LSH, 33), 2);

@@ -301,5 +301,10 @@ mod tests {
         assert_eq!(problem(&sometimes), Some((2, Problem::UnwrittenSlot)));
         let always = [store, skip_one_or_none, store, load, RETURN_A];
         assert_eq!(problem(&always), None);
+        // The jump at 3 passes over the load at 4, which is only reached by way of the store at 1.
+        let jump_one = (code::JMP | code::JA, 0, 0, 1);
+        let to_next_or_2_on = (code::JMP | code::JEQ, 0, 2, 0);
+        let passed_over = [to_next_or_2_on, store, jump_one, jump_one, load, RETURN_A];
+        assert_eq!(problem(&passed_over), None);
     }
 }
