@@ -1,1 +1,3 @@
 //! Programs around the dnsflow sensor.
+
+pub mod generate;
