@@ -1,0 +1,148 @@
+//! Capture files: pcap and pcapng, plain or compressed, from a disk or a pipe.
+//!
+//! A [`Records`] reads a file from front to back through one buffer and lends out each packet from there;
+//! memory does not grow with the file. A file that is cut or damaged gives every packet before the
+//! damage, then an error that says where it is. Nothing is guessed: after damage there is no next packet.
+
+mod pcap;
+mod pcapng;
+mod window;
+
+use std::io::{self, Read};
+
+use thiserror::Error;
+
+use crate::frame::Frame;
+use window::Window;
+
+/// What is wrong with a capture file. Offsets are in bytes, in the file as it is after decompression.
+#[derive(Debug, Error)]
+pub enum FileError {
+    /// The first bytes are those of no capture file.
+    #[error("not a capture file (pcap or pcapng)")]
+    NotCapture,
+    /// Nothing in it.
+    #[error("the file is empty")]
+    Empty,
+    /// The file ends inside a record.
+    #[error("the file is cut at offset {offset}; the packets before that were read")]
+    Cut {
+        /// Where the record starts that is not whole.
+        offset: u64,
+    },
+    /// A record says something that can't be.
+    #[error("damaged at offset {offset}: {what}; the packets before that were read")]
+    Damaged {
+        /// Where the record starts.
+        offset: u64,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// A link type that dnsflow does not read.
+    #[error("link type {number} is not supported; see pcap-linktype(7) for its name")]
+    LinkType {
+        /// Its LINKTYPE_ number.
+        number: u32,
+    },
+    /// The system could not read on.
+    #[error("can't read on at offset {offset}: {source}")]
+    Read {
+        /// How far reading came.
+        offset: u64,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// The packets of a capture file.
+#[derive(Debug)]
+pub struct Records<R> {
+    window: Window<R>,
+    format: Format,
+}
+
+#[derive(Debug)]
+enum Format {
+    Pcap(pcap::Header),
+    Pcapng(pcapng::Section),
+}
+
+impl<R: Read> Records<R> {
+    /// Reads the head of a file.
+    ///
+    /// # Errors
+    /// If it is no capture, or one whose link type is unknown.
+    pub fn open(source: R) -> Result<Self, FileError> {
+        let mut window = Window::new(source);
+        let magic = match window.peek(4)? {
+            [] => return Err(FileError::Empty),
+            bytes => bytes
+                .first_chunk::<4>()
+                .copied()
+                .ok_or(FileError::NotCapture)?,
+        };
+        let format = if magic == pcapng::SECTION_HEADER {
+            Format::Pcapng(pcapng::Section::default())
+        } else {
+            Format::Pcap(pcap::Header::read(&mut window)?)
+        };
+        Ok(Records { window, format })
+    }
+
+    /// The next packet; `None` at the end.
+    ///
+    /// # Errors
+    /// Where the file is cut or damaged. There is nothing to be read after that.
+    #[inline]
+    pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, FileError> {
+        match &mut self.format {
+            Format::Pcap(header) => header.next_frame(&mut self.window),
+            Format::Pcapng(section) => section.next_frame(&mut self.window),
+        }
+    }
+
+    /// Bytes read so far, of the uncompressed file.
+    pub fn offset(&self) -> u64 {
+        self.window.offset()
+    }
+}
+
+/// The integers of a file, in its byte order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+enum ByteOrder {
+    #[default]
+    Little,
+    Big,
+}
+
+impl ByteOrder {
+    fn u16(self, bytes: [u8; 2]) -> u16 {
+        match self {
+            ByteOrder::Little => u16::from_le_bytes(bytes),
+            ByteOrder::Big => u16::from_be_bytes(bytes),
+        }
+    }
+
+    fn u32(self, bytes: [u8; 4]) -> u32 {
+        match self {
+            ByteOrder::Little => u32::from_le_bytes(bytes),
+            ByteOrder::Big => u32::from_be_bytes(bytes),
+        }
+    }
+
+    /// The 32-bit integer at `at`; 0 past the end.
+    fn u32_at(self, bytes: &[u8], at: usize) -> u32 {
+        bytes
+            .get(at..)
+            .and_then(<[u8]>::first_chunk)
+            .map_or(0, |four| self.u32(*four))
+    }
+
+    /// The 16-bit integer at `at`; 0 past the end.
+    fn u16_at(self, bytes: &[u8], at: usize) -> u16 {
+        bytes
+            .get(at..)
+            .and_then(<[u8]>::first_chunk)
+            .map_or(0, |two| self.u16(*two))
+    }
+}

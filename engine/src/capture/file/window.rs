@@ -1,0 +1,97 @@
+//! A stretch of a file in memory, which moves on as records are taken from it.
+
+use std::io::{ErrorKind, Read};
+
+use super::FileError;
+
+/// Bytes that one read asks for: few enough to stay in a core's cache while they are looked at.
+const READ_BYTES: usize = 256 << 10;
+
+/// Reads `source` through a buffer that grows to the largest record and no further.
+#[derive(Debug)]
+pub(super) struct Window<R> {
+    source: R,
+    buffer: Vec<u8>,
+    /// What was read and not taken: `buffer[start..end]`.
+    start: usize,
+    end: usize,
+    /// Offset of `buffer[0]` in the file.
+    base: u64,
+    exhausted: bool,
+}
+
+impl<R: Read> Window<R> {
+    pub(super) fn new(source: R) -> Self {
+        Window {
+            source,
+            buffer: vec![0; READ_BYTES],
+            start: 0,
+            end: 0,
+            base: 0,
+            exhausted: false,
+        }
+    }
+}
+
+impl<R> Window<R> {
+    /// Offset in the file of the next byte to be taken.
+    pub(super) fn offset(&self) -> u64 {
+        self.base + u64::try_from(self.start).unwrap_or(0)
+    }
+}
+
+impl<R: Read> Window<R> {
+    /// The next `count` bytes, or fewer at the end of the file; they stay to be taken.
+    #[inline]
+    pub(super) fn peek(&mut self, count: usize) -> Result<&[u8], FileError> {
+        if self.end - self.start < count {
+            self.fill(count)?;
+        }
+        let end = self.end.min(self.start + count);
+        Ok(self.buffer.get(self.start..end).unwrap_or_default())
+    }
+
+    /// Passes over bytes that were peeked at.
+    #[inline]
+    pub(super) fn take(&mut self, count: usize) {
+        self.start = self.end.min(self.start + count);
+    }
+
+    /// Peeked and taken in one.
+    #[inline]
+    pub(super) fn read(&mut self, count: usize) -> Result<&[u8], FileError> {
+        if self.end - self.start < count {
+            self.fill(count)?;
+        }
+        let from = self.start;
+        self.take(count);
+        Ok(self.buffer.get(from..self.start).unwrap_or_default())
+    }
+
+    #[cold]
+    fn fill(&mut self, count: usize) -> Result<(), FileError> {
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.base = self.offset();
+        self.end -= self.start;
+        self.start = 0;
+        if self.buffer.len() < count {
+            self.buffer.resize(count, 0);
+        }
+        while self.end < count && !self.exhausted {
+            match self.source.read(&mut self.buffer[self.end..]) {
+                Ok(0) => self.exhausted = true,
+                Ok(read) => self.end += read,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // What a compressor wrote last may be missing: then the file is cut there.
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => self.exhausted = true,
+                Err(source) => {
+                    return Err(FileError::Read {
+                        offset: self.offset(),
+                        source,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,59 @@
+//! Interfaces by name: which one to take where none is named, and what they lose by themselves.
+
+use std::fs;
+
+use crate::error::StartError;
+
+/// The interface that is used where none is named: the first that is up, the loopback left out.
+///
+/// # Errors
+/// If there is none, or the system won't list them.
+pub fn default_interface() -> Result<String, StartError> {
+    let devices = pcap::Device::list().map_err(|_| StartError::NoDefaultInterface)?;
+    devices
+        .into_iter()
+        // What libpcap lists besides are no interfaces: `any`, netlink and USB monitors.
+        .find(|device| {
+            device.flags.is_up()
+                && !device.flags.is_loopback()
+                && device.name != "any"
+                && fs::exists(format!("/sys/class/net/{}", device.name)).unwrap_or(false)
+        })
+        .map(|device| device.name)
+        .ok_or(StartError::NoDefaultInterface)
+}
+
+/// Packets that an interface had no room for, before any socket could count them.
+#[derive(Clone, Debug)]
+pub struct InterfaceDrops {
+    interface: String,
+    before: u64,
+}
+
+impl InterfaceDrops {
+    /// Counts from now on.
+    #[must_use]
+    pub fn new(interface: &str) -> Self {
+        InterfaceDrops {
+            interface: interface.to_owned(),
+            before: drops(interface),
+        }
+    }
+
+    /// Packets lost since [`InterfaceDrops::new`].
+    #[must_use]
+    pub fn since_start(&self) -> u64 {
+        drops(&self.interface).saturating_sub(self.before)
+    }
+}
+
+/// What libpcap counts as `ps_ifdrop`: receive misses and FIFO errors of the driver.
+fn drops(interface: &str) -> u64 {
+    ["rx_missed_errors", "rx_fifo_errors"]
+        .iter()
+        .filter_map(|name| {
+            fs::read_to_string(format!("/sys/class/net/{interface}/statistics/{name}")).ok()
+        })
+        .filter_map(|text| text.trim().parse::<u64>().ok())
+        .sum()
+}

@@ -1,0 +1,144 @@
+//! A receive ring, block by block and packet by packet.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use dnsflow_filters::Program;
+
+use super::sys::{BlockBytes, KernelCounts, Mapping, PacketSocket};
+use crate::frame::{Frame, LinkType, Timestamp};
+
+/// The socket, ring and place in the ring of one shard.
+#[derive(Debug)]
+pub struct Ring {
+    socket: PacketSocket,
+    mapping: Mapping,
+    next: usize,
+    link: LinkType,
+    counts: KernelCounts,
+}
+
+impl Ring {
+    pub(super) fn new(socket: PacketSocket, mapping: Mapping, link: LinkType) -> Self {
+        Ring {
+            socket,
+            mapping,
+            next: 0,
+            link,
+            counts: KernelCounts::default(),
+        }
+    }
+
+    /// Whether [`Ring::block`] has a block to give.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.mapping.is_ours(self.next)
+    }
+
+    /// The next block that the kernel has handed over. It goes back when it is dropped.
+    pub fn block(&mut self) -> Option<Block<'_>> {
+        let bytes = self.mapping.block(self.next)?;
+        self.next = if self.next + 1 == bytes.ring_blocks() {
+            0
+        } else {
+            self.next + 1
+        };
+        Some(Block {
+            bytes,
+            link: self.link,
+        })
+    }
+
+    /// Swaps the capture filter; packets that are in the ring stay there.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn set_filter(&self, program: &Program) -> io::Result<()> {
+        self.socket.set_filter(program)
+    }
+
+    /// What the kernel counted for this socket since it was opened.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn kernel_counts(&mut self) -> io::Result<KernelCounts> {
+        let new = self.socket.statistics()?;
+        self.counts.add(&new);
+        Ok(self.counts)
+    }
+
+    /// A second descriptor of the socket, to wait on.
+    ///
+    /// # Errors
+    /// What dup(2) says.
+    pub fn descriptor(&self) -> io::Result<OwnedFd> {
+        self.socket.as_fd().try_clone_to_owned()
+    }
+}
+
+/// A block of packets, ours until it is dropped.
+#[derive(Debug)]
+pub struct Block<'r> {
+    bytes: BlockBytes<'r>,
+    link: LinkType,
+}
+
+impl Block<'_> {
+    /// The packets of the block, in the order of arrival.
+    #[must_use]
+    pub fn frames(&self) -> Frames<'_> {
+        Frames {
+            bytes: self.bytes.bytes(),
+            at: self.bytes.first_packet(),
+            left: self.bytes.packets(),
+            link: self.link,
+        }
+    }
+}
+
+/// The packets of a block.
+#[derive(Clone, Debug)]
+pub struct Frames<'b> {
+    bytes: &'b [u8],
+    at: usize,
+    left: u32,
+    link: LinkType,
+}
+
+impl<'b> Iterator for Frames<'b> {
+    type Item = Frame<'b>;
+
+    /// ```text
+    /// struct tpacket3_hdr:
+    ///  0 tp_next_offset 4 | tp_sec 4 | tp_nsec 4 | tp_snaplen 4
+    /// 16 tp_len 4 | tp_status 4 | tp_mac 2 | tp_net 2 | tp_rxhash 4
+    /// 32 tp_vlan_tci 4 | tp_vlan_tpid 2 | padding 10
+    /// ```
+    /// `tp_mac` is where the link layer starts, counted from the header, as `tp_next_offset` is. A tag
+    /// that the kernel took out of the frame is in `tp_vlan_tci`; no record says it, so it stays there.
+    fn next(&mut self) -> Option<Frame<'b>> {
+        if self.left == 0 {
+            return None;
+        }
+        let rest = self.bytes.get(self.at..)?;
+        let header: &[u8; 48] = rest.first_chunk()?;
+        let word = |at: usize| {
+            u32::from_ne_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
+        };
+        let captured = usize::try_from(word(12)).ok()?;
+        let mac = usize::from(u16::from_ne_bytes([header[24], header[25]]));
+        // The kernel wrote these offsets; a wrong one ends the block, never the process.
+        let bytes = rest.get(mac..)?.get(..captured)?;
+        self.at += usize::try_from(word(0)).ok()?;
+        self.left -= 1;
+        Some(Frame {
+            bytes,
+            wire_bytes: word(16),
+            at: Timestamp {
+                seconds: word(4).into(),
+                nanoseconds: word(8),
+            },
+            link: self.link,
+        })
+    }
+}

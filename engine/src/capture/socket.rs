@@ -1,0 +1,162 @@
+//! Opening the sockets of all shards so that nothing unfiltered, doubled or unbalanced is taken.
+//!
+//! The order matters. A socket that is opened for all protocols takes packets from that moment on, before
+//! a filter can be attached; one that joins the fanout group later than it is bound gets what the group
+//! gets as well. So every socket is opened for no protocol, refuses everything, gets its ring, is bound,
+//! joins the group, and only when all have joined does the real filter replace the one that refuses.
+
+use std::io;
+
+use dnsflow_filters::Program;
+
+use super::ring::Ring;
+use super::sys::{FanoutMode, Mapping, PacketSocket, RingShape, interface};
+use crate::error::StartError;
+use crate::frame::LinkType;
+
+/// Bytes of a ring block. A wake-up costs tens of microseconds, so large blocks cost least.
+pub const BLOCK_BYTES: u32 = 1 << 20;
+
+/// Milliseconds until the kernel hands over a block that is not full: the most that capture adds to the
+/// age of a record.
+pub const RETIRE_MS: u32 = 10;
+
+/// How the kernel spreads packets over the sockets.
+#[derive(Clone, Debug)]
+pub enum Spread {
+    /// By the hash of the flow.
+    Hash,
+    /// By the CPU that received.
+    Cpu,
+    /// By the value of a program, modulo the number of sockets.
+    Program(Program),
+}
+
+/// An interface to capture on.
+#[derive(Clone, Debug)]
+pub struct Tap {
+    /// Its name.
+    pub interface: String,
+    /// Whether to take what is addressed to others too.
+    pub promiscuous: bool,
+    /// Sockets to open, one a shard.
+    pub shards: usize,
+    /// Bytes of each shard's ring; rounded up to whole blocks.
+    pub ring_bytes: u64,
+    /// How the shards divide the packets.
+    pub spread: Spread,
+}
+
+/// The sockets of all shards, which still refuse every packet.
+#[derive(Debug)]
+pub struct Armed {
+    /// One ring a shard.
+    pub rings: Vec<Ring>,
+    /// What the interface's packets start with.
+    pub link: LinkType,
+}
+
+impl Tap {
+    /// Opens the sockets. [`Armed::start`] lets packets in.
+    ///
+    /// # Errors
+    /// Which step failed and what would mend it.
+    pub fn open(&self) -> Result<Armed, StartError> {
+        let mut group = None;
+        let mut rings = Vec::with_capacity(self.shards);
+        let mut link = LinkType::Ethernet;
+        for _ in 0..self.shards {
+            let socket = PacketSocket::open().map_err(StartError::socket)?;
+            let found = interface(&socket, &self.interface)
+                .map_err(|source| StartError::interface(&self.interface, source))?;
+            link = LinkType::from_hardware(found.hardware).ok_or_else(|| StartError::Hardware {
+                interface: self.interface.clone(),
+                hardware: found.hardware,
+            })?;
+            if found.flags & libc::IFF_UP == 0 {
+                return Err(StartError::InterfaceDown {
+                    interface: self.interface.clone(),
+                });
+            }
+            let step = |what: &'static str| {
+                move |source: io::Error| StartError::SocketOption { what, source }
+            };
+            socket
+                .set_filter(&Program::drop_all())
+                .map_err(step("attach a filter"))?;
+            let shape = self.ring_shape();
+            socket
+                .set_ring(shape)
+                .map_err(|source| self.ring_error(source))?;
+            let mapping = Mapping::new(&socket, shape).map_err(|source| self.ring_error(source))?;
+            if found.flags & libc::IFF_LOOPBACK != 0 {
+                // On the loopback every packet is seen twice, going out and coming in.
+                socket
+                    .ignore_outgoing()
+                    .map_err(step("leave out outgoing packets"))?;
+            }
+            socket
+                .bind(found.index)
+                .map_err(step("bind to the interface"))?;
+            if self.promiscuous {
+                socket
+                    .promiscuous(found.index)
+                    .map_err(step("make the interface promiscuous"))?;
+            }
+            if self.shards > 1 {
+                group = Some(
+                    self.join(&socket, group)
+                        .map_err(step("join the fanout group"))?,
+                );
+            }
+            rings.push(Ring::new(socket, mapping, link));
+        }
+        Ok(Armed { rings, link })
+    }
+
+    fn join(&self, socket: &PacketSocket, group: Option<u16>) -> io::Result<u16> {
+        let (mode, program) = match &self.spread {
+            Spread::Hash => (FanoutMode::Hash, None),
+            Spread::Cpu => (FanoutMode::Cpu, None),
+            Spread::Program(program) => (FanoutMode::Program, Some(program)),
+        };
+        let id = socket.join_fanout(mode, group)?;
+        if let Some(program) = program.filter(|_| group.is_none()) {
+            socket.set_fanout_program(program)?;
+        }
+        Ok(id)
+    }
+
+    fn ring_shape(&self) -> RingShape {
+        let blocks = self.ring_bytes.div_ceil(u64::from(BLOCK_BYTES)).max(2);
+        RingShape {
+            block_bytes: BLOCK_BYTES,
+            blocks: u32::try_from(blocks).unwrap_or(u32::MAX),
+            retire_ms: RETIRE_MS,
+        }
+    }
+
+    fn ring_error(&self, source: io::Error) -> StartError {
+        StartError::Ring {
+            mebibytes: self.ring_bytes >> 20,
+            source,
+        }
+    }
+}
+
+impl Armed {
+    /// Swaps in the capture filter: from here on packets come in.
+    ///
+    /// # Errors
+    /// What the kernel says of the program.
+    pub fn start(&self, filter: &Program) -> Result<(), StartError> {
+        for ring in &self.rings {
+            ring.set_filter(filter)
+                .map_err(|source| StartError::SocketOption {
+                    what: "attach the capture filter",
+                    source,
+                })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,16 @@
+//! The system calls that no library wraps, and the only unsafe code of the project.
+//!
+//! Everything above this folder deals in descriptors, slices and `io::Result`. One operation stands
+//! in each unsafe block, and what it relies on is written over it. There is no policy here: which
+//! options are set, and in which order, is decided by [`crate::capture::socket`].
+#![allow(unsafe_code, reason = "the folder of the system calls")]
+
+mod adopt;
+mod host;
+mod packet;
+mod ring;
+
+pub use adopt::{udp_socket, unix_stream};
+pub use host::{allowed_cpus, interface, io_uring_probe, raise_memlock};
+pub use packet::{FanoutMode, KernelCounts, PacketSocket, RingShape};
+pub use ring::{BlockBytes, Mapping};

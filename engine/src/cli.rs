@@ -1,0 +1,189 @@
+//! The command line: the original's options with their letters and meaning, and what has come since.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser, ValueEnum};
+
+use crate::cores::Cores;
+
+/// See which name an address stood for: take DNS responses off an interface or out of a capture file and send
+/// who asked whom, for which names, and which addresses came back, to collectors.
+///
+/// Without a destination (-u, -w) records are printed.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "dnsflow", version, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Cli {
+    /// Capture on this interface. Without -i and -r: the first that is up, besides the loopback
+    #[arg(
+        short = 'i',
+        long,
+        value_name = "IF",
+        conflicts_with = "read",
+        help_heading = "Input"
+    )]
+    pub interface: Option<String>,
+
+    /// Read a capture file (pcap or pcapng, also .gz and .zst) instead; - is standard input
+    #[arg(short = 'r', long, value_name = "FILE", help_heading = "Input")]
+    pub read: Option<PathBuf>,
+
+    /// Do not make the interface promiscuous: take only what is addressed to this machine or sent by it
+    #[arg(short = 'p', long, help_heading = "Input")]
+    pub no_promiscuous: bool,
+
+    /// MiB of each core's capture ring
+    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(2..=4095), help_heading = "Input")]
+    pub ring: u32,
+
+    /// Filter expression (pcap-filter(7)) in place of the default; it then decides about ports alone
+    #[arg(short = 'f', long, value_name = "EXPR", help_heading = "Selection")]
+    pub filter: Option<String>,
+
+    /// Source port of resolvers, again for each; replaces 53
+    #[arg(short = 'd', long = "port", value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), action = ArgAction::Append, help_heading = "Selection")]
+    pub ports: Vec<u16>,
+
+    /// Also multicast DNS: responses from port 5353
+    #[arg(short = 'Y', long, help_heading = "Selection")]
+    pub mdns: bool,
+
+    /// Keep 1 of N packets, at random; as a last resort
+    #[arg(short = 's', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Selection")]
+    pub sample: Option<u32>,
+
+    /// Print the capture filter, as an expression and as a program, and exit
+    #[arg(long, help_heading = "Selection")]
+    pub print_filter: bool,
+
+    /// Cores to run on: a number, auto (half the CPUs, at least one), all, or a list such as 0,2-5; -M 0 is
+    /// auto
+    #[arg(
+        short = 'M',
+        long,
+        value_name = "N|auto|all|LIST",
+        default_value = "1",
+        help_heading = "Cores"
+    )]
+    pub cores: Cores,
+
+    /// How the kernel divides packets among the cores
+    #[arg(long, value_enum, default_value_t = Fanout::Hash, help_heading = "Cores")]
+    pub fanout: Fanout,
+
+    /// The same as --fanout checksum
+    #[arg(short = 'c', long, conflicts_with = "fanout", help_heading = "Cores")]
+    pub checksum: bool,
+
+    /// Take only share I (from 0) of N; to run N sensors by hand, on one machine or on several that see the
+    /// same packets
+    #[arg(
+        short = 'm',
+        long = "share",
+        value_name = "I/N",
+        help_heading = "Cores"
+    )]
+    pub share: Option<Share>,
+
+    /// Send to a collector: a name or an address, [IPv6] in brackets; again for each, at most 64 [port: 5300]
+    #[arg(short = 'u', long = "udp", value_name = "HOST[:PORT]", action = ArgAction::Append, help_heading = "Output")]
+    pub collectors: Vec<String>,
+
+    /// Write datagrams to a capture file; - is standard output
+    #[arg(short = 'w', long, value_name = "FILE", help_heading = "Output")]
+    pub write: Option<PathBuf>,
+
+    /// Print records as lines of text on standard output
+    #[arg(long, help_heading = "Output")]
+    pub print: bool,
+
+    /// Largest packet that may leave for a collector, IP header included, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 1500, value_parser = clap::value_parser!(u16).range(i64::from(MIN_MTU)..), help_heading = "Output")]
+    pub mtu: u16,
+
+    /// Longest time that a record waits for others to fill its datagram, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = seconds, help_heading = "Output")]
+    pub flush: f64,
+
+    /// Write the process id to a file and lock it: a second start on it is refused
+    #[arg(short = 'P', long, value_name = "FILE", help_heading = "Process")]
+    pub pidfile: Option<PathBuf>,
+}
+
+/// Smallest `--mtu`, in bytes: the headers of IPv6 and UDP, a datagram header, and a set into which any response
+/// can be split.
+pub const MIN_MTU: u16 = 640;
+
+const EXAMPLES: &str = "Examples:
+  dnsflow -i eth0 --print                      see what there is to see
+  dnsflow -i eth0 --cores auto -u 192.0.2.1    export from half the CPUs
+  dnsflow -r dump.pcap.gz --print              read a file
+  dnsflow --print-filter -Y                    what would be captured";
+
+/// How packets are divided among cores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Fanout {
+    /// By the kernel's hash of the flow
+    Hash,
+    /// By the CPU that received the packet
+    Cpu,
+    /// By the client's address
+    Client,
+    /// By the UDP checksum; by the client's address where it is zero
+    Checksum,
+}
+
+/// One of several sensors that were started by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// From 0.
+    pub index: u32,
+    /// How many there are.
+    pub count: u32,
+}
+
+impl std::str::FromStr for Share {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parsed = text.split_once('/').and_then(|(index, count)| {
+            Some(Share {
+                index: index.parse().ok()?,
+                count: count.parse().ok()?,
+            })
+        });
+        match parsed {
+            Some(share) if share.index < share.count => Ok(share),
+            Some(share) => Err(format!(
+                "I counts from 0 and is at most {}",
+                share.count.max(1) - 1
+            )),
+            None => Err("I/N is wanted, such as 0/4".to_owned()),
+        }
+    }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.001..=3600.0).contains(&seconds) => Ok(seconds),
+        _ => Err("seconds from 0.001 to 3600 are wanted".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn shares() {
+        assert_eq!("1/4".parse(), Ok(Share { index: 1, count: 4 }));
+        for wrong in ["4/4", "0/0", "1", "-1/2", "a/b", "1/2/3"] {
+            assert!(wrong.parse::<Share>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! What can keep the sensor from starting or end it, said so that a person can act on it.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// What `io_uring` and memlock want of the machine, in bytes a core: what an executor locks.
+pub const MEMLOCK_BYTES_PER_CORE: u64 = 512 << 10;
+
+/// Why the sensor did not start, or could not go on.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// Wrong usage that only shows once the machine is looked at.
+    #[error("{0}")]
+    Usage(String),
+    /// socket(2) was refused.
+    #[error(
+        "no permission to capture packets: CAP_NET_RAW is missing. Run as root, or give the program the \
+         capability: setcap cap_net_raw+ep $(command -v dnsflow)"
+    )]
+    NoPermission,
+    /// socket(2) failed otherwise.
+    #[error("can't open a packet socket: {0}")]
+    Socket(io::Error),
+    /// No such interface.
+    #[error("no interface named '{interface}'. `ip link` lists those of this machine")]
+    NoInterface {
+        /// The name that was asked for.
+        interface: String,
+    },
+    /// Interface can't be looked up.
+    #[error("can't look up interface '{interface}': {source}")]
+    Interface {
+        /// The name that was asked for.
+        interface: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// No interface was named and none suits.
+    #[error("no interface is up besides the loopback; name one with -i")]
+    NoDefaultInterface,
+    /// Interface is down.
+    #[error("interface '{interface}' is down. Bring it up: ip link set {interface} up")]
+    InterfaceDown {
+        /// Its name.
+        interface: String,
+    },
+    /// Interface whose packets start with something unknown.
+    #[error(
+        "interface '{interface}' has hardware type {hardware} (linux/if_arp.h), which dnsflow does not read"
+    )]
+    Hardware {
+        /// Its name.
+        interface: String,
+        /// ARPHRD_ value.
+        hardware: u16,
+    },
+    /// The kernel refused the ring.
+    #[error(
+        "can't set up a capture ring of {mebibytes} MiB a core: {source}. Ask for less with --ring"
+    )]
+    Ring {
+        /// MiB a core.
+        mebibytes: u64,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// A socket option failed.
+    #[error("can't {what}: {source}")]
+    SocketOption {
+        /// What was tried.
+        what: &'static str,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// io_uring is refused.
+    #[error(
+        "io_uring is not available ({source}), and dnsflow needs it. Where a sysctl forbids it: sysctl \
+         kernel.io_uring_disabled=0. In a container: allow the io_uring system calls in its seccomp profile. \
+         The kernel must be 5.8 or later"
+    )]
+    IoUring {
+        /// What io_uring_setup(2) said.
+        source: io::Error,
+    },
+    /// RLIMIT_MEMLOCK is too small.
+    #[error(
+        "the limit on locked memory is {have} KiB, and {cores} cores need {need} KiB. Raise it: ulimit -l {need}, \
+         or LimitMEMLOCK= in the unit"
+    )]
+    Memlock {
+        /// KiB there are.
+        have: u64,
+        /// KiB needed.
+        need: u64,
+        /// Cores asked for.
+        cores: usize,
+    },
+    /// An executor did not start.
+    #[error("can't start the executor of core {cpu}: {reason}")]
+    Executor {
+        /// Its CPU.
+        cpu: usize,
+        /// What glommio said.
+        reason: String,
+    },
+    /// The filter expression is wrong.
+    #[error(transparent)]
+    Filter(#[from] dnsflow_filters::FilterError),
+    /// A collector can't be used.
+    #[error("collector '{collector}': {reason}")]
+    Collector {
+        /// As it was written.
+        collector: String,
+        /// What is wrong, and what would mend it.
+        reason: String,
+    },
+    /// The pid file is held by another process.
+    #[error("pid file {} is held by another process{}; is dnsflow running already?", path.display(), holder)]
+    PidHeld {
+        /// The file.
+        path: PathBuf,
+        /// ` (pid N)`, where the file says it.
+        holder: String,
+    },
+    /// A file can't be opened, read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A capture file is damaged, or is none.
+    #[error("{}: {source}", path.display())]
+    Capture {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        source: crate::capture::file::FileError,
+    },
+    /// Anything else that the system refused.
+    #[error("{what}: {source}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl StartError {
+    /// A refused socket(2), told apart.
+    #[must_use]
+    pub fn socket(source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::PermissionDenied => StartError::NoPermission,
+            _ => StartError::Socket(source),
+        }
+    }
+
+    /// A failed look-up of an interface, told apart.
+    #[must_use]
+    pub fn interface(name: &str, source: io::Error) -> Self {
+        let interface = name.to_owned();
+        match source.raw_os_error() {
+            Some(libc::ENODEV) => StartError::NoInterface { interface },
+            _ => StartError::Interface { interface, source },
+        }
+    }
+
+    /// The exit status: 2 for wrong usage, 1 for the rest.
+    #[must_use]
+    pub fn exit_status(&self) -> u8 {
+        match self {
+            StartError::Usage(_) => 2,
+            _ => 1,
+        }
+    }
+}

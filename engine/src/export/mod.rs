@@ -1,0 +1,171 @@
+//! From a response to the datagrams of one stream, and from there to everybody who wants them.
+//!
+//! A stream is what a collector sees of one shard: a source port, a sequence of numbers without a gap.
+//! Responses are written once, into a [`Batch`](batch::Batch) of datagrams that lie side by side; the batch
+//! leaves when it is full, when the shard has nothing else to do, and when the flush interval is over.
+//! Sinks get each datagram in order: collectors, the file of `-w`; `--print` gets the response itself.
+//!
+//! Export knows nothing of packets, and a collector that does not listen stops nothing.
+
+mod batch;
+pub mod collector;
+pub mod file;
+pub mod print;
+
+use std::io;
+
+use dnsflow_wire::datagram::Stats;
+use dnsflow_wire::response::Response;
+use thiserror::Error;
+
+use crate::frame::Timestamp;
+use batch::Batch;
+use collector::Collector;
+use file::PcapFile;
+use print::Print;
+
+/// What ends the export, and with it the sensor: what a person asked to have in a file or on a screen can't
+/// be had any more.
+#[derive(Debug, Error)]
+pub enum ExportError {
+    /// The file of `-w`.
+    #[error("can't write to {path}: {source}")]
+    File {
+        /// As it was named.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Standard output.
+    #[error("can't write to standard output: {0}")]
+    Print(io::Error),
+}
+
+/// What a stream has sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// Data and stats sets.
+    pub sets: u64,
+    /// Datagrams, each counted once however many collectors there are.
+    pub datagrams: u64,
+    /// Datagrams that a collector took, over all collectors.
+    pub delivered: u64,
+    /// Datagrams that a collector did not take, over all collectors.
+    pub failed: u64,
+}
+
+impl Sent {
+    /// Adds what another stream has sent.
+    pub fn add(&mut self, other: &Sent) {
+        self.sets += other.sets;
+        self.datagrams += other.datagrams;
+        self.delivered += other.delivered;
+        self.failed += other.failed;
+    }
+}
+
+/// Where a stream goes.
+#[derive(Debug, Default)]
+pub struct Sinks {
+    /// Each gets every datagram.
+    pub collectors: Vec<Collector>,
+    /// The file of `-w`.
+    pub file: Option<PcapFile>,
+    /// `--print`.
+    pub print: Option<Print>,
+}
+
+/// One stream: its batch, its sequence and its sinks.
+#[derive(Debug)]
+pub struct Export {
+    batch: Batch,
+    sinks: Sinks,
+    sent: Sent,
+}
+
+impl Export {
+    /// A stream that starts at sequence number 1 and whose datagrams have at most `datagram_bytes`.
+    #[must_use]
+    pub fn new(datagram_bytes: usize, sinks: Sinks) -> Self {
+        Export {
+            batch: Batch::new(datagram_bytes),
+            sinks,
+            sent: Sent::default(),
+        }
+    }
+
+    /// Takes a response that was captured at `at`.
+    #[inline]
+    pub fn push(&mut self, response: &Response<'_>, at: Timestamp) {
+        self.sent.sets += self.batch.push(response);
+        if let Some(print) = &mut self.sinks.print {
+            print.push(response, at);
+        }
+    }
+
+    /// Whether [`Export::send`] is due, lest the batch grow.
+    #[inline]
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.batch.is_full()
+    }
+
+    /// Whether a datagram that is not full waits for more sets, or for the flush interval.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.batch.is_waiting()
+    }
+
+    /// Sends the datagrams that are full.
+    ///
+    /// # Errors
+    /// If the file or standard output can't be written.
+    pub async fn send(&mut self) -> Result<(), ExportError> {
+        self.sent.datagrams += self.batch.count();
+        for collector in &mut self.sinks.collectors {
+            for datagram in self.batch.datagrams() {
+                if collector.send(datagram).await {
+                    self.sent.delivered += 1;
+                } else {
+                    self.sent.failed += 1;
+                }
+            }
+        }
+        if let Some(file) = &mut self.sinks.file {
+            for datagram in self.batch.datagrams() {
+                file.push(datagram);
+            }
+            file.write()?;
+        }
+        if let Some(print) = &mut self.sinks.print {
+            print.write()?;
+        }
+        self.batch.clear();
+        Ok(())
+    }
+
+    /// Sends all there is.
+    ///
+    /// # Errors
+    /// As [`Export::send`].
+    pub async fn flush(&mut self) -> Result<(), ExportError> {
+        self.batch.finish();
+        self.send().await
+    }
+
+    /// Sends all there is, then a stats datagram.
+    ///
+    /// # Errors
+    /// As [`Export::send`].
+    pub async fn stats(&mut self, stats: &Stats) -> Result<(), ExportError> {
+        self.batch.stats(stats);
+        self.sent.sets += 1;
+        self.send().await
+    }
+
+    /// What was sent so far.
+    #[must_use]
+    pub fn sent(&self) -> Sent {
+        self.sent
+    }
+}

@@ -1,0 +1,284 @@
+//! What the command line asks for, checked and resolved: a value of these types can be run.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use dnsflow_filters::{
+    BalanceKey, DNS_PORT, FilterError, MAX_SNAP_LENGTH, Program, compile, fanout_checksum,
+    fanout_client, sample, share,
+};
+use dnsflow_wire::datagram::DEFAULT_PORT;
+
+use crate::capture::socket::Spread;
+use crate::cli::{Cli, Fanout, Share};
+use crate::cores::Cores;
+use crate::decode::Selection;
+use crate::error::StartError;
+use crate::frame::LinkType;
+
+/// Collectors that a sensor sends to at most.
+pub const MAX_COLLECTORS: usize = 64;
+
+/// Bytes of the headers of IPv4 and UDP.
+const IPV4_UDP_BYTES: u16 = 20 + 8;
+
+/// Bytes of the headers of IPv6 and UDP.
+const IPV6_UDP_BYTES: u16 = 40 + 8;
+
+/// Where packets come from.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// An interface; `None` for the first that suits.
+    Live(Option<String>),
+    /// A capture file, or `-`.
+    File(PathBuf),
+}
+
+/// What is to be captured, by which programs.
+#[derive(Clone, Debug)]
+pub struct Capture {
+    /// The expression of the user's, in place of the default.
+    pub expression: Option<String>,
+    /// Ports and dialects.
+    pub selection: dnsflow_filters::Selection,
+    /// Whether port 5353 speaks multicast DNS.
+    pub mdns: bool,
+    /// 1 of how many packets is kept; 0 for all.
+    pub sample: u32,
+    /// Our share of the packets.
+    pub share: Option<Share>,
+    /// How cores divide them.
+    pub fanout: Fanout,
+}
+
+/// Where records go.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// Collectors, resolved.
+    pub collectors: Vec<SocketAddr>,
+    /// The file of `-w`.
+    pub write: Option<PathBuf>,
+    /// `--print`.
+    pub print: bool,
+    /// Largest UDP payload.
+    pub datagram_bytes: usize,
+    /// Longest time that a set waits.
+    pub flush: Duration,
+}
+
+/// A run of the sensor.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where packets come from.
+    pub input: Input,
+    /// Whether to capture what is addressed to others.
+    pub promiscuous: bool,
+    /// Bytes of each ring.
+    pub ring_bytes: u64,
+    /// What is captured.
+    pub capture: Capture,
+    /// On which CPUs.
+    pub cores: Cores,
+    /// Where it goes.
+    pub output: Output,
+    /// The pid file.
+    pub pidfile: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Checks a command line. Names of collectors are looked up here.
+    ///
+    /// # Errors
+    /// What is wrong, and what would be right.
+    pub fn new(cli: Cli) -> Result<Self, StartError> {
+        if cli.collectors.len() > MAX_COLLECTORS {
+            let message = format!(
+                "-u was given {} times; {MAX_COLLECTORS} is the most",
+                cli.collectors.len()
+            );
+            return Err(StartError::Usage(message));
+        }
+        let capture = Capture::new(&cli);
+        let collectors = cli
+            .collectors
+            .iter()
+            .map(|text| collector(text))
+            .collect::<Result<Vec<_>, _>>()?;
+        let headers = if collectors.iter().any(SocketAddr::is_ipv6) {
+            IPV6_UDP_BYTES
+        } else {
+            IPV4_UDP_BYTES
+        };
+        let nowhere = collectors.is_empty() && cli.write.is_none();
+        Ok(Settings {
+            input: match cli.read {
+                Some(path) => Input::File(path),
+                None => Input::Live(cli.interface),
+            },
+            promiscuous: !cli.no_promiscuous,
+            ring_bytes: u64::from(cli.ring) << 20,
+            capture,
+            cores: cli.cores,
+            output: Output {
+                collectors,
+                write: cli.write,
+                print: cli.print || nowhere,
+                datagram_bytes: usize::from(cli.mtu - headers),
+                flush: Duration::from_secs_f64(cli.flush),
+            },
+            pidfile: cli.pidfile,
+        })
+    }
+}
+
+impl Capture {
+    /// What a command line says of it.
+    #[must_use]
+    pub fn new(cli: &Cli) -> Self {
+        let ports = if cli.ports.is_empty() {
+            vec![DNS_PORT]
+        } else {
+            cli.ports.clone()
+        };
+        Capture {
+            expression: cli.filter.clone(),
+            selection: dnsflow_filters::Selection::new(ports, cli.mdns),
+            mdns: cli.mdns,
+            sample: cli.sample.unwrap_or(0),
+            share: cli.share,
+            fanout: if cli.checksum {
+                Fanout::Checksum
+            } else {
+                cli.fanout
+            },
+        }
+    }
+
+    /// The expression that selects packets of a link type.
+    #[must_use]
+    pub fn expression(&self, link: LinkType) -> String {
+        self.expression
+            .clone()
+            .unwrap_or_else(|| self.selection.expression(link.dlt()))
+    }
+
+    /// The program that the kernel runs on each packet: sample, share, expression.
+    ///
+    /// # Errors
+    /// If the expression is wrong, or all of it is too long for the kernel.
+    pub fn program(&self, link: LinkType) -> Result<Program, FilterError> {
+        let mut program = compile(&self.expression(link), link.dlt(), MAX_SNAP_LENGTH)?;
+        if let Some(Share { index, count }) = self.share {
+            program = share(index, count, self.balance_key())?.then(program)?;
+        }
+        if self.sample > 1 {
+            program = sample(self.sample)?.then(program)?;
+        }
+        Ok(program)
+    }
+
+    /// How the kernel divides packets among sockets.
+    #[must_use]
+    pub fn spread(&self) -> Spread {
+        match self.fanout {
+            Fanout::Hash => Spread::Hash,
+            Fanout::Cpu => Spread::Cpu,
+            Fanout::Client | Fanout::Checksum => Spread::Program(self.balance_program()),
+        }
+    }
+
+    /// The program by whose value shares, and the shards of a file, divide packets. There is no hash and no
+    /// CPU in a file: the client's address stands for them.
+    #[must_use]
+    pub fn balance_program(&self) -> Program {
+        match self.balance_key() {
+            BalanceKey::Client => fanout_client(),
+            BalanceKey::Checksum => fanout_checksum(),
+        }
+    }
+
+    fn balance_key(&self) -> BalanceKey {
+        match self.fanout {
+            Fanout::Checksum => BalanceKey::Checksum,
+            Fanout::Hash | Fanout::Cpu | Fanout::Client => BalanceKey::Client,
+        }
+    }
+
+    /// What decode looks for.
+    #[must_use]
+    pub fn decode(&self) -> Selection {
+        let ports = self
+            .expression
+            .is_none()
+            .then(|| self.selection.ports().collect());
+        Selection {
+            ports,
+            mdns: self.mdns,
+        }
+    }
+}
+
+/// `HOST`, `HOST:PORT`, an IPv4 address, an IPv6 address in brackets or, without a port, bare.
+fn collector(text: &str) -> Result<SocketAddr, StartError> {
+    let wrong = |reason: String| StartError::Collector {
+        collector: text.to_owned(),
+        reason,
+    };
+    let (host, port) = split_port(text)
+        .ok_or_else(|| wrong("HOST, HOST:PORT or [IPV6]:PORT is wanted".to_owned()))?;
+    let mut found = (host, port)
+        .to_socket_addrs()
+        .map_err(|error| wrong(format!("can't look up the name: {error}")))?;
+    found
+        .next()
+        .ok_or_else(|| wrong("the name has no address".to_owned()))
+}
+
+fn split_port(text: &str) -> Option<(&str, u16)> {
+    if let Some(rest) = text.strip_prefix('[') {
+        let (host, port) = rest.split_once(']')?;
+        return match port.strip_prefix(':') {
+            Some(port) => Some((host, port.parse().ok()?)),
+            None if port.is_empty() => Some((host, DEFAULT_PORT)),
+            None => None,
+        };
+    }
+    match text.split_once(':') {
+        Some((_, rest)) if rest.contains(':') => Some((text, DEFAULT_PORT)),
+        Some((host, port)) if !host.is_empty() => Some((host, port.parse().ok()?)),
+        Some(_) => None,
+        None if text.is_empty() => None,
+        None => Some((text, DEFAULT_PORT)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn collectors() {
+        let of = |text| {
+            collector(text)
+                .map(|found| found.to_string())
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(of("192.0.2.1"), Ok("192.0.2.1:5300".to_owned()));
+        assert_eq!(of("192.0.2.1:9"), Ok("192.0.2.1:9".to_owned()));
+        assert_eq!(of("[2001:db8::1]"), Ok("[2001:db8::1]:5300".to_owned()));
+        assert_eq!(of("[2001:db8::1]:9"), Ok("[2001:db8::1]:9".to_owned()));
+        assert_eq!(of("2001:db8::1"), Ok("[2001:db8::1]:5300".to_owned()));
+        assert!(of("localhost:9").is_ok_and(|found| found.ends_with(":9")));
+        for wrong in [
+            "",
+            ":9",
+            "192.0.2.1:",
+            "192.0.2.1:65536",
+            "[2001:db8::1",
+            "[2001:db8::1]9",
+        ] {
+            assert!(of(wrong).is_err(), "{wrong}");
+        }
+    }
+}

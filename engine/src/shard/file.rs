@@ -1,0 +1,65 @@
+//! A shard that takes its packets from a capture file, to the end.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use super::admission::{Admission, Verdict};
+use super::{Progress, Report, Shard, ShardError};
+use crate::capture::file::Records;
+
+/// Packets between two looks at the supervisor.
+const PROGRESS_PACKETS: u32 = 1024;
+
+/// A file shard and what it runs on.
+#[derive(Debug)]
+pub struct Offline {
+    /// The decoder and the stream.
+    pub shard: Shard,
+    /// Which packets are this shard's.
+    pub admission: Admission,
+    /// How far it has come.
+    pub progress: Arc<Progress>,
+}
+
+impl Offline {
+    /// Reads `source` to its end; what was found is sent even where the file turns out to be damaged.
+    pub async fn run(mut self, source: Box<dyn Read>) -> Report {
+        let read = self.read(source).await;
+        let stats = self.shard.stats(None, 0);
+        let flushed = self.shard.export.stats(&stats).await;
+        let failure = read.err().or(flushed.err().map(ShardError::Export));
+        self.shard.report(None, failure)
+    }
+
+    /// The report of a source that could not be read at all.
+    #[must_use]
+    pub fn refused(self, failure: ShardError) -> Report {
+        self.shard.report(None, Some(failure))
+    }
+
+    async fn read(&mut self, source: Box<dyn Read>) -> Result<(), ShardError> {
+        let mut records = Records::open(source)?;
+        let mut until_report = PROGRESS_PACKETS;
+        while let Some(frame) = records.next_frame()? {
+            match self.admission.verdict(&frame)? {
+                Verdict::Ours => self.shard.take(&frame),
+                Verdict::Reject(reason) => {
+                    self.shard.counters.received += 1;
+                    self.shard.counters.reject(reason);
+                }
+                Verdict::OtherShard => {}
+            }
+            if self.shard.export.is_full() {
+                self.shard.export.send().await?;
+            }
+            until_report -= 1;
+            if until_report == 0 {
+                until_report = PROGRESS_PACKETS;
+                if self.progress.report(records.offset()) {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,157 @@
+//! One core's share of the work, from the packet to the datagram. Nothing is shared with other shards while
+//! packets flow.
+//!
+//! This is the only place that joins capture, decode and export. The life of a packet is [`Shard::take`];
+//! the two ways in which packets come, from a ring and from a file, are [`live`] and [`file`].
+
+pub mod admission;
+pub mod file;
+pub mod live;
+mod wait;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use dnsflow_wire::datagram::Stats;
+
+use crate::capture::file::FileError;
+use crate::capture::sys::KernelCounts;
+use crate::counters::Counters;
+use crate::decode::Decoder;
+use crate::export::{Export, ExportError, Sent};
+use crate::frame::Frame;
+
+/// Why a shard ended before its time.
+#[derive(Debug, thiserror::Error)]
+pub enum ShardError {
+    /// What it read is damaged.
+    #[error(transparent)]
+    Capture(#[from] FileError),
+    /// What it wrote can't be written.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// The filter does not compile for the packets of the file.
+    #[error(transparent)]
+    Filter(#[from] dnsflow_filters::FilterError),
+    /// The system refused something.
+    #[error("{what}: {source}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl ShardError {
+    /// Whether it is only that nobody wants to read any more.
+    #[must_use]
+    pub fn is_closed_pipe(&self) -> bool {
+        match self {
+            ShardError::Export(ExportError::File { source, .. } | ExportError::Print(source)) => {
+                source.kind() == std::io::ErrorKind::BrokenPipe
+            }
+            _ => false,
+        }
+    }
+}
+
+/// What a shard has to say at its end.
+#[derive(Debug)]
+pub struct Report {
+    /// The packets.
+    pub counters: Counters,
+    /// What the kernel counted, in live capture.
+    pub kernel: Option<KernelCounts>,
+    /// What was sent.
+    pub sent: Sent,
+    /// Why it ended, if not because it was done or told to.
+    pub failure: Option<ShardError>,
+}
+
+/// What a shard and its supervisor tell each other about a file. Written by one of them, read by the other,
+/// once in many packets.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub struct Progress {
+    offset: AtomicU64,
+    stop: AtomicBool,
+}
+
+impl Progress {
+    /// How far the shard has come, in bytes.
+    pub fn offset(&self) -> u64 {
+        self.offset.load(Ordering::Relaxed)
+    }
+
+    /// Tells the shard to end where it is.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Says how far the shard has come; true if it is to end there.
+    fn report(&self, offset: u64) -> bool {
+        self.offset.store(offset, Ordering::Relaxed);
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// A decoder, a stream and their counters.
+#[derive(Debug)]
+pub struct Shard {
+    decoder: Decoder,
+    export: Export,
+    counters: Counters,
+    /// 1 of how many packets is kept; 0 when not sampling.
+    sample_rate: u32,
+}
+
+impl Shard {
+    /// A shard that has seen nothing.
+    #[must_use]
+    pub fn new(decoder: Decoder, export: Export, sample_rate: u32) -> Self {
+        Shard {
+            decoder,
+            export,
+            counters: Counters::default(),
+            sample_rate,
+        }
+    }
+
+    /// The life of one packet. What it gives waits in the stream's batch, to be sent when that is full.
+    #[inline]
+    fn take(&mut self, frame: &Frame<'_>) {
+        self.counters.received += 1;
+        match self.decoder.decode(frame) {
+            Ok(response) => {
+                self.counters.exported += 1;
+                self.export.push(&response, frame.at);
+            }
+            Err(reason) => self.counters.reject(reason),
+        }
+    }
+
+    fn stats(&self, kernel: Option<KernelCounts>, ifdropped: u64) -> Stats {
+        let received = kernel.map_or(self.counters.received, |counts| counts.packets);
+        Stats {
+            packets_captured: counter32(self.counters.received),
+            packets_received: counter32(received),
+            packets_dropped: counter32(kernel.map_or(0, |counts| counts.drops)),
+            packets_ifdropped: counter32(ifdropped),
+            sample_rate: self.sample_rate,
+        }
+    }
+
+    fn report(self, kernel: Option<KernelCounts>, failure: Option<ShardError>) -> Report {
+        Report {
+            counters: self.counters,
+            kernel,
+            sent: self.export.sent(),
+            failure,
+        }
+    }
+}
+
+/// The counters of the protocol have 32 bits and wrap.
+fn counter32(count: u64) -> u32 {
+    u32::try_from(count & u64::from(u32::MAX)).unwrap_or(0)
+}

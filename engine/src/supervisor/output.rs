@@ -1,0 +1,95 @@
+//! What streams are made of, opened once and handed to each shard.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::create;
+use crate::error::StartError;
+use crate::export::collector::Collector;
+use crate::export::file::{PcapFile, write_header};
+use crate::export::print::Print;
+use crate::export::{Export, Sinks};
+use crate::settings;
+
+/// Opened outputs, one for each shard. What has to be made on the shard's own thread is made there.
+#[derive(Debug)]
+pub(super) struct Outputs;
+
+/// What one shard's stream will write to.
+#[derive(Debug)]
+pub(super) struct Output {
+    collectors: Vec<SocketAddr>,
+    file: Option<(File, String)>,
+    stream: u16,
+    print: bool,
+    datagram_bytes: usize,
+    flush: Duration,
+}
+
+impl Outputs {
+    /// Opens the file and writes what stands at its head.
+    pub(super) fn open(
+        settings: &settings::Output,
+        shards: usize,
+    ) -> Result<Vec<Output>, StartError> {
+        let file = match &settings.write {
+            None => None,
+            Some(path) => {
+                let failed = |source| StartError::File {
+                    path: path.clone(),
+                    source,
+                };
+                let mut file = create(path)?;
+                write_header(&mut file).map_err(failed)?;
+                Some((file, path.display().to_string()))
+            }
+        };
+        if settings.print {
+            Print::write_header().map_err(|source| StartError::System {
+                what: "can't write to standard output",
+                source,
+            })?;
+        }
+        let duplicate = |(file, path): &(File, String)| {
+            file.try_clone()
+                .map(|file| (file, path.clone()))
+                .map_err(|source| StartError::File {
+                    path: path.into(),
+                    source,
+                })
+        };
+        (0..shards)
+            .map(|index| {
+                Ok(Output {
+                    collectors: settings.collectors.clone(),
+                    file: file.as_ref().map(duplicate).transpose()?,
+                    stream: u16::try_from(index).unwrap_or(u16::MAX),
+                    print: settings.print,
+                    datagram_bytes: settings.datagram_bytes,
+                    flush: settings.flush,
+                })
+            })
+            .collect()
+    }
+}
+
+impl Output {
+    /// Longest time that a set waits.
+    pub(super) fn flush(&self) -> Duration {
+        self.flush
+    }
+
+    /// The stream; to be made on the thread of the shard's executor.
+    pub(super) fn export(self) -> Export {
+        let stream = self.stream;
+        let sinks = Sinks {
+            collectors: self.collectors.into_iter().map(Collector::new).collect(),
+            file: self
+                .file
+                .map(|(file, path)| PcapFile::new(file, path, stream)),
+            print: self.print.then(Print::default),
+        };
+        Export::new(self.datagram_bytes, sinks)
+    }
+}

@@ -1,0 +1,104 @@
+//! The executors: one thread a shard, each on a CPU of its own.
+
+use std::future::Future;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc::Sender;
+
+use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
+
+use super::event::Event;
+use crate::error::StartError;
+use crate::shard::Report;
+
+/// Bytes of registered memory an executor gets; it grows by itself if that is not enough.
+const IO_MEMORY_BYTES: usize = 64 << 10;
+
+/// Entries of an executor's submission ring: a shard waits for a handful of things.
+const RING_DEPTH: usize = 128;
+
+/// Shards that run.
+#[derive(Debug, Default)]
+pub(super) struct Shards {
+    running: Vec<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    cpu: usize,
+    /// Closed to tell the shard to end.
+    control: Option<UnixStream>,
+    handle: ExecutorJoinHandle<Report>,
+}
+
+/// Says that a shard has ended when it is dropped, however that comes about.
+struct EndNotice(Sender<Event>);
+
+impl Drop for EndNotice {
+    fn drop(&mut self) {
+        // Nobody listens any more when the supervisor is ending itself.
+        let _ = self.0.send(Event::Ended);
+    }
+}
+
+impl Shards {
+    /// Starts a shard on `cpu`. `work` gets a descriptor on which end of file means stop.
+    pub(super) fn spawn<Work, Ends>(
+        &mut self,
+        cpu: usize,
+        events: Sender<Event>,
+        work: Work,
+    ) -> Result<(), StartError>
+    where
+        Work: FnOnce(OwnedFd) -> Ends + Send + 'static,
+        Ends: Future<Output = Report> + 'static,
+    {
+        let (control, told) = UnixStream::pair().map_err(|source| StartError::System {
+            what: "can't make a socket pair",
+            source,
+        })?;
+        let notice = EndNotice(events);
+        let handle = LocalExecutorBuilder::new(Placement::Fixed(cpu))
+            .name("shard")
+            .io_memory(IO_MEMORY_BYTES)
+            .ring_depth(RING_DEPTH)
+            .spawn(move || async move {
+                let _notice = notice;
+                work(told.into()).await
+            })
+            .map_err(|error| StartError::Executor {
+                cpu,
+                reason: error.to_string(),
+            })?;
+        self.running.push(Running {
+            cpu,
+            control: Some(control),
+            handle,
+        });
+        Ok(())
+    }
+
+    /// Number of shards that were started.
+    pub(super) fn count(&self) -> usize {
+        self.running.len()
+    }
+
+    /// Tells all shards to end.
+    pub(super) fn stop(&mut self) {
+        for shard in &mut self.running {
+            shard.control = None;
+        }
+    }
+
+    /// Waits for all shards to end.
+    pub(super) fn reports(self) -> Result<Vec<Report>, StartError> {
+        let joined = self.running.into_iter().map(|shard| {
+            let cpu = shard.cpu;
+            shard.handle.join().map_err(|error| StartError::Executor {
+                cpu,
+                reason: error.to_string(),
+            })
+        });
+        joined.collect()
+    }
+}
