@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, ValueEnum};
 
 use crate::cores::Cores;
+use crate::decode::tunnel::Tunnels;
 
 /// See which name an address stood for: take DNS responses off an interface or out of a capture file and send
 /// who asked whom, for which names, and which addresses came back, to collectors.
@@ -46,6 +47,27 @@ pub struct Cli {
     /// Also multicast DNS: responses from port 5353
     #[arg(short = 'Y', long, help_heading = "Selection")]
     pub mdns: bool,
+
+    /// Take only what the original takes: whole UDP datagrams in one packet; no TCP, no fragments, no cut packets
+    #[arg(long, help_heading = "Selection")]
+    pub plain: bool,
+
+    /// Look into tunnels: a list of vxlan, geneve, gre, erspan, gtp, ipip, 6in4, or all
+    #[arg(
+        long,
+        value_name = "LIST",
+        default_value = "none",
+        help_heading = "Selection"
+    )]
+    pub decap: Tunnels,
+
+    /// Packets to this UDP port carry a Juniper mirror header (usually 30030), then the packet; again for each
+    #[arg(short = 'J', long = "jmirror", value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), action = ArgAction::Append, help_heading = "Selection")]
+    pub jmirror: Vec<u16>,
+
+    /// Packets to this UDP port carry a pcap record header, then the frame; again for each
+    #[arg(short = 'X', long = "pcap-record", value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), action = ArgAction::Append, help_heading = "Selection")]
+    pub pcap_record: Vec<u16>,
 
     /// Keep 1 of N packets, at random; as a last resort
     #[arg(short = 's', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Selection")]

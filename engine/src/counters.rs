@@ -1,62 +1,88 @@
-//! What a shard has seen. Each packet is counted as received, and then exactly once more: as exported, or
-//! under the reason for which it was not.
+//! What a shard has seen. Each packet, and each thing that was put together from several, is counted once
+//! as it comes and once for what became of it, so that both sides add up at any time.
 
 use std::fmt;
 
-use crate::decode::Reject;
+use crate::decode::{Loss, Reject};
 
-/// Counts of packets since the start of a shard.
+/// Counts since the start of a shard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Packets that capture gave.
     pub received: u64,
-    /// Packets whose response was exported.
+    /// Datagrams put together from fragments, and messages found in TCP streams.
+    pub rebuilt: u64,
+    /// Responses that were exported.
     pub exported: u64,
     rejected: [u64; Reject::COUNT],
+    lost: [u64; Loss::COUNT],
 }
 
 impl Counters {
-    /// Counts a packet that gave no set.
+    /// Counts what gave no set.
     #[inline]
     pub fn reject(&mut self, reason: Reject) {
         // The discriminants count from 0 in the order of `ALL`.
         self.rejected[reason as usize] += 1;
     }
 
-    /// Packets that gave no set for this reason.
+    /// Counts what was lost in putting together.
+    pub fn lose(&mut self, what: Loss) {
+        self.lost[what as usize] += 1;
+    }
+
+    /// How much gave no set for this reason.
     #[must_use]
     pub fn rejected(&self, reason: Reject) -> u64 {
         self.rejected[reason as usize]
     }
 
-    /// Whether every packet was counted once as exported or under a reason.
+    /// How often this was lost.
+    #[must_use]
+    pub fn lost(&self, what: Loss) -> u64 {
+        self.lost[what as usize]
+    }
+
+    /// Whether all that came was counted once as exported or under a reason.
     #[must_use]
     pub fn add_up(&self) -> bool {
-        self.received == self.exported + self.rejected.iter().sum::<u64>()
+        self.received + self.rebuilt == self.exported + self.rejected.iter().sum::<u64>()
     }
 
     /// Adds what another shard has seen.
     pub fn add(&mut self, other: &Counters) {
         self.received += other.received;
+        self.rebuilt += other.rebuilt;
         self.exported += other.exported;
         for (sum, more) in self.rejected.iter_mut().zip(other.rejected) {
+            *sum += more;
+        }
+        for (sum, more) in self.lost.iter_mut().zip(other.lost) {
             *sum += more;
         }
     }
 }
 
-/// `received N = exported N + reason N + ..`, reasons that did not occur left out.
+/// `received N + rebuilt N = exported N + reason N + ..; lost: what N, ..`; what did not occur is left out.
 impl fmt::Display for Counters {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            out,
-            "received {} = exported {}",
-            self.received, self.exported
-        )?;
+        write!(out, "received {}", self.received)?;
+        if self.rebuilt > 0 {
+            write!(out, " + rebuilt {}", self.rebuilt)?;
+        }
+        write!(out, " = exported {}", self.exported)?;
         for reason in Reject::ALL {
             let count = self.rejected(*reason);
             if count > 0 {
                 write!(out, " + {} {count}", reason.counter())?;
+            }
+        }
+        let mut before = "; lost: ";
+        for what in Loss::ALL {
+            let count = self.lost(*what);
+            if count > 0 {
+                write!(out, "{before}{} {count}", what.counter())?;
+                before = ", ";
             }
         }
         Ok(())
@@ -75,6 +101,11 @@ mod tests {
             counters.received += 1;
             counters.reject(*reason);
             assert_eq!(counters.rejected(*reason), 1);
+        }
+        for (index, what) in Loss::ALL.iter().enumerate() {
+            assert_eq!(*what as usize, index);
+            counters.lose(*what);
+            assert_eq!(counters.lost(*what), 1);
         }
         assert!(counters.add_up());
         counters.received += 1;

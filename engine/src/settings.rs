@@ -14,6 +14,7 @@ use crate::capture::socket::Spread;
 use crate::cli::{Cli, Fanout, Share};
 use crate::cores::Cores;
 use crate::decode::Selection;
+use crate::decode::tunnel::Tunnels;
 use crate::error::StartError;
 use crate::frame::LinkType;
 
@@ -44,6 +45,10 @@ pub struct Capture {
     pub selection: dnsflow_filters::Selection,
     /// Whether port 5353 speaks multicast DNS.
     pub mdns: bool,
+    /// Whether only what the original selects is taken.
+    pub plain: bool,
+    /// What is looked into.
+    pub tunnels: Tunnels,
     /// 1 of how many packets is kept; 0 for all.
     pub sample: u32,
     /// Our share of the packets.
@@ -145,6 +150,8 @@ impl Capture {
             expression: cli.filter.clone(),
             selection: dnsflow_filters::Selection::new(ports, cli.mdns),
             mdns: cli.mdns,
+            plain: cli.plain,
+            tunnels: cli.decap.clone(),
             sample: cli.sample.unwrap_or(0),
             share: cli.share,
             fanout: if cli.checksum {
@@ -208,13 +215,12 @@ impl Capture {
     /// What decode looks for.
     #[must_use]
     pub fn decode(&self) -> Selection {
-        let ports = self
-            .expression
-            .is_none()
-            .then(|| self.selection.ports().collect());
         Selection {
-            ports,
+            ports: self.selection.ports().collect(),
+            any_port: self.expression.is_some(),
             mdns: self.mdns,
+            plain: self.plain,
+            tunnels: self.tunnels.clone(),
         }
     }
 }

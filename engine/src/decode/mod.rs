@@ -1,43 +1,82 @@
-//! From the bytes of a packet to the response it carries, borrowed all the way.
+//! From the bytes of a packet to the responses it carries, borrowed all the way.
 //!
 //! ```text
-//! frame -> link: which protocol, where -> network: who to whom -> transport: which port -> message
+//! frame -> link -> network -> payload -> UDP ------------------> message -> response
+//!                    ^  |        |  \--> TCP -> streams -----------^
+//!                    |  |        \-----> tunnel --\
+//!                    |  \-> fragments -> payload   |
+//!                    \-----------------------------/
 //! ```
 //!
 //! Each step gives a slice of the one before or a [`Reject`], which is also the name of the counter that
-//! goes up. Decode knows nothing of where packets come from and where responses go, keeps no packet, and
-//! allocates nothing once it is made.
+//! goes up. Packets that carry a part of something wait in [`fragments`] and [`streams`], whose memory is
+//! bounded; all others are done with when [`Decoder::decode`] returns, and cost no allocation.
+//!
+//! Decode knows nothing of where packets come from and where responses go.
 
+mod fragments;
 pub mod link;
 mod network;
 mod reject;
+mod streams;
+pub mod tunnel;
 
-use dnsflow_wire::message::{Answers, Dialect, Extent, Marks};
-use dnsflow_wire::response::Response;
-use etherparse::UdpHeaderSlice;
+use dnsflow_wire::message::{Answers, Dialect, Extent, Marks, MessageReject};
+use dnsflow_wire::response::{Endpoints, Response};
+use etherparse::{IpNumber, TcpHeaderSlice, UdpHeaderSlice};
 
-pub use reject::Reject;
+pub use reject::{Loss, Reject};
 
 use crate::frame::Frame;
-use network::{Carried, Packet};
+use fragments::{Datagram, Fragment, Fragments, GivenUp, Placed};
+use link::Network;
+use network::{Carried, Payload};
+use streams::{Found, Key, Segment, Streams, Taken};
+use tunnel::Tunnels;
 
 /// The port of multicast DNS (RFC 6762 section 3).
 pub const MDNS_PORT: u16 = 5353;
 
+/// Tunnels inside each other that are followed.
+const MAX_TUNNELS: u8 = 4;
+
 /// Which packets may hold a response.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Selection {
-    /// Source ports of resolvers; `None` where a filter expression of the user's has decided already.
-    pub ports: Option<Vec<u16>>,
+    /// Source ports of resolvers.
+    pub ports: Vec<u16>,
+    /// Whether UDP from any other port is taken too, since a filter expression of the user's has decided.
+    pub any_port: bool,
     /// Whether port 5353 speaks multicast DNS.
     pub mdns: bool,
+    /// Whether only what the original selects is taken: whole UDP datagrams in one packet.
+    pub plain: bool,
+    /// What is unpacked.
+    pub tunnels: Tunnels,
 }
 
-/// A decoder: what to look for, and the memory for what is found.
+/// What became of a packet, or of something that was put together from several.
+///
+/// For each packet there is one `Response` or `Reject`, and one more for each `Rebuilt`.
+#[derive(Clone, Copy, Debug)]
+pub enum Fate<'a> {
+    /// It carries a response that is to be exported.
+    Response(Response<'a>),
+    /// It gives no set.
+    Reject(Reject),
+    /// A datagram was put together, or a message found in a stream; its own fate follows.
+    Rebuilt,
+    /// Something that was to be put together is not whole.
+    Loss(Loss),
+}
+
+/// A decoder: what to look for, and the memory for what is found or waits to be whole.
 #[derive(Debug)]
 pub struct Decoder {
     selection: Selection,
     marks: Marks,
+    fragments: Fragments,
+    streams: Streams,
 }
 
 impl Decoder {
@@ -47,65 +86,284 @@ impl Decoder {
         Decoder {
             selection,
             marks: Marks::default(),
+            fragments: Fragments::default(),
+            streams: Streams::default(),
         }
     }
 
-    /// The response in a packet.
-    ///
-    /// # Errors
-    /// The first reason why the packet gives no set.
+    /// Takes a packet and says what becomes of it, and of what it completes.
     #[inline]
-    pub fn decode<'a>(&'a mut self, frame: &Frame<'a>) -> Result<Response<'a>, Reject> {
-        let network = link::network(frame)?;
-        let packet = network::packet(&network)?;
-        let message = match packet.carried {
-            Carried::Fragment => return Err(Reject::Fragment),
-            Carried::Udp => self.datagram(&packet, frame)?,
-            Carried::Other => return Err(Reject::NotUdp),
-        };
-        let answers = Answers::parse(
-            message.bytes,
-            message.dialect,
-            Extent::Whole,
-            &mut self.marks,
-        )?;
-        Ok(Response {
-            endpoints: packet.endpoints,
-            answers,
-        })
+    pub fn decode(&mut self, frame: &Frame<'_>, fate: &mut impl FnMut(Fate<'_>)) {
+        let done = link::network(frame)
+            .and_then(|network| self.network(&network, 0, frame.at.seconds, fate));
+        if let Err(reason) = done {
+            fate(Fate::Reject(reason));
+        }
     }
 
+    /// Says what becomes of all that still waits, at the end of a capture.
+    pub fn finish(&mut self, fate: &mut impl FnMut(Fate<'_>)) {
+        while let Some((why, datagram)) = self.fragments.drain() {
+            self.given_up(why, datagram, fate);
+        }
+        let Decoder { streams, marks, .. } = self;
+        streams.drain(&mut |stream, found| in_stream(found, stream, marks, fate));
+    }
+
+    #[inline]
+    fn network(
+        &mut self,
+        network: &Network<'_>,
+        depth: u8,
+        seconds: u64,
+        fate: &mut impl FnMut(Fate<'_>),
+    ) -> Result<(), Reject> {
+        let packet = network::packet(network)?;
+        self.carried(packet.endpoints, packet.carried, depth, seconds, fate)
+    }
+
+    #[inline]
+    fn carried(
+        &mut self,
+        endpoints: Endpoints,
+        carried: Carried<'_>,
+        depth: u8,
+        seconds: u64,
+        fate: &mut impl FnMut(Fate<'_>),
+    ) -> Result<(), Reject> {
+        match carried {
+            Carried::Whole(payload) => self.payload(endpoints, payload, depth, seconds, fate),
+            Carried::Fragment(fragment) if !self.selection.plain => {
+                self.fragment(&fragment, depth, seconds, fate)
+            }
+            // Of a cut fragment, only the first says whose it is.
+            Carried::CutFragment(Fragment {
+                offset: 0,
+                protocol,
+                payload,
+                ..
+            }) if !self.selection.plain => {
+                let payload = Payload {
+                    protocol: IpNumber(protocol),
+                    bytes: payload,
+                    cut: 1,
+                };
+                self.payload(endpoints, payload, depth, seconds, fate)
+            }
+            Carried::Fragment(_) | Carried::CutFragment(_) => Err(Reject::Cut),
+        }
+    }
+
+    #[inline]
+    fn payload(
+        &mut self,
+        endpoints: Endpoints,
+        payload: Payload<'_>,
+        depth: u8,
+        seconds: u64,
+        fate: &mut impl FnMut(Fate<'_>),
+    ) -> Result<(), Reject> {
+        let inner = match payload.protocol {
+            IpNumber::UDP => match self.udp(endpoints, payload, fate)? {
+                None => return Ok(()),
+                Some(inner) => inner,
+            },
+            IpNumber::TCP if !self.selection.plain => {
+                return self.tcp(endpoints, payload, seconds, fate);
+            }
+            other => match self.selection.tunnels.in_ip(other.0, payload.bytes) {
+                None => return Err(Reject::Protocol),
+                Some(inner) => inner?,
+            },
+        };
+        if depth == MAX_TUNNELS {
+            return Err(Reject::TunnelDepth);
+        }
+        self.network(&inner, depth + 1, seconds, fate)
+    }
+
+    /// A message, whose fate is said, or what is inside a tunnel.
+    ///
     /// ```text
     /// source port 2 | destination port 2 | length 2 | checksum 2 | message ..
     /// ```
-    fn datagram<'a>(&self, packet: &Packet<'a>, frame: &Frame<'_>) -> Result<Message<'a>, Reject> {
-        let header = UdpHeaderSlice::from_slice(packet.payload).map_err(|_| Reject::UdpDamaged)?;
-        let dialect = self.dialect(header.source_port()).ok_or(Reject::Port)?;
+    #[inline]
+    fn udp<'a>(
+        &mut self,
+        endpoints: Endpoints,
+        payload: Payload<'a>,
+        fate: &mut impl FnMut(Fate<'_>),
+    ) -> Result<Option<Network<'a>>, Reject> {
+        let header = UdpHeaderSlice::from_slice(payload.bytes).map_err(|_| Reject::UdpDamaged)?;
         let length = usize::from(header.length());
-        let (body, _) = packet.payload.split_at(length.min(packet.payload.len()));
-        let bytes = body.get(header.slice().len()..).ok_or(Reject::UdpDamaged)?;
-        if body.len() < length {
-            return Err(if frame.is_cut() {
-                Reject::Cut
-            } else {
-                Reject::UdpDamaged
-            });
-        }
-        Ok(Message { bytes, dialect })
+        let end = length.min(payload.bytes.len());
+        let body = payload
+            .bytes
+            .get(header.slice().len()..end)
+            .ok_or(Reject::UdpDamaged)?;
+        let source = header.source_port();
+        let dialect = match source {
+            MDNS_PORT if self.selection.mdns => Dialect::Multicast,
+            known if self.selection.ports.contains(&known) => Dialect::Unicast,
+            _ => match self
+                .selection
+                .tunnels
+                .in_udp(source, header.destination_port(), body)
+            {
+                Some(inner) => return inner.map(Some),
+                None if self.selection.any_port => Dialect::Unicast,
+                None => return Err(Reject::Port),
+            },
+        };
+        let extent = match (end < length, payload.cut > 0) {
+            (false, _) => Extent::Whole,
+            (true, true) if !self.selection.plain => Extent::Cut,
+            (true, true) => return Err(Reject::Cut),
+            (true, false) => return Err(Reject::UdpDamaged),
+        };
+        message(body, dialect, extent, endpoints, &mut self.marks, fate);
+        Ok(None)
     }
 
-    fn dialect(&self, source_port: u16) -> Option<Dialect> {
-        if self.selection.mdns && source_port == MDNS_PORT {
-            return Some(Dialect::Multicast);
+    /// ```text
+    /// source port 2 | destination port 2 | sequence 4 | acknowledgment 4 |
+    /// header words 4 bits, 0 4 bits, flags 8 bits | window 2 | checksum 2 | urgent 2 | options ..
+    /// ```
+    fn tcp(
+        &mut self,
+        endpoints: Endpoints,
+        payload: Payload<'_>,
+        seconds: u64,
+        fate: &mut impl FnMut(Fate<'_>),
+    ) -> Result<(), Reject> {
+        let header = TcpHeaderSlice::from_slice(payload.bytes).map_err(|_| Reject::TcpDamaged)?;
+        if !self.selection.ports.contains(&header.source_port()) {
+            return Err(Reject::Port);
         }
-        match &self.selection.ports {
-            Some(ports) if !ports.contains(&source_port) => None,
-            _ => Some(Dialect::Unicast),
+        let key = Key {
+            endpoints,
+            resolver_port: header.source_port(),
+            client_port: header.destination_port(),
+        };
+        let segment = Segment {
+            sequence: header.sequence_number(),
+            syn: header.syn(),
+            fin: header.fin(),
+            rst: header.rst(),
+            payload: payload
+                .bytes
+                .get(header.slice().len()..)
+                .unwrap_or_default(),
+            cut: payload.cut,
+        };
+        let Decoder { streams, marks, .. } = self;
+        let taken = streams.segment(key, &segment, seconds, &mut |stream, found| {
+            in_stream(found, stream, marks, fate);
+        });
+        fate(Fate::Reject(match taken {
+            Taken::New => Reject::Segment,
+            Taken::Empty => Reject::SegmentEmpty,
+            Taken::Duplicate => Reject::SegmentDuplicate,
+        }));
+        Ok(())
+    }
+
+    fn fragment(
+        &mut self,
+        fragment: &Fragment<'_>,
+        depth: u8,
+        seconds: u64,
+        fate: &mut impl FnMut(Fate<'_>),
+    ) -> Result<(), Reject> {
+        while let Some((why, datagram)) = self.fragments.give_up(seconds) {
+            self.given_up(why, datagram, fate);
         }
+        let datagram = match self.fragments.place(fragment, seconds) {
+            Placed::Held => return Err(Reject::Fragment),
+            Placed::Duplicate => return Err(Reject::FragmentDuplicate),
+            Placed::Overlap => return Err(Reject::FragmentOverlap),
+            Placed::Damaged => return Err(Reject::FragmentDamaged),
+            Placed::Whole(datagram) => datagram,
+        };
+        fate(Fate::Reject(Reject::Fragment));
+        fate(Fate::Rebuilt);
+        let payload = Payload {
+            protocol: IpNumber(datagram.protocol),
+            bytes: &datagram.payload,
+            cut: 0,
+        };
+        let done = network::extensions(datagram.endpoints, payload)
+            .and_then(|carried| self.carried(datagram.endpoints, carried, depth, seconds, fate));
+        if let Err(reason) = done {
+            fate(Fate::Reject(reason));
+        }
+        self.fragments.recycle(datagram.payload);
+        Ok(())
+    }
+
+    /// A datagram that will not get whole: the answers at its start are answers all the same.
+    fn given_up(&mut self, why: GivenUp, datagram: Datagram, fate: &mut impl FnMut(Fate<'_>)) {
+        fate(Fate::Loss(match why {
+            GivenUp::Timeout => Loss::DatagramTimeout,
+            GivenUp::Evicted => Loss::DatagramEvicted,
+            GivenUp::Ended => Loss::DatagramIncomplete,
+        }));
+        if datagram.protocol == IpNumber::UDP.0 && !datagram.payload.is_empty() {
+            fate(Fate::Rebuilt);
+            let payload = Payload {
+                protocol: IpNumber::UDP,
+                bytes: &datagram.payload,
+                cut: 1,
+            };
+            match self.udp(datagram.endpoints, payload, fate) {
+                Ok(None) => {}
+                // What is left of a tunnel's packet is not worth following.
+                Ok(Some(_)) => fate(Fate::Reject(Reject::Cut)),
+                Err(reason) => fate(Fate::Reject(reason)),
+            }
+        }
+        self.fragments.recycle(datagram.payload);
     }
 }
 
-struct Message<'a> {
-    bytes: &'a [u8],
+fn in_stream(found: Found<'_>, stream: &Key, marks: &mut Marks, fate: &mut impl FnMut(Fate<'_>)) {
+    match found {
+        Found::Message(bytes) => {
+            fate(Fate::Rebuilt);
+            message(
+                bytes,
+                Dialect::Unicast,
+                Extent::Whole,
+                stream.endpoints,
+                marks,
+                fate,
+            );
+        }
+        Found::Incomplete => fate(Fate::Loss(Loss::MessageIncomplete)),
+        Found::Gap => fate(Fate::Loss(Loss::StreamGap)),
+        Found::Evicted => fate(Fate::Loss(Loss::StreamEvicted)),
+    }
+}
+
+#[inline]
+fn message(
+    bytes: &[u8],
     dialect: Dialect,
+    extent: Extent,
+    endpoints: Endpoints,
+    marks: &mut Marks,
+    fate: &mut impl FnMut(Fate<'_>),
+) {
+    match Answers::parse(bytes, dialect, extent, marks) {
+        Ok(answers) => {
+            if answers.extent() == Extent::Cut {
+                fate(Fate::Loss(Loss::Partial));
+            }
+            fate(Fate::Response(Response { endpoints, answers }));
+        }
+        Err(
+            MessageReject::HeaderShort | MessageReject::QuestionDamaged | MessageReject::NoAddress,
+        ) if extent == Extent::Cut => fate(Fate::Reject(Reject::Cut)),
+        Err(reason) => fate(Fate::Reject(reason.into())),
+    }
 }

@@ -4,6 +4,7 @@ use dnsflow_wire::response::Endpoints;
 use etherparse::{IpNumber, Ipv4HeaderSlice, Ipv6HeaderSlice};
 
 use super::Reject;
+use super::fragments::{Fragment, Key};
 use super::link::{IPV4, IPV6, Network};
 
 /// Extension headers that are stepped over; RFC 8200 section 4.1 has each at most once, but for one.
@@ -13,17 +14,29 @@ const MAX_EXTENSIONS: usize = 8;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Packet<'a> {
     pub(super) endpoints: Endpoints,
-    pub(super) carried: Carried,
-    /// As much of the payload as was captured, without padding of the link layer.
-    pub(super) payload: &'a [u8],
+    pub(super) carried: Carried<'a>,
 }
 
 /// What a packet carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Carried {
-    Udp,
-    Fragment,
-    Other,
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Carried<'a> {
+    /// All of a datagram.
+    Whole(Payload<'a>),
+    /// A part of one.
+    Fragment(Fragment<'a>),
+    /// A part of one, and not all of that was captured.
+    CutFragment(Fragment<'a>),
+}
+
+/// The payload of a datagram.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Payload<'a> {
+    /// Its protocol.
+    pub(super) protocol: IpNumber,
+    /// As much as was captured, without padding of the link layer.
+    pub(super) bytes: &'a [u8],
+    /// Bytes that are missing at the end.
+    pub(super) cut: usize,
 }
 
 #[inline]
@@ -46,24 +59,45 @@ pub(super) fn packet<'a>(network: &Network<'a>) -> Result<Packet<'a>, Reject> {
 #[inline]
 fn ipv4(bytes: &[u8]) -> Result<Packet<'_>, Reject> {
     let header = Ipv4HeaderSlice::from_slice(bytes).map_err(|_| Reject::IpDamaged)?;
-    let end = match usize::from(header.total_len()) {
+    let total = match usize::from(header.total_len()) {
         // A captured packet whose segmentation was left to the network card has no length yet.
         0 => bytes.len(),
-        total => total.min(bytes.len()),
+        total => total,
+    };
+    let payload = bytes
+        .get(header.slice().len()..total.min(bytes.len()))
+        .ok_or(Reject::IpDamaged)?;
+    let endpoints = Endpoints::V4 {
+        client: header.destination(),
+        resolver: header.source(),
+    };
+    let cut = total.saturating_sub(bytes.len());
+    if !header.is_fragmenting_payload() {
+        let payload = Payload {
+            protocol: header.protocol(),
+            bytes: payload,
+            cut,
+        };
+        return Ok(Packet {
+            endpoints,
+            carried: Carried::Whole(payload),
+        });
+    }
+    let protocol = header.protocol().0;
+    let fragment = Fragment {
+        key: Key {
+            endpoints,
+            identification: header.identification().into(),
+            protocol,
+        },
+        protocol,
+        offset: 8 * usize::from(header.fragments_offset().value()),
+        more: header.more_fragments(),
+        payload,
     };
     Ok(Packet {
-        endpoints: Endpoints::V4 {
-            client: header.destination(),
-            resolver: header.source(),
-        },
-        carried: if header.is_fragmenting_payload() {
-            Carried::Fragment
-        } else {
-            carried(header.protocol())
-        },
-        payload: bytes
-            .get(header.slice().len()..end)
-            .ok_or(Reject::IpDamaged)?,
+        endpoints,
+        carried: Carried::fragment(fragment, cut),
     })
 }
 
@@ -79,29 +113,37 @@ fn ipv6(bytes: &[u8]) -> Result<Packet<'_>, Reject> {
     let header = Ipv6HeaderSlice::from_slice(bytes).map_err(|_| Reject::IpDamaged)?;
     let behind = bytes.get(header.slice().len()..).ok_or(Reject::IpDamaged)?;
     let length = match usize::from(header.payload_length()) {
+        // A jumbogram (RFC 2675), or one whose segmentation was left to the network card.
         0 => behind.len(),
-        length => length.min(behind.len()),
+        length => length,
     };
-    let (next, payload) = extensions(header.next_header(), behind.get(..length).unwrap_or(behind))?;
+    let payload = Payload {
+        protocol: header.next_header(),
+        bytes: behind.get(..length).unwrap_or(behind),
+        cut: length.saturating_sub(behind.len()),
+    };
+    let endpoints = Endpoints::V6 {
+        client: header.destination(),
+        resolver: header.source(),
+    };
     Ok(Packet {
-        endpoints: Endpoints::V6 {
-            client: header.destination(),
-            resolver: header.source(),
-        },
-        carried: carried(next),
-        payload,
+        endpoints,
+        carried: extensions(endpoints, payload)?,
     })
 }
 
-/// Steps over extension headers (RFC 8200 section 4):
+/// Steps over extension headers (RFC 8200 section 4), up to a fragment header that does fragment.
 ///
 /// ```text
 /// next header 1 | length 1, in units of 8 bytes, the first not counted | ..
 /// ```
 #[inline]
-fn extensions(mut next: IpNumber, mut bytes: &[u8]) -> Result<(IpNumber, &[u8]), Reject> {
+pub(super) fn extensions(
+    endpoints: Endpoints,
+    mut payload: Payload<'_>,
+) -> Result<Carried<'_>, Reject> {
     for _ in 0..MAX_EXTENSIONS {
-        let length = match (next, bytes) {
+        let length = match (payload.protocol, payload.bytes) {
             (
                 IpNumber::IPV6_HEADER_HOP_BY_HOP
                 | IpNumber::IPV6_ROUTE_HEADER
@@ -110,18 +152,53 @@ fn extensions(mut next: IpNumber, mut bytes: &[u8]) -> Result<(IpNumber, &[u8]),
             ) => 8 * (1 + usize::from(*length)),
             // RFC 4302 section 2.2 counts in units of 4 bytes, the first two not counted.
             (IpNumber::AUTHENTICATION_HEADER, [_, length, ..]) => 4 * (2 + usize::from(*length)),
+            (IpNumber::IPV6_FRAGMENTATION_HEADER, bytes) => {
+                match fragment(endpoints, bytes, payload.cut)? {
+                    Some(fragment) => return Ok(fragment),
+                    None => FRAGMENT_HEADER_BYTES,
+                }
+            }
             _ => break,
         };
-        next = IpNumber(bytes[0]);
-        bytes = bytes.get(length..).ok_or(Reject::IpDamaged)?;
+        let next = *payload.bytes.first().ok_or(Reject::IpDamaged)?;
+        payload.protocol = IpNumber(next);
+        payload.bytes = payload.bytes.get(length..).ok_or(Reject::IpDamaged)?;
     }
-    Ok((next, bytes))
+    Ok(Carried::Whole(payload))
 }
 
-fn carried(protocol: IpNumber) -> Carried {
-    match protocol {
-        IpNumber::UDP => Carried::Udp,
-        IpNumber::IPV6_FRAGMENTATION_HEADER => Carried::Fragment,
-        _ => Carried::Other,
+/// Bytes of the fragment header.
+const FRAGMENT_HEADER_BYTES: usize = 8;
+
+/// RFC 8200 section 4.5; `None` for a datagram that is all in one fragment (RFC 6946):
+///
+/// ```text
+/// next header 1 | 0 1 | offset 13 bits, 0 2 bits, more fragments 1 bit | identification 4
+/// ```
+fn fragment(endpoints: Endpoints, bytes: &[u8], cut: usize) -> Result<Option<Carried<'_>>, Reject> {
+    let header: &[u8; FRAGMENT_HEADER_BYTES] = bytes.first_chunk().ok_or(Reject::IpDamaged)?;
+    let place = u16::from_be_bytes([header[2], header[3]]);
+    let fragment = Fragment {
+        key: Key {
+            endpoints,
+            identification: u32::from_be_bytes([header[4], header[5], header[6], header[7]]),
+            protocol: 0,
+        },
+        protocol: header[0],
+        offset: usize::from(place & !7),
+        more: place & 1 != 0,
+        payload: &bytes[FRAGMENT_HEADER_BYTES..],
+    };
+    let alone = fragment.offset == 0 && !fragment.more;
+    Ok((!alone).then(|| Carried::fragment(fragment, cut)))
+}
+
+impl<'a> Carried<'a> {
+    fn fragment(fragment: Fragment<'a>, cut: usize) -> Self {
+        if cut == 0 {
+            Carried::Fragment(fragment)
+        } else {
+            Carried::CutFragment(fragment)
+        }
     }
 }

@@ -1,35 +1,41 @@
-//! The reasons for which a packet gives no set, each with a counter of its own.
+//! What becomes of packets and messages that give no set, each with a counter of its own.
 
 use dnsflow_wire::message::MessageReject;
 
-macro_rules! rejects {
-    ($($name:ident $counter:literal $text:literal,)+) => {
-        /// Why a packet gave no set. Every packet that does not is counted under exactly one of these.
+macro_rules! reasons {
+    ($(#[doc = $doc:literal])* $kind:ident: $($name:ident $counter:literal $text:literal,)+) => {
+        $(#[doc = $doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Reject {
+        pub enum $kind {
             $(#[doc = $text] $name,)+
         }
 
-        impl Reject {
+        impl $kind {
             /// All of them, in the order in which a packet meets them.
-            pub const ALL: &[Reject] = &[$(Reject::$name,)+];
+            pub const ALL: &[$kind] = &[$($kind::$name,)+];
+
+            /// How many there are.
+            pub const COUNT: usize = Self::ALL.len();
 
             /// The name of its counter.
             #[must_use]
             pub fn counter(self) -> &'static str {
-                match self { $(Reject::$name => $counter,)+ }
+                match self { $($kind::$name => $counter,)+ }
             }
 
             /// What it means, in a sentence.
             #[must_use]
             pub fn meaning(self) -> &'static str {
-                match self { $(Reject::$name => $text,)+ }
+                match self { $($kind::$name => $text,)+ }
             }
         }
     };
 }
 
-rejects! {
+reasons! {
+    /// Why a packet, or a message that was put together from several, gave no set. Each that did not is
+    /// counted under exactly one of these.
+    Reject:
     Filtered "filtered" "The expression of -f does not match (files only: live, the kernel leaves these out).",
     Share "other_share" "Another member's share, by -m (files only: live, the kernel leaves these out).",
     Sampled "sampled_out" "Not in the sample of -s (files only: live, the kernel leaves these out).",
@@ -37,11 +43,19 @@ rejects! {
     LinkDamaged "link_damaged" "The link layer's header is not whole.",
     NotIp "not_ip" "Neither IPv4 nor IPv6.",
     IpDamaged "ip_damaged" "An IP header that is not whole, or whose length can't be.",
-    Fragment "fragment" "A fragment of an IP datagram.",
-    NotUdp "not_udp" "Another protocol than UDP.",
+    TunnelDamaged "tunnel_damaged" "A tunnel's header that is not whole or not what it should be.",
+    TunnelDepth "tunnel_depth" "More tunnels inside each other than are followed.",
+    Fragment "fragment" "A fragment of an IP datagram, taken to put the datagram together.",
+    FragmentDuplicate "fragment_duplicate" "A fragment that was there already.",
+    FragmentOverlap "fragment_overlap" "A fragment of a datagram in which two overlap (RFC 5722).",
+    FragmentDamaged "fragment_damaged" "A fragment whose place or length can't be.",
+    Protocol "protocol" "Neither UDP nor TCP.",
     UdpDamaged "udp_damaged" "A UDP header that is not whole, or whose length can't be.",
+    TcpDamaged "tcp_damaged" "A TCP header that is not whole.",
     Port "port" "A source port that is not listened for.",
-    Cut "cut" "Cut by the snap length of the capture.",
+    Segment "segment" "A TCP segment, taken to put messages together.",
+    SegmentEmpty "segment_empty" "A TCP segment without data.",
+    SegmentDuplicate "segment_duplicate" "A TCP segment whose data were there already.",
     HeaderShort "message_short" "Fewer bytes than a DNS header.",
     Query "query" "A query: the QR bit is 0.",
     ErrorCode "error_code" "RCODE is not 0.",
@@ -51,11 +65,19 @@ rejects! {
     QuestionType "question_type" "Asks for something else than A, AAAA or ANY.",
     AnswerDamaged "answer_damaged" "A record of the answer section is not whole or not what its type calls for.",
     NoAddress "no_address" "No A and no AAAA in the answer section.",
+    Cut "cut" "Cut by the snap length of the capture before the first address.",
 }
 
-impl Reject {
-    /// How many there are.
-    pub const COUNT: usize = Self::ALL.len();
+reasons! {
+    /// What was lost besides packets: parts of datagrams, streams and messages.
+    Loss:
+    Partial "partial" "A response of which the end is missing; what was whole was exported.",
+    DatagramTimeout "datagram_timeout" "A datagram whose last fragment did not come in time.",
+    DatagramEvicted "datagram_evicted" "A datagram that was given up because too many wait for fragments.",
+    DatagramIncomplete "datagram_incomplete" "A datagram that was not whole when the capture ended.",
+    StreamGap "stream_gap" "Bytes of a TCP stream that never came, or that no message could be made of.",
+    StreamEvicted "stream_evicted" "A TCP stream that was given up because too many bytes wait.",
+    MessageIncomplete "message_incomplete" "A DNS message over TCP of which a part never came.",
 }
 
 impl From<MessageReject> for Reject {

@@ -25,6 +25,7 @@ impl Offline {
     /// Reads `source` to its end; what was found is sent even where the file turns out to be damaged.
     pub async fn run(mut self, source: Box<dyn Read>) -> Report {
         let read = self.read(source).await;
+        self.shard.finish();
         let stats = self.shard.stats(None, 0);
         let flushed = self.shard.export.stats(&stats).await;
         let failure = read.err().or(flushed.err().map(ShardError::Export));

@@ -79,7 +79,7 @@ impl Live {
         while self.ring.is_ready() {
             self.block().await?;
         }
-        self.shard.export.flush().await?;
+        self.shard.finish();
         self.stats().await
     }
 

@@ -16,9 +16,9 @@ use dnsflow_wire::datagram::Stats;
 use crate::capture::file::FileError;
 use crate::capture::sys::KernelCounts;
 use crate::counters::Counters;
-use crate::decode::Decoder;
+use crate::decode::{Decoder, Fate};
 use crate::export::{Export, ExportError, Sent};
-use crate::frame::Frame;
+use crate::frame::{Frame, Timestamp};
 
 /// Why a shard ended before its time.
 #[derive(Debug, thiserror::Error)]
@@ -121,13 +121,24 @@ impl Shard {
     #[inline]
     fn take(&mut self, frame: &Frame<'_>) {
         self.counters.received += 1;
-        match self.decoder.decode(frame) {
-            Ok(response) => {
-                self.counters.exported += 1;
-                self.export.push(&response, frame.at);
-            }
-            Err(reason) => self.counters.reject(reason),
-        }
+        let Shard {
+            decoder,
+            export,
+            counters,
+            ..
+        } = self;
+        decoder.decode(frame, &mut |fate| follow(fate, frame.at, counters, export));
+    }
+
+    /// The end of a capture: what still waited for more is given up.
+    fn finish(&mut self) {
+        let Shard {
+            decoder,
+            export,
+            counters,
+            ..
+        } = self;
+        decoder.finish(&mut |fate| follow(fate, Timestamp::default(), counters, export));
     }
 
     fn stats(&self, kernel: Option<KernelCounts>, ifdropped: u64) -> Stats {
@@ -148,6 +159,19 @@ impl Shard {
             sent: self.export.sent(),
             failure,
         }
+    }
+}
+
+#[inline]
+fn follow(fate: Fate<'_>, at: Timestamp, counters: &mut Counters, export: &mut Export) {
+    match fate {
+        Fate::Response(response) => {
+            counters.exported += 1;
+            export.push(&response, at);
+        }
+        Fate::Reject(reason) => counters.reject(reason),
+        Fate::Rebuilt => counters.rebuilt += 1,
+        Fate::Loss(what) => counters.lose(what),
     }
 }
 
