@@ -1,0 +1,40 @@
+//! The sensor on real interfaces: network namespaces joined by veth, real senders, real collectors.
+//!
+//! Every test makes its own namespaces and removes them, whatever happens. It needs root and iproute2, some
+//! need unbound, dnsperf and tshark; what is missing is said loudly, and is a failure where CI=true.
+//! Expected sets come from whoever made the traffic (`dnsflow-gen`, or tshark beside the sensor), exports
+//! are decoded by a reader of the tests' own: nothing is compared with itself.
+
+#[path = "live/balance.rs"]
+mod balance;
+#[path = "live/collector.rs"]
+mod collector;
+#[path = "live/export.rs"]
+mod export;
+#[path = "live/generator.rs"]
+mod generator;
+#[path = "live/lifecycle.rs"]
+mod lifecycle;
+#[path = "live/network.rs"]
+mod network;
+#[path = "live/patience.rs"]
+mod patience;
+#[path = "live/process.rs"]
+mod process;
+#[path = "live/requirements.rs"]
+mod requirements;
+#[path = "live/resolver.rs"]
+mod resolver;
+#[path = "live/selection.rs"]
+mod selection;
+#[path = "live/sensor.rs"]
+mod sensor;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// One live test at a time: each wants all CPUs.
+fn machine() -> MutexGuard<'static, ()> {
+    static MACHINE: Mutex<()> = Mutex::new(());
+    // A test that failed has left nothing behind that could harm the next.
+    MACHINE.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,99 @@
+//! A collector inside the test: a UDP socket in a namespace, with room for all that a test sends.
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::RcvBufForce;
+
+use crate::export::Export;
+use crate::network::Namespace;
+
+/// More than the export of any test, so that whatever is missing was lost before it came here.
+const RECEIVE_BUFFER_BYTES: usize = 512 << 20;
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+type Datagrams = Vec<(u16, Vec<u8>)>;
+
+/// A thread that keeps every datagram.
+#[derive(Debug)]
+pub(crate) struct Collector {
+    address: SocketAddr,
+    stop: Arc<AtomicBool>,
+    count: Arc<AtomicUsize>,
+    thread: JoinHandle<Datagrams>,
+}
+
+impl Collector {
+    /// Listens in a namespace; port 0 is any.
+    pub(crate) fn listen(namespace: &Namespace, address: &str) -> Self {
+        let socket = namespace
+            .enter(|| UdpSocket::bind(address))
+            .expect("an address to listen on");
+        setsockopt(&socket, RcvBufForce, &RECEIVE_BUFFER_BYTES).expect("CAP_NET_ADMIN is held");
+        socket
+            .set_read_timeout(Some(LOOK_AGAIN))
+            .expect("a timeout that is not zero");
+        let address = socket.local_addr().expect("a bound socket");
+        let (stop, count) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
+        let (told, counted) = (Arc::clone(&stop), Arc::clone(&count));
+        let thread = thread::spawn(move || receive(&socket, &told, &counted));
+        Self {
+            address,
+            stop,
+            count,
+            thread,
+        }
+    }
+
+    /// Where it listens, as -u takes it.
+    pub(crate) fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// How many datagrams have come.
+    pub(crate) fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Takes what is still in the socket's buffer, and ends.
+    pub(crate) fn finish(self) -> Export {
+        self.stop.store(true, Ordering::Relaxed);
+        let datagrams = self.thread.join().expect("receiving does not panic");
+        Export::from_datagrams(
+            datagrams
+                .iter()
+                .map(|(source, bytes)| (*source, bytes.as_slice())),
+        )
+    }
+}
+
+fn receive(socket: &UdpSocket, stop: &AtomicBool, count: &AtomicUsize) -> Datagrams {
+    let mut datagrams = Vec::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        // Asked before looking, so that what came before the order is still taken.
+        let last = stop.load(Ordering::Relaxed);
+        match socket.recv_from(&mut buffer) {
+            Ok((bytes, source)) => {
+                datagrams.push((source.port(), buffer[..bytes].to_vec()));
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+                ) =>
+            {
+                if last {
+                    return datagrams;
+                }
+            }
+            Err(error) => panic!("receiving: {error}"),
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Starting and stopping under traffic, and collectors that come and go.
+
+use std::fs;
+use std::net::UdpSocket;
+
+use crate::collector::Collector;
+use crate::export::{Export, assert_same, assert_within};
+use crate::generator::{Generated, Generator};
+use crate::machine;
+use crate::network::{Folder, OUT, TAP, Wire};
+use crate::patience::until;
+use crate::requirements::requirements;
+use crate::sensor::Sensor;
+
+const SHORT: &str = "--count 20000 --frames 20000 --rate 100000 --noise 10";
+
+/// While responses and everything else fly past, ten sensors come and go. Every frame is sent once, so a
+/// set that comes twice was taken twice, and a packet that the filter leaves out would show in the counters.
+#[test]
+fn starts_under_traffic() {
+    if !requirements("starts_under_traffic", &[]) {
+        return;
+    }
+    let _machine = machine();
+    let (wire, folder) = (Wire::new(), Folder::new());
+    let endless = "--rate 40000 --count 2400000 --frames 600000 --noise 50 --clients 1000000";
+    let mut generator = Generator::start(&wire.sender, OUT, &folder, endless);
+    let fanouts = ["hash", "client", "checksum", "cpu"];
+    let mut sets = Vec::new();
+    for (run, fanout) in (0..10).zip(fanouts.iter().cycle()) {
+        let file = folder.path(&format!("{run}.pcap"));
+        let options = [
+            "--cores", "2", "--fanout", fanout, "--flush", "0.01", "-w", &file,
+        ];
+        let sensor = Sensor::start(&wire.sensor, TAP, &options);
+        until("a first datagram", || {
+            let bytes = fs::metadata(&file).ok()?.len();
+            (bytes > 100_000).then_some(())
+        });
+        let account = sensor.stop();
+        account.assert_filtered();
+        let export = Export::from_file(&file);
+        export.assert_no_gap();
+        export.assert_final_stats();
+        let exported = export.into_sets();
+        assert_eq!(exported.len() as u64, account.total().exported);
+        sets.extend(exported);
+    }
+    assert!(
+        generator.is_running(),
+        "the traffic must outlast the sensors"
+    );
+    let sent = generator.stop();
+    assert!(
+        sent.number("packets") <= 600_000,
+        "no frame may be sent twice"
+    );
+    sets.sort_unstable();
+    assert_within(&sent.sets, &sets);
+}
+
+#[test]
+fn sigterm_loses_nothing() {
+    ends_whole("sigterm_loses_nothing", "TERM");
+}
+
+#[test]
+fn sigint_loses_nothing() {
+    ends_whole("sigint_loses_nothing", "INT");
+}
+
+/// The signal comes as soon as the last frame is sent, when rings and datagrams are still half full.
+fn ends_whole(name: &str, signal: &str) {
+    if !requirements(name, &[]) {
+        return;
+    }
+    let _machine = machine();
+    let wire = Wire::new();
+    for cores in ["1", "2"] {
+        let folder = Folder::new();
+        let collector = Collector::listen(&wire.sensor, "127.0.0.1:0");
+        let address = collector.address();
+        // Nothing but the end makes it send what fills no datagram.
+        let options = ["--cores", cores, "--flush", "3600", "-u", &address];
+        let sensor = Sensor::start(&wire.sensor, TAP, &options);
+        let sent = Generated::send(&wire.sender, OUT, &folder, SHORT);
+        let account = sensor.stop_with(signal);
+        let export = collector.finish();
+        export.assert_no_gap();
+        export.assert_final_stats();
+        let received: u32 = export
+            .streams
+            .values()
+            .filter_map(|stream| stream.stats.last())
+            .map(|(_, stats)| stats[0])
+            .sum();
+        assert_eq!(
+            u64::from(received),
+            account.total().received,
+            "captured, in the last stats"
+        );
+        assert_eq!(account.total().exported, sent.sets.len() as u64);
+        assert_same(&sent.sets, &export.into_sets());
+    }
+}
+
+/// Nobody listens at first: the sensor goes on and counts. Then somebody does, and gets everything.
+#[test]
+fn a_collector_that_comes_later() {
+    comes_later("a_collector_that_comes_later", "127.0.0.1");
+}
+
+#[test]
+fn a_collector_over_ipv6_that_comes_later() {
+    comes_later("a_collector_over_ipv6_that_comes_later", "[::1]");
+}
+
+fn comes_later(name: &str, host: &str) {
+    if !requirements(name, &[]) {
+        return;
+    }
+    let _machine = machine();
+    let (wire, folder) = (Wire::new(), Folder::new());
+    let any = format!("{host}:0");
+    let reserved = wire
+        .sensor
+        .enter(|| UdpSocket::bind(&any))
+        .expect("a free port");
+    let address = reserved.local_addr().expect("a bound socket").to_string();
+    drop(reserved);
+    let other = Collector::listen(&wire.sensor, "127.0.0.1:0");
+    let options = ["--flush", "0.01", "-u", &address, "-u", &other.address()];
+    let mut sensor = Sensor::start(&wire.sensor, TAP, &options);
+    let mut sent = Generated::send(&wire.sender, OUT, &folder, SHORT).sets;
+    assert!(sensor.is_running());
+
+    let collector = Collector::listen(&wire.sensor, &address);
+    until("the collector to be found again", || {
+        let few = "--count 20 --frames 20 --noise 0 --seed 3";
+        sent.extend(Generated::send(&wire.sender, OUT, &folder, few).sets);
+        (collector.count() > 0).then_some(())
+    });
+    let last = Generated::send(&wire.sender, OUT, &folder, &format!("{SHORT} --seed 4"));
+    sent.extend(last.sets.iter().cloned());
+    let account = sensor.stop();
+    assert!(account.missed > 0, "refusals are counted: {account:?}");
+    assert_eq!(account.taken + account.missed, 2 * account.datagrams);
+    let complaints = account.lines_with(&format!("collector {address}"));
+    assert!(
+        (1..=2).contains(&complaints),
+        "said once a minute, {complaints} times: {account:?}"
+    );
+
+    let export = collector.finish();
+    export.assert_final_stats();
+    for stream in export.streams.values() {
+        let consecutive = stream
+            .sequence
+            .windows(2)
+            .all(|pair| pair[1] == pair[0] + 1);
+        assert!(consecutive, "a gap after the collector came");
+    }
+    let got = export.into_sets();
+    assert_within(&got, &last.sets);
+
+    // The collector that was there all along has lost nothing by it.
+    let export = other.finish();
+    export.assert_no_gap();
+    sent.sort_unstable();
+    assert_same(&sent, &export.into_sets());
+}
+
+/// A collector that no route leads to costs the file beside it nothing.
+#[test]
+fn a_collector_without_a_route() {
+    if !requirements("a_collector_without_a_route", &[]) {
+        return;
+    }
+    let _machine = machine();
+    let (wire, folder) = (Wire::new(), Folder::new());
+    let file = folder.path("export.pcap");
+    let options = ["-u", "203.0.113.9", "-w", &file];
+    let sensor = Sensor::start(&wire.sensor, TAP, &options);
+    let sent = Generated::send(&wire.sender, OUT, &folder, SHORT);
+    let account = sensor.stop();
+    assert_eq!((account.taken, account.missed), (0, account.datagrams));
+    let complaints = account.lines_with("collector 203.0.113.9");
+    assert!(
+        (1..=2).contains(&complaints),
+        "said once a minute: {account:?}"
+    );
+    let export = Export::from_file(&file);
+    export.assert_no_gap();
+    assert_same(&sent.sets, &export.into_sets());
+}

@@ -1,0 +1,333 @@
+//! A real resolver and real clients: unbound and dnsperf in two namespaces. What tshark sees beside the sensor,
+//! response by response, is what must be exported.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::process::Command;
+
+use crate::collector::Collector;
+use crate::export::assert_same;
+use crate::machine;
+use crate::network::{Folder, TAP, Wire};
+use crate::patience::until;
+use crate::process::{Ended, Process};
+use crate::requirements::requirements;
+use crate::sensor::Sensor;
+
+/// The names asked for at the very end: once its answer is in tshark's file, all others are too.
+const LAST_NAME: &str = "last.dnsflow.example";
+const LAST_LABELS: &[u8] = b"\x04last\x07dnsflow\x07example";
+const HOSTS: usize = 500;
+
+#[test]
+fn what_tshark_sees_is_exported() {
+    let programs = ["unbound", "dnsperf", "tshark"];
+    if !requirements("what_tshark_sees_is_exported", &programs) {
+        return;
+    }
+    let _machine = machine();
+    let wire = Wire::new().with_addresses();
+    let folder = Folder::new();
+    let _unbound = unbound(&wire, &folder);
+    let (tshark, capture) = tshark(&wire, &folder);
+    let collector = Collector::listen(&wire.sensor, "127.0.0.1:0");
+    let options = ["--cores", "2", "-u", &collector.address()];
+    let sensor = Sensor::start(&wire.sensor, TAP, &options);
+
+    let queries = folder.path("queries");
+    fs::write(&queries, query_file()).expect("a file can be written");
+    for (server, options) in [("192.0.2.2", ""), ("2001:db8:77::2", "-e -D")] {
+        dnsperf(&wire, server, &queries, &format!("-n 3 -c 16 {options}"));
+    }
+    let last = folder.path("last");
+    fs::write(&last, format!("{LAST_NAME} A\n")).expect("a file can be written");
+    dnsperf(&wire, "192.0.2.2", &last, "-n 1 -c 1");
+    until("the last answer in tshark's file", || {
+        let blob = fs::read(&capture).ok()?;
+        // In the answer; the query is not captured.
+        blob.windows(LAST_LABELS.len())
+            .any(|window| window == LAST_LABELS)
+            .then_some(())
+    });
+    tshark.signal("INT");
+    tshark.wait().assert_success("tshark");
+    let account = sensor.stop();
+    account.assert_filtered();
+
+    let responses = responses(&capture);
+    let expected = expected_sets(&responses);
+    check_variety(&responses, &expected);
+    assert_eq!(
+        account.total().received,
+        responses.len() as u64,
+        "responses seen"
+    );
+    assert_eq!(account.total().exported, expected.len() as u64);
+    let export = collector.finish();
+    export.assert_no_gap();
+    assert_same(&expected, &export.into_sets());
+}
+
+/// Starts unbound, which answers out of zones of its own and knows nobody to ask.
+fn unbound(wire: &Wire, folder: &Folder) -> Process {
+    let zone = folder.path("zone");
+    fs::write(&zone, zone_file()).expect("a file can be written");
+    let configuration = folder.path("unbound.conf");
+    let text = format!(
+        "server:\n username: \"\"\n chroot: \"\"\n directory: \"/\"\n pidfile: \"\"\n use-syslog: no\n \
+         interface: 192.0.2.2\n interface: 2001:db8:77::2\n access-control: 0.0.0.0/0 allow\n \
+         access-control: ::/0 allow\n module-config: \"iterator\"\n do-not-query-localhost: no\n \
+         local-zone: \"here.example.\" static\n \
+         local-data: \"www.here.example. 60 A 198.18.0.1\"\n \
+         local-data: \"www.here.example. 60 A 198.18.0.2\"\n \
+         local-data: \"www.here.example. 60 AAAA 2001:db8::1\"\n \
+         local-zone: \"any.example.\" redirect\n \
+         local-data: \"any.example. 60 A 198.18.0.3\"\n\
+         remote-control:\n control-enable: no\n\
+         auth-zone:\n name: \"dnsflow.example.\"\n zonefile: \"{zone}\"\n for-upstream: yes\n \
+         for-downstream: no\n fallback-enabled: no\n"
+    );
+    fs::write(&configuration, text).expect("a file can be written");
+    let mut command = wire.sensor.command("unbound");
+    command.args(["-d", "-d", "-c", &configuration]);
+    let mut process = Process::spawn("unbound", &mut command);
+    process.wait_until_it_says("start of service");
+    process
+}
+
+/// Addresses, many of them, chains of aliases, a wildcard with and without an alias, a renamed subtree, mail.
+fn zone_file() -> String {
+    let mut zone = "$ORIGIN dnsflow.example.\n$TTL 300\n\
+        @ SOA ns1 hostmaster 1 7200 3600 1209600 300\n@ NS ns1\nns1 A 192.0.2.2\n\
+        @ A 198.18.1.1\n@ MX 10 mail\nmail A 198.18.1.2\n@ TXT \"text\"\nlast A 198.18.1.3\n\
+        *.wild A 198.18.2.1\n*.wild AAAA 2001:db8::2:1\n*.alias CNAME host1\n\
+        old DNAME new\nwww.new A 198.18.1.4\ndead CNAME nowhere.here\n"
+        .to_owned();
+    for host in 0..HOSTS {
+        for address in 0..=host % 8 {
+            writeln!(
+                zone,
+                "host{host} A 198.18.{}.{}",
+                16 + host / 16,
+                address + host % 16 * 8
+            )
+            .expect("a String takes everything");
+            if host % 3 == 0 {
+                writeln!(zone, "host{host} AAAA 2001:db8::{host:x}:{address}")
+                    .expect("a String takes everything");
+            }
+        }
+        let chain = format!(
+            "web{host} CNAME a-label-of-some-length-{host}.cdn\n\
+             a-label-of-some-length-{host}.cdn CNAME node{host}.edge\nnode{host}.edge CNAME host{host}\n"
+        );
+        zone += &chain;
+    }
+    zone
+}
+
+fn query_file() -> String {
+    let zone = "dnsflow.example";
+    let mut queries = String::new();
+    for host in 0..HOSTS {
+        for (name, kind) in [
+            (format!("host{host}.{zone}"), "A"),
+            (format!("HOST{host}.DnsFlow.eXaMpLe"), "AAAA"),
+            (format!("web{host}.{zone}"), "A"),
+            (format!("web{host}.{zone}"), "AAAA"),
+            (format!("host{host}.{zone}"), "ANY"),
+            (format!("anything{host}.wild.{zone}"), "A"),
+            (format!("x{host}.y.wild.{zone}"), "AAAA"),
+            (format!("other{host}.alias.{zone}"), "A"),
+            (format!("missing{host}.{zone}"), "A"),
+            (format!("www{host}.any.example"), "A"),
+            (format!("missing{host}.here.example"), "A"),
+        ] {
+            writeln!(queries, "{name} {kind}").expect("a String takes everything");
+        }
+    }
+    let once = [
+        ("www.here.example", "A"),
+        ("www.here.example", "AAAA"),
+        ("www.here.example", "ANY"),
+        ("www.old.dnsflow.example", "A"),
+        ("dead.dnsflow.example", "A"),
+        (zone, "A"),
+        (zone, "MX"),
+        (zone, "TXT"),
+        (zone, "SOA"),
+        (zone, "HTTPS"),
+    ];
+    for (name, kind) in once {
+        writeln!(queries, "{name} {kind}").expect("a String takes everything");
+    }
+    queries
+}
+
+fn dnsperf(wire: &Wire, server: &str, queries: &str, options: &str) {
+    let mut command = wire.sender.command("dnsperf");
+    command
+        .args(["-s", server, "-d", queries])
+        .args(options.split_whitespace());
+    let ended: Ended = Process::spawn("dnsperf", &mut command).wait();
+    ended.assert_success("dnsperf");
+    let lost = ended
+        .stdout
+        .lines()
+        .find(|line| line.contains("Queries lost"));
+    assert!(
+        lost.is_some_and(|line| line.contains(" 0 (")),
+        "{}",
+        ended.stdout
+    );
+}
+
+/// Starts tshark on the sensor's end of the wire; it captures when its file is there.
+fn tshark(wire: &Wire, folder: &Folder) -> (Process, String) {
+    let capture = folder.path("tshark.pcapng");
+    let mut command = wire.sensor.command("tshark");
+    command.args([
+        "-i",
+        TAP,
+        "-n",
+        "-q",
+        "-B",
+        "64",
+        "-f",
+        "udp src port 53",
+        "-w",
+        &capture,
+    ]);
+    let process = Process::spawn("tshark", &mut command);
+    until("tshark to capture", || {
+        fs::metadata(&capture)
+            .is_ok_and(|file| file.len() > 0)
+            .then_some(())
+    });
+    (process, capture)
+}
+
+/// A response as tshark dissects it.
+#[derive(Debug)]
+struct Seen {
+    flags: u16,
+    questions: u16,
+    asked: u16,
+    additional: u16,
+    /// Client, resolver, names, IPv4 and IPv6 addresses, as the sensor's sets are written.
+    set: [String; 5],
+}
+
+impl Seen {
+    /// QR, RD and RA set, RCODE 0; one question, for A, AAAA or ANY; at least one address.
+    fn is_exported(&self) -> bool {
+        self.flags & 0x818f == 0x8180
+            && self.questions == 1
+            && matches!(self.asked, 1 | 28 | 255)
+            && !(self.set[3].is_empty() && self.set[4].is_empty())
+    }
+}
+
+fn responses(capture: &str) -> Vec<Seen> {
+    const FIELDS: [&str; 12] = [
+        "dns.flags",
+        "dns.count.queries",
+        "dns.qry.type",
+        "dns.count.add_rr",
+        "ip.dst",
+        "ipv6.dst",
+        "ip.src",
+        "ipv6.src",
+        "dns.qry.name",
+        "dns.cname",
+        "dns.a",
+        "dns.aaaa",
+    ];
+    let output = Command::new("tshark")
+        .args(["-n", "-r", capture, "-T", "fields", "-E", "separator=/t"])
+        .args(FIELDS.iter().flat_map(|field| ["-e", field]))
+        .output()
+        .expect("tshark runs");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let text = String::from_utf8(output.stdout).expect("tshark prints UTF-8");
+    text.lines().map(|line| seen(line, FIELDS.len())).collect()
+}
+
+fn seen(line: &str, fields: usize) -> Seen {
+    let values: Vec<&str> = line.split('\t').collect();
+    assert_eq!(values.len(), fields, "{line}");
+    let number = |value: &str| {
+        let (digits, radix) = value
+            .strip_prefix("0x")
+            .map_or((value, 10), |hex| (hex, 16));
+        u16::from_str_radix(digits, radix).unwrap_or_else(|_| panic!("{value:?} in {line}"))
+    };
+    let both = |at: usize| {
+        let parts: Vec<&str> = values[at..at + 2]
+            .iter()
+            .copied()
+            .filter(|value| !value.is_empty())
+            .collect();
+        parts.join(",")
+    };
+    Seen {
+        flags: number(values[0]),
+        questions: number(values[1]),
+        asked: number(values[2]),
+        additional: number(values[3]),
+        set: [
+            both(4),
+            both(6),
+            both(8),
+            values[10].to_owned(),
+            values[11].to_owned(),
+        ],
+    }
+}
+
+fn expected_sets(responses: &[Seen]) -> Vec<String> {
+    let exported = responses.iter().filter(|seen| seen.is_exported());
+    let mut sets: Vec<String> = exported.map(|seen| seen.set.join("\t")).collect();
+    sets.sort_unstable();
+    sets
+}
+
+/// The traffic is as varied as it was meant to be, and such that tshark's fields, which do not tell sections
+/// apart, are those of the answer section: the additional section holds an OPT at most.
+fn check_variety(responses: &[Seen], expected: &[String]) {
+    assert!(
+        responses.iter().all(|seen| seen.additional <= 1),
+        "addresses as additional records"
+    );
+    assert!(
+        responses.iter().all(|seen| seen.flags & 0x80 != 0),
+        "RA is set in every answer"
+    );
+    let count = |what: &str, least: usize, is: &dyn Fn(&Seen) -> bool| {
+        let count = responses.iter().filter(|seen| is(seen)).count();
+        assert!(count >= least, "{what}: {count}");
+    };
+    count("NXDOMAIN", HOSTS, &|seen| seen.flags & 15 == 3);
+    count("no address", HOSTS, &|seen| {
+        seen.flags & 15 == 0 && seen.set[3].is_empty() && seen.set[4].is_empty()
+    });
+    count("chains of three", HOSTS, &|seen| {
+        seen.set[2].split(',').count() == 4
+    });
+    count("eight addresses", HOSTS / 10, &|seen| {
+        seen.set[3].split(',').count() == 8
+    });
+    count("IPv4 and IPv6 addresses", HOSTS / 10, &|seen| {
+        !seen.set[3].is_empty() && !seen.set[4].is_empty()
+    });
+    count("IPv6 clients", HOSTS, &|seen| seen.set[0].contains(':'));
+    count("mixed case", HOSTS / 10, &|seen| {
+        seen.is_exported() && seen.set[2].contains("DnsFlow")
+    });
+    count("OPT", HOSTS, &|seen| seen.additional == 1);
+    assert!(expected.len() > HOSTS * 10, "{} sets", expected.len());
+}

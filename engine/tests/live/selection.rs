@@ -1,0 +1,197 @@
+//! What is taken: filters, samples, shares, tags, IPv6.
+
+use crate::export::{Export, assert_same, assert_within};
+use crate::generator::Generated;
+use crate::machine;
+use crate::network::{Folder, OUT, TAP, Wire};
+use crate::requirements::requirements;
+use crate::sensor::Sensor;
+
+/// As much noise as responses, in every kind.
+const MIXED: &str = "--rate 50000 --count 100000 --frames 100000 --noise 50";
+
+#[test]
+fn an_expression_with_every_fanout() {
+    if !requirements("an_expression_with_every_fanout", &[]) {
+        return;
+    }
+    let _machine = machine();
+    let wire = Wire::new();
+    let expression = "udp src port 53 and dst net 10.0.0.0/9";
+    for fanout in ["hash", "cpu", "client", "checksum"] {
+        let folder = Folder::new();
+        let file = folder.path("export.pcap");
+        let options = [
+            "-f", expression, "--cores", "2", "--fanout", fanout, "-w", &file,
+        ];
+        let sensor = Sensor::start(&wire.sensor, TAP, &options);
+        let sent = Generated::send(&wire.sender, OUT, &folder, MIXED);
+        sensor.stop();
+        let export = Export::from_file(&file);
+        export.assert_no_gap();
+        let lower_half = |set: &&String| {
+            let client = set
+                .split('\t')
+                .next()
+                .and_then(|client| client.parse().ok());
+            client.is_some_and(|client: std::net::Ipv4Addr| client.octets()[1] < 128)
+        };
+        let expected: Vec<String> = sent.sets.iter().filter(lower_half).cloned().collect();
+        assert!(!expected.is_empty() && expected.len() < sent.sets.len());
+        assert_same(&expected, &export.into_sets());
+    }
+}
+
+#[test]
+fn a_sample_is_about_one_of_n() {
+    if !requirements("a_sample_is_about_one_of_n", &[]) {
+        return;
+    }
+    let _machine = machine();
+    let (wire, folder) = (Wire::new(), Folder::new());
+    let file = folder.path("export.pcap");
+    let sensor = Sensor::start(&wire.sensor, TAP, &["-s", "4", "-w", &file]);
+    let load = "--rate 50000 --count 100000 --frames 100000 --noise 0";
+    let sent = Generated::send(&wire.sender, OUT, &folder, load);
+    let account = sensor.stop();
+    // A quarter of 100,000, give or take 12 standard deviations of 137.
+    let range = 23_350..26_650;
+    assert!(range.contains(&account.total().exported), "{account:?}");
+    let export = Export::from_file(&file);
+    for stream in export.streams.values() {
+        assert!(
+            stream.stats.iter().all(|(_, stats)| stats[4] == 4),
+            "sample rate"
+        );
+    }
+    let sets = export.into_sets();
+    assert_eq!(sets.len() as u64, account.total().exported);
+    assert_within(&sent.sets, &sets);
+}
+
+#[test]
+fn shares_of_two_sensors_are_the_whole() {
+    if !requirements("shares_of_two_sensors_are_the_whole", &[]) {
+        return;
+    }
+    let _machine = machine();
+    let (wire, folder) = (Wire::new(), Folder::new());
+    let files = [folder.path("first.pcap"), folder.path("second.pcap")];
+    let sensors: Vec<Sensor> = ["0/2", "1/2"]
+        .iter()
+        .zip(&files)
+        .map(|(share, file)| Sensor::start(&wire.sensor, TAP, &["-m", share, "-w", file]))
+        .collect();
+    let sent = Generated::send(&wire.sender, OUT, &folder, MIXED);
+    for sensor in sensors {
+        sensor.stop();
+    }
+    let [mut first, second] = files.map(|file| Export::from_file(&file).into_sets());
+    let whole = sent.sets.len();
+    for share in [&first, &second] {
+        assert!(share.len() > whole / 5, "{} of {whole}", share.len());
+    }
+    first.extend(second);
+    first.sort_unstable();
+    assert_same(&sent.sets, &first);
+}
+
+/// Queries from port 53 too; the original took those over IPv6 for responses.
+#[test]
+fn ipv6_queries_are_left_to_the_kernel() {
+    if !requirements("ipv6_queries_are_left_to_the_kernel", &[]) {
+        return;
+    }
+    let _machine = machine();
+    let (wire, folder) = (Wire::new(), Folder::new());
+    let file = folder.path("export.pcap");
+    let sensor = Sensor::start(&wire.sensor, TAP, &["-w", &file]);
+    let sent = Generated::send(&wire.sender, OUT, &folder, &format!("{MIXED} --ipv6 100"));
+    let account = sensor.stop();
+    account.assert_filtered();
+    let queries_and_others = sent.number("query") + sent.number("other_traffic");
+    assert_eq!(
+        account.total().received,
+        (sent.number("packets") - queries_and_others) as u64,
+        "what the kernel passed"
+    );
+    assert_same(&sent.sets, &Export::from_file(&file).into_sets());
+}
+
+/// Each kind of noise is counted under the reason that is its own.
+#[test]
+fn noise_is_counted_by_reason() {
+    if !requirements("noise_is_counted_by_reason", &[]) {
+        return;
+    }
+    let _machine = machine();
+    let (wire, folder) = (Wire::new(), Folder::new());
+    let file = folder.path("export.pcap");
+    let sensor = Sensor::start(&wire.sensor, TAP, &["--cores", "2", "-w", &file]);
+    let sent = Generated::send(&wire.sender, OUT, &folder, MIXED);
+    let account = sensor.stop();
+    account.assert_filtered();
+    let count = |names: &[&str]| {
+        names
+            .iter()
+            .map(|name| sent.number(name) as u64)
+            .sum::<u64>()
+    };
+    let total = account.total();
+    assert_eq!(
+        total.reason("error_code"),
+        count(&["nxdomain", "server_failure"])
+    );
+    assert_eq!(
+        total.reason("not_recursive"),
+        count(&["no_recursion_available", "no_recursion_desired"])
+    );
+    assert_eq!(total.reason("question_type"), count(&["other_type"]));
+    assert_eq!(
+        total.reason("no_address"),
+        count(&["no_address", "truncated"])
+    );
+    assert_same(&sent.sets, &Export::from_file(&file).into_sets());
+}
+
+/// The kernel takes the tag off before capture.
+#[test]
+fn one_tag() {
+    behind_tags("one_tag", "1");
+}
+
+/// The kernel takes the outer tag off; the inner one stays in the frame.
+#[test]
+fn two_tags() {
+    behind_tags("two_tags", "2");
+}
+
+fn behind_tags(name: &str, tags: &str) {
+    if !requirements(name, &[]) {
+        return;
+    }
+    let _machine = machine();
+    let wire = Wire::new();
+    for (cores, fanout) in [
+        ("1", "hash"),
+        ("2", "hash"),
+        ("2", "client"),
+        ("2", "checksum"),
+    ] {
+        let folder = Folder::new();
+        let file = folder.path("export.pcap");
+        let options = ["--cores", cores, "--fanout", fanout, "-w", &file];
+        let sensor = Sensor::start(&wire.sensor, TAP, &options);
+        let load = format!(
+            "--rate 50000 --count 20000 --frames 20000 --ipv6 50 --vlan 80 --vlan-tags {tags}"
+        );
+        let sent = Generated::send(&wire.sender, OUT, &folder, &load);
+        let account = sensor.stop();
+        account.assert_filtered();
+        let export = Export::from_file(&file);
+        if cores == "2" {
+            export.assert_spread(2);
+        }
+        assert_same(&sent.sets, &export.into_sets());
+    }
+}
