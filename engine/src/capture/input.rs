@@ -14,7 +14,7 @@ const MAGIC_BYTES: usize = 4;
 const PASS_ON_BYTES: usize = 64 << 10;
 
 /// A readable stream that was looked into.
-type Rewound = Chain<Cursor<Vec<u8>>, Box<dyn Read>>;
+type Rewound = Chain<Cursor<Vec<u8>>, Box<dyn Read + Send>>;
 
 /// Opens `path`, `-` being standard input.
 ///
@@ -74,7 +74,7 @@ pub fn duplicated(path: &Path, count: usize) -> io::Result<Vec<Box<dyn Read + Se
 ///
 /// # Errors
 /// What the system says, or that the head of the compressed stream is damaged.
-pub fn unpacked(mut source: Box<dyn Read>) -> io::Result<Box<dyn Read>> {
+pub fn unpacked(mut source: Box<dyn Read + Send>) -> io::Result<Box<dyn Read>> {
     let mut head = Vec::with_capacity(MAGIC_BYTES);
     source.by_ref().take(4).read_to_end(&mut head)?;
     let magic = head.clone();

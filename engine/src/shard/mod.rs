@@ -43,6 +43,12 @@ pub enum ShardError {
 }
 
 impl ShardError {
+    /// Whether it is what was read that is to blame.
+    #[must_use]
+    pub fn is_about_input(&self) -> bool {
+        matches!(self, ShardError::Capture(_) | ShardError::System { .. })
+    }
+
     /// Whether it is only that nobody wants to read any more.
     #[must_use]
     pub fn is_closed_pipe(&self) -> bool {

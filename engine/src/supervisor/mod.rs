@@ -14,6 +14,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::capture::file::Records;
 use crate::capture::interface::{InterfaceDrops, default_interface};
 use crate::capture::socket::Tap;
 use crate::capture::{input, sys};
@@ -49,7 +50,11 @@ pub fn run(settings: &Settings) -> Result<bool, StartError> {
         Input::Live(interface) => live(settings, interface.as_deref(), &cpus, events)?,
         Input::File(path) => offline(settings, path, &cpus, events)?,
     };
-    Ok(summarise(&reports))
+    let input = match &settings.input {
+        Input::Live(_) => String::new(),
+        Input::File(path) => format!("{}: ", path.display()),
+    };
+    Ok(summarise(&reports, &input))
 }
 
 fn live(
@@ -106,6 +111,16 @@ fn offline(
         path: path.to_owned(),
         source,
     };
+    if input::is_repeatable(path) {
+        // What is no capture at all is said before anything is opened for its sake.
+        let source = input::open(path)
+            .and_then(input::unpacked)
+            .map_err(failed)?;
+        Records::open(source).map_err(|source| StartError::Capture {
+            path: path.to_owned(),
+            source,
+        })?;
+    }
     let sources = sources(path, cpus.len()).map_err(failed)?;
     let outputs = Outputs::open(&settings.output, cpus.len())?;
     let part = |index: usize, count: usize| {
@@ -139,7 +154,7 @@ fn offline(
                 admission,
                 progress,
             };
-            match input::unpacked(Box::new(source)) {
+            match input::unpacked(source) {
                 Ok(source) => offline.run(source).await,
                 Err(source) => offline.refused(ShardError::System {
                     what: "can't unpack the file",
@@ -164,8 +179,8 @@ fn sources(path: &Path, count: usize) -> std::io::Result<Vec<Box<dyn Read + Send
     (0..count).map(|_| input::open(path)).collect()
 }
 
-/// Says what came of it; true if nothing failed.
-fn summarise(reports: &[Report]) -> bool {
+/// Says what came of it; true if nothing failed. `input` stands before what is wrong with it.
+fn summarise(reports: &[Report], input: &str) -> bool {
     let mut total = Counters::default();
     let mut sent = Sent::default();
     let mut kernel = None;
@@ -181,11 +196,16 @@ fn summarise(reports: &[Report]) -> bool {
                 .get_or_insert_with(sys::KernelCounts::default)
                 .add(&counts);
         }
-        if let Some(failure) = &report.failure
-            && !failure.is_closed_pipe()
-            && !failures.contains(&failure.to_string())
+        if let Some(failure) = report
+            .failure
+            .as_ref()
+            .filter(|failure| !failure.is_closed_pipe())
         {
-            failures.push(failure.to_string());
+            let input = if failure.is_about_input() { input } else { "" };
+            let text = format!("{input}{failure}");
+            if !failures.contains(&text) {
+                failures.push(text);
+            }
         }
     }
     eprintln!("dnsflow: {total}");
