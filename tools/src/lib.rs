@@ -1,3 +1,4 @@
 //! Programs around the dnsflow sensor.
 
 pub mod generate;
+pub mod read;

@@ -1,0 +1,56 @@
+//! Being told to stop.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+use signal_hook::iterator::Signals;
+
+use super::ReadError;
+
+/// How long a wait for input may last before it looks whether to stop.
+pub(super) const PATIENCE: Duration = Duration::from_millis(200);
+
+/// Signals that ask for an end.
+const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
+
+/// Whether SIGINT or SIGTERM came. A second one ends the program at once.
+#[derive(Clone, Debug)]
+pub(super) struct Stop {
+    signalled: Arc<AtomicBool>,
+}
+
+impl Stop {
+    pub(super) fn on_signals() -> Result<Self, ReadError> {
+        let signalled = Arc::new(AtomicBool::new(false));
+        for signal in SIGNALS {
+            // In this order: the first signal finds the flag unset.
+            flag::register_conditional_default(signal, Arc::clone(&signalled))
+                .map_err(ReadError::Signals)?;
+            flag::register(signal, Arc::clone(&signalled)).map_err(ReadError::Signals)?;
+        }
+        Ok(Self { signalled })
+    }
+
+    pub(super) fn wanted(&self) -> bool {
+        self.signalled.load(Ordering::Relaxed)
+    }
+    /// Calls `wake` when a signal comes from now on: for a wait that knows no end of its own. Whether
+    /// one came before is to be asked after this.
+    pub(super) fn wake(&self, wake: impl FnOnce() + Send + 'static) -> Result<(), ReadError> {
+        let mut signals = Signals::new(SIGNALS).map_err(ReadError::Signals)?;
+        let wait = move || {
+            if signals.forever().next().is_some() {
+                wake();
+            }
+        };
+        thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(wait)
+            .map_err(ReadError::Signals)?;
+        Ok(())
+    }
+}
