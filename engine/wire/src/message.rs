@@ -338,3 +338,6 @@ fn mark_address<const N: usize>(
     marks.push(u16::try_from(rdata_at).map_err(|_| Broken::Wrong)?);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

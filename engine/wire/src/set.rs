@@ -238,3 +238,6 @@ fn count(range: (usize, usize)) -> usize {
 fn byte(count: usize) -> u8 {
     u8::try_from(count).unwrap_or(u8::MAX)
 }
+
+#[cfg(test)]
+mod tests;

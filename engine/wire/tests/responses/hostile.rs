@@ -1,0 +1,155 @@
+//! Bytes that nobody promised to be a message: whatever is found in them can be sent and read back, and
+//! nothing panics.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use dnsflow_wire::message::{Answers, Dialect, Extent, Marks};
+use dnsflow_wire::response::{Endpoints, Response};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::message::any_message;
+use crate::transport::{assembled, carried};
+
+const ENDPOINTS: Endpoints = Endpoints::V4 {
+    client: [192, 0, 2, 1],
+    resolver: [192, 0, 2, 2],
+};
+
+/// Bytes that names and records start with or are made of.
+const PIECES: &[&[u8]] = &[
+    b"\x01a",
+    b"\x00",
+    b"\xc0\x0c",
+    b"\xc0\x1e",
+    b"\xc0\x25",
+    b"\x3f",
+    b"\x00\x01\x00\x01",
+    b"\x00\x05\x00\x01",
+    b"\x00\x1c\x00\x01",
+    b"\x00\x00\x00\x3c\x00\x04",
+    b"\x00\x00\x00\x3c\x00\x02",
+    b"\xc0\x00\x02\x01",
+];
+
+/// Reads `message` by all rules; what is found has to come back. Returns how often something was found.
+fn survive(message: &[u8]) -> usize {
+    let mut marks = Marks::default();
+    let mut found = 0;
+    for dialect in [Dialect::Unicast, Dialect::Multicast] {
+        for extent in [Extent::Whole, Extent::Cut] {
+            let Ok(answers) = Answers::parse(message, dialect, extent, &mut marks) else {
+                continue;
+            };
+            found += 1;
+            let response = Response {
+                endpoints: ENDPOINTS,
+                answers,
+            };
+            for room in [0, 1464, 65_499] {
+                let whole = assembled(&carried(&response, room));
+                assert_eq!(whole.names.len(), answers.names().len());
+                assert!(
+                    whole
+                        .ipv4
+                        .iter()
+                        .map(|ip| ip.octets())
+                        .eq(answers.ipv4().copied())
+                );
+                assert!(
+                    whole
+                        .ipv6
+                        .iter()
+                        .map(|ip| ip.octets())
+                        .eq(answers.ipv6().copied())
+                );
+                for (sent, read) in answers.names().zip(&whole.names) {
+                    assert!(sent.labels().map(|label| label.bytes()).eq(read));
+                }
+            }
+        }
+    }
+    found
+}
+
+proptest! {
+    #[test]
+    fn any_bytes(message: Vec<u8>) {
+        survive(&message);
+    }
+
+    /// With a header that passes, so that the rest is looked at.
+    #[test]
+    fn any_bytes_behind_a_good_header(
+        counts in prop_oneof![Just([0, 1, 0, 3]), Just([0, 1, 0xff, 0xff]), Just([0, 0, 0, 9])],
+        body in vec(any::<u8>(), 0..600),
+    ) {
+        let mut message = vec![0, 0, 0x81, 0x80];
+        message.extend(counts);
+        message.extend([0; 4]);
+        message.extend(body);
+        survive(&message);
+    }
+
+    /// What names and records are made of, in any order.
+    #[test]
+    fn names_out_of_joint(
+        pieces in vec(prop::sample::select(PIECES), 0..60),
+    ) {
+        let mut message = b"\x00\x00\x81\x80\x00\x01\x00\x06\x00\x00\x00\x00".to_vec();
+        message.extend(b"\x01a\x00\x00\x01\x00\x01");
+        message.extend(pieces.concat());
+        survive(&message);
+    }
+
+    #[test]
+    fn a_good_message_with_wrong_bytes(
+        mut message in any_message(),
+        wrong in vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let mut bytes = message.write();
+        for (place, byte) in wrong {
+            let at = place.index(bytes.len());
+            bytes[at] = byte;
+        }
+        survive(&bytes);
+    }
+}
+
+/// Messages that broke other programs, where they are at hand: as they are, cut at every byte, and each with
+/// the flags of an answer.
+#[test]
+fn messages_of_fuzzers() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/captures/wire");
+    let Ok(entries) = fs::read_dir(&folder) else {
+        // Straight to the descriptor: the harness swallows what a passing test prints.
+        let _ = writeln!(
+            std::io::stderr(),
+            "\nSKIPPED messages_of_fuzzers: there is no folder {}\n",
+            folder.display()
+        );
+        return;
+    };
+    let (mut seeds, mut found) = (0, 0);
+    for entry in entries {
+        let path = entry.expect("a folder that can be read").path();
+        let mut message = fs::read(&path).expect("a file that can be read");
+        seeds += 1;
+        found += survive(&message);
+        for length in 0..message.len().min(1500) {
+            survive(&message[..length]);
+        }
+        if let [_, _, high, low, ..] = message.as_mut_slice() {
+            *high |= 0x81;
+            *low = *low & 0x70 | 0x80;
+            survive(&message);
+        }
+    }
+    assert!(seeds > 0, "{} is empty", folder.display());
+    let _ = writeln!(
+        std::io::stderr(),
+        "{seeds} messages, {found} times something in them"
+    );
+}

@@ -1,0 +1,116 @@
+//! A response all the way: split into sets, the sets into datagrams, the datagrams read back.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use dnsflow_wire::datagram::{Builder, HEADER_BYTES};
+use dnsflow_wire::import::{Content, Datagram, HEADER_LEN};
+use dnsflow_wire::response::Response;
+use dnsflow_wire::set::{MIN_SET_ROOM_BYTES, SET_HEADER_BYTES, parts};
+
+use crate::message::Labels;
+
+/// A set as a collector has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Set {
+    pub(crate) client: IpAddr,
+    pub(crate) resolver: Option<IpAddr>,
+    pub(crate) names: Vec<Labels>,
+    pub(crate) ipv4: Vec<Ipv4Addr>,
+    pub(crate) ipv6: Vec<Ipv6Addr>,
+}
+
+/// Sends `response` in sets of at most `room` bytes and receives them, in order.
+///
+/// # Panics
+/// Where a set is larger than it may be or than it says, does not get the response on, finds no room in
+/// an empty datagram, or can't be read back.
+pub(crate) fn carried(response: &Response<'_>, room: usize) -> Vec<Set> {
+    let room = room.max(MIN_SET_ROOM_BYTES);
+    let mut memory = vec![0xee; HEADER_BYTES + room];
+    let mut builder = Builder::default();
+    let mut received = Vec::new();
+    let mut sequence = 1;
+    for part in parts(response, room) {
+        assert!(part.size() <= room, "{} bytes in {room}", part.size());
+        assert!(part.size() >= SET_HEADER_BYTES);
+        assert_eq!(part.size() % 4, 0);
+        let before = builder.len().max(HEADER_BYTES);
+        if builder.push(&part, &mut memory) {
+            assert_eq!(builder.len(), before + part.size());
+        } else {
+            receive(&mut builder, &mut memory, &mut sequence, &mut received);
+            assert!(
+                builder.push(&part, &mut memory),
+                "an empty datagram has room"
+            );
+        }
+    }
+    receive(&mut builder, &mut memory, &mut sequence, &mut received);
+    received
+}
+
+/// Ends the datagram in the making and reads it.
+fn receive(builder: &mut Builder, memory: &mut [u8], sequence: &mut u32, received: &mut Vec<Set>) {
+    let bytes = builder.finish(*sequence, memory);
+    if bytes == 0 {
+        return;
+    }
+    assert!(bytes > HEADER_LEN);
+    let datagram = Datagram::parse(&memory[..bytes]).expect("a datagram");
+    assert_eq!(datagram.version().number(), 4);
+    assert_eq!(datagram.sequence(), *sequence);
+    *sequence += 1;
+    let Ok(Content::Sets(sets)) = datagram.content() else {
+        panic!("no data sets");
+    };
+    let count = received.len();
+    for set in sets {
+        let set = set.expect("every byte is explained");
+        received.push(Set {
+            client: set.client(),
+            resolver: set.resolver(),
+            names: set
+                .names()
+                .map(|name| name.labels().map(<[u8]>::to_vec).collect())
+                .collect(),
+            ipv4: set.ipv4().collect(),
+            ipv6: set.ipv6().collect(),
+        });
+    }
+    assert_eq!(received.len() - count, usize::from(datagram.sets_count()));
+    memory.fill(0xee);
+}
+
+/// Puts the sets of one response together again.
+///
+/// # Panics
+/// Where they are not parts of one: other endpoints, another first name, a set that adds nothing, names
+/// without an address while there were addresses.
+pub(crate) fn assembled(sets: &[Set]) -> Set {
+    let mut whole = sets.first().expect("at least one set").clone();
+    let mut dry = false;
+    for (index, set) in sets.iter().enumerate() {
+        let addresses = set.ipv4.len() + set.ipv6.len();
+        assert_eq!(
+            (set.client, set.resolver),
+            (whole.client, whole.resolver),
+            "set {index}"
+        );
+        assert_eq!(set.names.first(), whole.names.first(), "set {index}");
+        assert!(
+            set.names.len() > 1 || addresses > 0,
+            "set {index} adds nothing"
+        );
+        assert!(
+            !dry || addresses == 0,
+            "set {index} has addresses, one before it had none"
+        );
+        dry |= addresses == 0;
+        if index > 0 {
+            whole.names.extend_from_slice(&set.names[1..]);
+            whole.ipv4.extend_from_slice(&set.ipv4);
+            whole.ipv6.extend_from_slice(&set.ipv6);
+        }
+    }
+    whole
+}
