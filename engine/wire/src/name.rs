@@ -50,6 +50,8 @@ pub struct Name<'m> {
 pub struct NameAt {
     offset: u16,
     wire_len: u8,
+    /// No pointer in it: the bytes in the message are the name.
+    flat: bool,
 }
 
 impl NameAt {
@@ -108,6 +110,7 @@ impl<'m> Name<'m> {
         let at = NameAt {
             offset: start,
             wire_len,
+            flat: behind.is_none(),
         };
         Ok((Name { message, at }, behind.unwrap_or(cursor)))
     }
@@ -131,13 +134,29 @@ impl<'m> Name<'m> {
     /// Writes the name uncompressed to the front of `out` and returns its length.
     ///
     /// Bytes that don't fit are left out, so `out` wants to have [`NameAt::wire_len`] of them.
+    #[inline]
     pub fn write(&self, out: &mut [u8]) -> usize {
+        let length = self.at.wire_len();
+        if self.at.flat {
+            let start = usize::from(self.at.offset);
+            if let (Some(from), Some(to)) = (
+                self.message.get(start..start + length),
+                out.get_mut(..length),
+            ) {
+                copy_name(from, to);
+                return length;
+            }
+        }
+        self.write_labels(out)
+    }
+
+    fn write_labels(&self, out: &mut [u8]) -> usize {
         let mut filled = 0;
         for label in self.labels() {
             // A label's length byte stands before it in the message, so one copy takes both.
             let end = filled + label.with_length.len();
             if let Some(room) = out.get_mut(filled..end) {
-                room.copy_from_slice(label.with_length);
+                copy_name(label.with_length, room);
             }
             filled = end;
         }
@@ -146,6 +165,34 @@ impl<'m> Name<'m> {
         }
         filled + 1
     }
+}
+
+/// Copies bytes of a name, both slices being of one length. Names are short: two overlapping moves of a fixed
+/// size are over before a call for a move of any size has begun.
+#[inline]
+fn copy_name(from: &[u8], to: &mut [u8]) {
+    if !copy_ends::<16>(from, to) && !copy_ends::<4>(from, to) {
+        to.copy_from_slice(from);
+    }
+}
+
+/// Copies the first `N` bytes and the last `N`; true if that was all.
+#[inline]
+fn copy_ends<const N: usize>(from: &[u8], to: &mut [u8]) -> bool {
+    if from.len() > 2 * N {
+        return false;
+    }
+    let (Some(first), Some(last)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) else {
+        return false;
+    };
+    let (first, last) = (*first, *last);
+    if let Some(room) = to.first_chunk_mut() {
+        *room = first;
+    }
+    if let Some(room) = to.last_chunk_mut() {
+        *room = last;
+    }
+    true
 }
 
 /// One label of a name.

@@ -1,6 +1,7 @@
 //! Where a response is split, to the byte; whatever else can be sent is tried in `tests/responses`.
 
 use super::*;
+use crate::message::Answers;
 use crate::message::{Dialect, Extent, Marks};
 
 const V4: Endpoints = Endpoints::V4 {
