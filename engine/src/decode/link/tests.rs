@@ -1,0 +1,1 @@
+//! The link layers, one frame each, and hostile bytes for all.

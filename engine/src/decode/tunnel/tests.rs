@@ -1,0 +1,1 @@
+//! The tunnels, one packet each, and hostile bytes for all.
