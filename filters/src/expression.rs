@@ -1,304 +1,268 @@
-//! What to capture, as a pcap expression, and the program that libpcap makes of it.
+//! What a selection keeps, as a pcap expression over IP packets.
 //!
-//! Expressions stay text because operators know them: what the default selects can be printed,
-//! tried with other tools, changed and given back.
+//! Expressions stay text because operators know them: what is selected can be printed, tried with
+//! other tools, changed and given back. It speaks of IP packets only; how they are found below the
+//! link layer, tags and labels is the program's matter.
 //!
-//! They are always compiled without a capture handle. On a live one libpcap turns `vlan` into a
-//! test of the tag that the kernel has stripped, which misses a second tag in the frame; without
-//! one, it tests only the frame, so that `(X) or (vlan and (X))` finds `X` in untagged frames, in
-//! frames whose only tag was stripped, and below a tag that is still there.
+//! Where libpcap's own words (`udp`, `src port`) pass over an IPv6 fragment header silently, or
+//! would be tested again for each port, fields are spelled as bytes:
+//!
+//! ```text
+//!   IPv4  ip[6:2]  fragment bits      ip[9]    protocol
+//!   IPv6  ip6[6]   next header        ip6[40]  next header of an extension header
+//!   IPv6 fragment  ip6[42:2] offset   ip6[48:2], ip6[50:2]  ports of the first one
+//!   QR    udp[10]  over IPv4          ip6[50]  over IPv6
+//! ```
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
-use pcap::{BpfInstruction, Capture, Linktype};
+use crate::Selection;
+use crate::ports;
 
-use crate::instruction::{Instruction, code};
-use crate::{FilterError, Program};
+/// IPv6 extension headers: hop-by-hop options, routing, fragment, authentication, destination
+/// options (RFC 8200, section 4; RFC 4302).
+const EXTENSIONS: [u8; 5] = [0, 43, 44, 51, 60];
+const FRAGMENT: u8 = 44;
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const GRE: u8 = 47;
 
-/// Link type of Ethernet, the one for which the default expression looks below VLAN tags.
-pub const DLT_EN10MB: i32 = 1;
-
-/// Source port of DNS responses.
-pub const DNS_PORT: u16 = 53;
-
-/// Source port of multicast DNS responses (RFC 6762, section 6).
-pub const MDNS_PORT: u16 = 5353;
-
-/// Largest snap length, in bytes: any packet whole, as in libpcap's `MAXIMUM_SNAPLEN`.
-pub const MAX_SNAP_LENGTH: u32 = 262_144;
-
-/// Tags that the default expression looks below, in the frame itself: the kernel strips one more.
-const VLAN_DEPTH: usize = 2;
-
-/// Which packets the default filter keeps: UDP responses from a set of source ports.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Selection {
-    ports: BTreeSet<u16>,
-}
+/// The protocol of GRE, behind an IPv4 header of any length, and behind that of IPv6.
+const GRE_PROTOCOL_V4: &str = "ip[((ip[0] & 0xf) << 2) + 2:2]";
+const GRE_PROTOCOL_V6: &str = "ip6[42:2]";
 
 impl Selection {
-    /// Responses from these source ports, and from [`MDNS_PORT`] if `mdns`.
-    ///
-    /// No ports at all stands for [`DNS_PORT`]. Order and repetition don't matter.
-    pub fn new(ports: impl IntoIterator<Item = u16>, mdns: bool) -> Self {
-        let mut ports: BTreeSet<u16> = ports.into_iter().collect();
-        if ports.is_empty() {
-            ports.insert(DNS_PORT);
-        }
-        if mdns {
-            ports.insert(MDNS_PORT);
-        }
-        Self { ports }
-    }
-
-    /// Source ports, ascending.
-    pub fn ports(&self) -> impl Iterator<Item = u16> {
-        self.ports.iter().copied()
-    }
-
-    /// The pcap expression for a link type, given as a DLT number.
-    ///
-    /// UDP over IPv4 or IPv6 from one of the ports, with the QR bit (RFC 1035, section 4.1.1) set.
-    /// Of a fragmented IPv4 datagram that is the first fragment: the others carry no ports. IPv6
-    /// extension headers are not passed over, so fragments of IPv6 are not found. On Ethernet the
-    /// same below one or two VLAN tags that are still in the frame.
+    /// The pcap expression for what is kept of IP packets. It compiles for any link type that
+    /// libpcap finds IP on, and says the same there of packets that are neither tagged nor labelled.
     #[must_use]
-    pub fn expression(&self, link_type: i32) -> String {
-        let responses = self.responses();
-        let mut expression = responses.clone();
-        if link_type == DLT_EN10MB {
-            for _ in 0..VLAN_DEPTH {
-                // Nested, not side by side: every `vlan` moves all that follows it by a tag.
-                expression = format!("({responses}) or (vlan and ({expression}))");
-            }
-        }
-        expression
-    }
-
-    /// Responses at one depth. The QR bit is the top bit of the third byte of the DNS header:
-    ///
-    /// ```text
-    ///           IPv4               IPv6
-    ///   UDP     udp[0]             ip6[40]
-    ///   DNS     udp[8]   + 8       ip6[48]   + 8
-    ///   QR      udp[10]  + 2       ip6[50]   + 2
-    /// ```
-    ///
-    /// `udp[..]` is IPv4 only in libpcap, hence the second form.
-    fn responses(&self) -> String {
-        let ports = self.port_ranges().join(" or ");
+    pub fn ip_expression(&self) -> String {
         format!(
-            "udp and ({ports}) and ((ip and udp[10] & 0x80 != 0) or (ip6 and ip6[50] & 0x80 != 0))"
+            "(ip and ({})) or (ip6 and ({}))",
+            self.over_ipv4(),
+            self.over_ipv6()
         )
     }
 
-    /// One test for every run of adjacent ports.
-    fn port_ranges(&self) -> Vec<String> {
-        let mut runs: Vec<(u16, u16)> = Vec::new();
-        for port in self.ports() {
-            match runs.last_mut() {
-                Some((_, last)) if last.checked_add(1) == Some(port) => *last = port,
-                _ => runs.push((port, port)),
-            }
+    fn over_ipv4(&self) -> String {
+        let ports = any_of("src ", &self.ports);
+        let mut kept = Vec::new();
+        if self.plain {
+            kept.push(format!("(udp and {ports} and udp[10] & 0x80 != 0)"));
+        } else {
+            // Later fragments have no ports. A first one may end before the QR bit.
+            kept.push(format!(
+                "(ip[6:2] & 0x1fff != 0 and {})",
+                equal("ip[9]", &[UDP, TCP])
+            ));
+            kept.push(format!(
+                "({ports} and (ip[9] = {TCP} or (ip[9] = {UDP} and (ip[6:2] & 0x2000 != 0 or \
+                 udp[10] & 0x80 != 0))))"
+            ));
         }
-        runs.into_iter()
-            .map(|(first, last)| {
-                if first == last {
-                    format!("src port {first}")
-                } else {
-                    format!("src portrange {first}-{last}")
+        kept.extend(self.carrying());
+        for protocol in self.tunnels.protocols() {
+            kept.push(match self.tunnels.gre_test(GRE_PROTOCOL_V4) {
+                Some(test) if protocol == GRE => {
+                    format!("(ip[9] = {GRE} and (ip[6:2] & 0x1fff != 0 or {test}))")
                 }
-            })
+                _ => format!("ip[9] = {protocol}"),
+            });
+        }
+        kept.join(" or ")
+    }
+
+    fn over_ipv6(&self) -> String {
+        let ports = any_of("src ", &self.ports);
+        let udp = format!("(ip6[6] = {UDP} and ip6[50] & 0x80 != 0)");
+        let mut kept = Vec::new();
+        if self.plain {
+            kept.push(format!("({ports} and {udp})"));
+        } else {
+            kept.push(format!("({ports} and (ip6[6] = {TCP} or {udp}))"));
+        }
+        kept.extend(self.carrying());
+        for protocol in self.tunnels.protocols() {
+            kept.push(match self.tunnels.gre_test(GRE_PROTOCOL_V6) {
+                Some(test) if protocol == GRE => format!("(ip6[6] = {GRE} and {test})"),
+                _ => format!("ip6[6] = {protocol}"),
+            });
+        }
+        if !self.plain {
+            kept.extend(self.behind_extensions());
+        }
+        kept.join(" or ")
+    }
+
+    /// UDP from or to the ports of tunnels and carriers.
+    fn carrying(&self) -> Vec<String> {
+        let directions = [
+            ("src ", self.carrier_sources()),
+            ("dst ", self.carrier_destinations()),
+        ];
+        let directions = directions
+            .into_iter()
+            .filter(|(_, ports)| !ports.is_empty());
+        directions
+            .map(|(direction, ports)| format!("(udp and {})", any_of(direction, &ports)))
             .collect()
     }
-}
 
-impl Default for Selection {
-    /// Responses from [`DNS_PORT`] alone.
-    fn default() -> Self {
-        Self::new([], false)
+    /// IPv6 with extension headers: of fragments, what IPv4 keeps; behind others, what the first of
+    /// them says comes next, whatever the ports.
+    fn behind_extensions(&self) -> [String; 2] {
+        let mut later = vec![UDP, TCP];
+        later.extend(self.tunnels.protocols());
+        later.extend(EXTENSIONS);
+        let others = EXTENSIONS.into_iter().filter(|&header| header != FRAGMENT);
+        let others: Vec<u8> = others.collect();
+
+        let mut first = vec![in_field("ip6[48:2]", &self.ports)];
+        for (field, ports) in [
+            ("ip6[48:2]", self.carrier_sources()),
+            ("ip6[50:2]", self.carrier_destinations()),
+        ] {
+            if !ports.is_empty() {
+                first.push(format!("(ip6[40] = {UDP} and {})", in_field(field, &ports)));
+            }
+        }
+        // Neither UDP nor TCP: the ports stand elsewhere, or there are none.
+        let rest: Vec<u8> = later
+            .iter()
+            .copied()
+            .filter(|next| ![UDP, TCP].contains(next))
+            .collect();
+        [
+            format!(
+                "(ip6[6] = {FRAGMENT} and ({} or ({} and (ip6[42:2] & 0xfff8 != 0 or {}))))",
+                equal("ip6[40]", &rest),
+                equal("ip6[40]", &[UDP, TCP]),
+                first.join(" or "),
+            ),
+            format!(
+                "({} and {})",
+                equal("ip6[6]", &others),
+                equal("ip6[40]", &later)
+            ),
+        ]
     }
 }
 
-/// Compiles a pcap expression, optimised, for a link type given as a DLT number.
-///
-/// The program returns `snap_length` bytes for a packet that it keeps; 0 stands for
-/// [`MAX_SNAP_LENGTH`], and more is cut to that. An empty expression keeps every packet.
-///
-/// A host name in the expression is resolved while it is compiled, and that sends DNS queries;
-/// the default expression has none.
-///
-/// # Errors
-///
-/// [`FilterError::Expression`] with libpcap's words if it does not accept the expression, or knows
-/// no such link type; [`FilterError::TooLong`] if the kernel would not take the result.
-pub fn compile(expression: &str, link_type: i32, snap_length: u32) -> Result<Program, FilterError> {
-    let refused = |error: pcap::Error| FilterError::Expression {
-        expression: expression.to_owned(),
-        link_type,
-        reason: reason(error),
-    };
-    let snap_length = match snap_length {
-        0 => MAX_SNAP_LENGTH,
-        bytes => bytes.min(MAX_SNAP_LENGTH),
-    };
-    let capture = Capture::dead(Linktype(link_type)).map_err(refused)?;
-    let program = capture.compile(expression, true).map_err(refused)?;
-    let instructions = program
-        .get_instructions()
+/// `(field = a or field = b ..)`.
+fn equal(field: &str, values: &[u8]) -> String {
+    let tests: Vec<String> = values
         .iter()
-        .map(|instruction| {
-            let instruction = parse(instruction).ok_or_else(|| FilterError::Expression {
-                expression: expression.to_owned(),
-                link_type,
-                reason: format!("unreadable instruction `{instruction}`"),
-            })?;
-            Ok(with_snap_length(instruction, snap_length))
-        })
-        .collect::<Result<Vec<_>, FilterError>>()?;
-    Program::new(expression, instructions)
+        .map(|value| format!("{field} = {value}"))
+        .collect();
+    format!("({})", tests.join(" or "))
 }
 
-/// libpcap's own words, without the crate's prefix.
-fn reason(error: pcap::Error) -> String {
-    match error {
-        pcap::Error::PcapError(reason) => reason,
-        pcap::Error::InvalidInputString => "it contains a NUL byte".to_owned(),
-        other => other.to_string(),
-    }
+/// Ports in one of libpcap's directions, one test for every run of adjacent ones.
+fn any_of(direction: &str, ports: &BTreeSet<u16>) -> String {
+    either(ports, |run| match run.start() == run.end() {
+        true => format!("{direction}port {}", run.start()),
+        false => format!("{direction}portrange {}-{}", run.start(), run.end()),
+    })
 }
 
-/// Reads an instruction back from its text, `code jt jf k`: the only way to see its fields.
-fn parse(instruction: &BpfInstruction) -> Option<Instruction> {
-    let text = instruction.to_string();
-    let mut fields = text.split_ascii_whitespace();
-    let parsed = Instruction {
-        code: fields.next()?.parse().ok()?,
-        jt: fields.next()?.parse().ok()?,
-        jf: fields.next()?.parse().ok()?,
-        k: fields.next()?.parse().ok()?,
-    };
-    fields.next().is_none().then_some(parsed)
+/// The same of a field that is spelled as bytes.
+fn in_field(field: &str, ports: &BTreeSet<u16>) -> String {
+    either(ports, |run| match run.start() == run.end() {
+        true => format!("{field} = {}", run.start()),
+        false => format!("({field} >= {} and {field} <= {})", run.start(), run.end()),
+    })
 }
 
-/// A handle without a capture has a fixed snap length, which every `ret` that keeps returns.
-fn with_snap_length(instruction: Instruction, snap_length: u32) -> Instruction {
-    const RETURN: u16 = code::RET | code::K;
-    match instruction {
-        Instruction {
-            code: RETURN,
-            k: 1..,
-            ..
-        } => Instruction {
-            k: snap_length,
-            ..instruction
-        },
-        _ => instruction,
-    }
+fn either(ports: &BTreeSet<u16>, test: impl Fn(RangeInclusive<u16>) -> String) -> String {
+    let tests: Vec<String> = ports::runs(ports).into_iter().map(test).collect();
+    format!("({})", tests.join(" or "))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::MAX_INSTRUCTIONS;
-
-    const DLT_LINUX_SLL: i32 = 113;
+    use crate::Tunnels;
 
     #[test]
     fn adjacent_ports_share_a_test() {
-        let selection = Selection::new([5300, 53, 54, 5301, 53, 55], true);
-        assert_eq!(
-            selection.port_ranges(),
-            [
-                "src portrange 53-55",
-                "src portrange 5300-5301",
-                "src port 5353"
-            ]
+        let expression = Selection::new([53, 54, 5300], true).ip_expression();
+        assert!(
+            expression.contains("(src portrange 53-54 or src port 5300 or src port 5353)"),
+            "{expression}"
         );
-        let highest = Selection::new([u16::MAX, u16::MAX - 1], false);
-        assert_eq!(highest.port_ranges(), ["src portrange 65534-65535"]);
-    }
-
-    #[test]
-    fn no_ports_stand_for_dns() {
-        assert_eq!(Selection::default().ports().collect::<Vec<_>>(), [DNS_PORT]);
-        assert_eq!(
-            Selection::new([], true).ports().collect::<Vec<_>>(),
-            [DNS_PORT, MDNS_PORT]
-        );
-        assert_eq!(
-            Selection::new([99], false).ports().collect::<Vec<_>>(),
-            [99]
+        assert!(
+            expression.contains("(ip6[48:2] >= 53 and ip6[48:2] <= 54) or ip6[48:2] = 5300"),
+            "{expression}"
         );
     }
 
     #[test]
-    fn only_ethernet_has_vlan_tags() {
-        let selection = Selection::default();
+    fn plain_is_udp_alone() {
+        let expression = Selection::new([53], false).plain().ip_expression();
         assert_eq!(
-            selection.expression(DLT_EN10MB).matches("vlan").count(),
-            VLAN_DEPTH
+            expression,
+            "(ip and ((udp and (src port 53) and udp[10] & 0x80 != 0))) or \
+             (ip6 and (((src port 53) and (ip6[6] = 17 and ip6[50] & 0x80 != 0))))"
         );
-        assert!(!selection.expression(DLT_LINUX_SLL).contains("vlan"));
     }
 
     #[test]
-    fn default_expression_compiles_for_what_is_read() {
-        // NULL, Ethernet, IEEE 802, FDDI, raw IP, LOOP, Linux cooked 1 and 2.
-        for link_type in [0, 1, 6, 10, 12, 108, 113, 276] {
-            let expression = Selection::new([53, 5300], true).expression(link_type);
-            if let Err(error) = compile(&expression, link_type, 0) {
-                panic!("{error}");
-            }
+    fn tunnels_are_named_when_chosen() {
+        let selection = Selection::new([53], false);
+        for (tunnels, words) in [
+            (
+                Tunnels {
+                    vxlan: true,
+                    ..Tunnels::default()
+                },
+                "dst port 4789 or dst port 8472",
+            ),
+            (
+                Tunnels {
+                    geneve: true,
+                    ..Tunnels::default()
+                },
+                "dst port 6081",
+            ),
+            (
+                Tunnels {
+                    gtp: true,
+                    ..Tunnels::default()
+                },
+                "src port 2152",
+            ),
+            (
+                Tunnels {
+                    ipip: true,
+                    ..Tunnels::default()
+                },
+                "ip6[6] = 4 ",
+            ),
+            (
+                Tunnels {
+                    six_in_four: true,
+                    ..Tunnels::default()
+                },
+                "ip[9] = 41",
+            ),
+            (
+                Tunnels {
+                    erspan: true,
+                    ..Tunnels::default()
+                },
+                "ip6[42:2] = 0x88be",
+            ),
+            (
+                Tunnels {
+                    gre: true,
+                    ..Tunnels::default()
+                },
+                "ip6[42:2] != 0x88be",
+            ),
+        ] {
+            assert!(!selection.ip_expression().contains(words), "{words}");
+            let chosen = selection.clone().tunnels(tunnels).ip_expression() + " or";
+            assert!(chosen.contains(words), "{words} in {chosen}");
         }
-    }
-
-    /// Each port costs an instruction for either address family at each of three depths.
-    #[test]
-    fn many_ports_stay_compact() {
-        let length = |ports: u16| {
-            let selection = Selection::new((1..=ports).map(|port| 7 * port), false);
-            let program = compile(&selection.expression(DLT_EN10MB), DLT_EN10MB, 0);
-            program
-                .expect("the default expression compiles")
-                .instructions()
-                .len()
-        };
-        assert_eq!(length(10), length(1) + 9 * 6);
-        assert!(length(10) < 128, "{}", length(10));
-        // Enough for jumps longer than 255 instructions, which libpcap has to split.
-        assert!(length(300) < MAX_INSTRUCTIONS, "{}", length(300));
-    }
-
-    #[test]
-    fn snap_length_is_what_is_returned() {
-        let returned = |snap_length| {
-            let program = compile("udp", DLT_EN10MB, snap_length).expect("`udp` compiles");
-            let constant = |i: &Instruction| (i.code == code::RET | code::K).then_some(i.k);
-            program
-                .instructions()
-                .iter()
-                .filter_map(constant)
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(returned(1500), [1500, 0]);
-        assert_eq!(returned(0), [MAX_SNAP_LENGTH, 0]);
-        assert_eq!(returned(u32::MAX), [MAX_SNAP_LENGTH, 0]);
-    }
-
-    #[test]
-    fn errors_carry_libpcaps_words() {
-        let error = compile("udp and flavour 7", DLT_EN10MB, 0).expect_err("no such primitive");
-        let text = error.to_string();
-        assert!(text.contains("`udp and flavour 7`"), "{text}");
-        assert!(text.contains("syntax error"), "{text}");
-
-        let error = compile("vlan", DLT_LINUX_SLL, 0).expect_err("no tags in Linux cooked frames");
-        assert!(error.to_string().contains("no VLAN support"), "{error}");
-
-        let error = compile("udp\0", DLT_EN10MB, 0).expect_err("NUL ends a string in C");
-        assert!(error.to_string().contains("NUL"), "{error}");
-
-        compile("udp", -7, 0).expect_err("no such link type");
     }
 }

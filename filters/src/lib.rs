@@ -7,19 +7,22 @@
 //! a network interface.
 //!
 //! - [`Program`]: instructions that the kernel will accept, checked once, when the value is made;
-//! - [`Selection`] and [`compile`]: what to capture, as a pcap expression, and from there a program;
-//! - [`fanout_client`] and [`fanout_checksum`]: which socket of a fanout group gets a packet;
-//! - [`share`] and [`sample`]: a [`Prologue`] that stands before a capture filter and thins it out;
+//! - [`Selection`]: what to capture, as a pcap expression over IP packets, and the program that finds
+//!   those on a link type;
+//! - [`compile`]: the program for an expression of the operator's own;
+//! - [`Balance`]: which socket of a fanout group gets a packet, or which of several processes;
+//! - [`sample`] and [`Balance::share`]: a [`Prologue`] that stands before a capture filter and thins
+//!   it out;
 //! - [`Interpreter`]: runs a program over a packet, with the kernel's semantics.
 //!
 //! ```
-//! use dnsflow_filters::{BalanceKey, DLT_EN10MB, Selection, compile, sample, share};
+//! use dnsflow_filters::{Balance, DLT_EN10MB, Selection, Tunnels, sample};
 //!
-//! let selection = Selection::new([53], true);
-//! let filter = compile(&selection.expression(DLT_EN10MB), DLT_EN10MB, 0)?;
-//! let filter = share(0, 4, BalanceKey::Client)?.then(filter)?;
+//! let selection = Selection::new([53], true).tunnels(Tunnels::ALL);
+//! let filter = selection.program(DLT_EN10MB, 0)?;
+//! let filter = Balance::client().share(0, 4)?.then(filter)?;
 //! let filter = sample(10)?.then(filter)?;
-//! println!("{filter}");
+//! println!("{}\n{filter}", selection.ip_expression());
 //! # Ok::<(), dnsflow_filters::FilterError>(())
 //! ```
 //!
@@ -28,21 +31,33 @@
 
 mod assembler;
 mod balance;
+mod compile;
 mod error;
 mod expression;
+mod former;
 mod instruction;
 mod interpreter;
+mod link;
 mod listing;
 mod operation;
+mod ports;
 mod program;
 mod prologue;
+mod relocation;
 mod sampling;
+mod selection;
+mod tunnel;
 
-pub use balance::{BalanceKey, fanout_checksum, fanout_client, share};
+pub use balance::Balance;
+pub use compile::{MAX_SNAP_LENGTH, compile};
 pub use error::{FilterError, Problem};
-pub use expression::{DLT_EN10MB, DNS_PORT, MAX_SNAP_LENGTH, MDNS_PORT, Selection, compile};
+#[doc(hidden)]
+pub use former::{BalanceKey, fanout_checksum, fanout_client, share};
 pub use instruction::Instruction;
 pub use interpreter::{Interpreter, Packet, VlanTag};
+pub use link::{MAX_MPLS_LABELS, MAX_VLAN_TAGS};
 pub use program::{MAX_INSTRUCTIONS, Program};
 pub use prologue::Prologue;
 pub use sampling::sample;
+pub use selection::{DLT_EN10MB, DNS_PORT, MDNS_PORT, Selection};
+pub use tunnel::Tunnels;

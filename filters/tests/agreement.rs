@@ -4,7 +4,8 @@
 mod frames;
 
 use dnsflow_filters::{
-    DLT_EN10MB, FilterError, Instruction, Interpreter, Packet, Problem, Program, Selection, compile,
+    DLT_EN10MB, FilterError, Instruction, Interpreter, Packet, Problem, Program, Selection,
+    Tunnels, compile,
 };
 use pcap::{BpfProgram, Capture, Linktype};
 use proptest::prelude::*;
@@ -38,7 +39,9 @@ struct Pair {
 }
 
 fn pairs() -> Vec<Pair> {
-    let default = Selection::new([53, 99, 100, 5300], true).expression(DLT_EN10MB);
+    let default = Selection::new([53, 99, 100, 5300], true)
+        .tunnels(Tunnels::ALL)
+        .ip_expression();
     let capture = Capture::dead(Linktype(DLT_EN10MB)).expect("enough memory");
     let expressions = EXPRESSIONS.map(str::to_owned).into_iter().chain([default]);
     expressions

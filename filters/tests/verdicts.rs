@@ -3,11 +3,14 @@
 mod frames;
 
 use dnsflow_filters::{
-    BalanceKey, DLT_EN10MB, Interpreter, Packet, Program, Selection, compile, fanout_checksum,
-    fanout_client, sample, share,
+    Balance, DLT_EN10MB, Interpreter, MAX_MPLS_LABELS, MAX_VLAN_TAGS, Packet, Program, Selection,
+    Tunnels, compile, sample,
 };
-use frames::build::{DOT1AD, DOT1Q, QINQ_OLD};
-use frames::{for_each_view, response_v4, response_v6};
+use frames::build::{DOT1AD, DOT1Q, MPLS, QINQ_OLD, ethernet, mpls};
+use frames::{
+    CHOICES, JMIRROR_PORT, PCAP_RECORD_PORT, for_each_view, response_v4, response_v6,
+    selection_with,
+};
 
 const SNAP_LENGTH: u32 = 2048;
 
@@ -16,33 +19,89 @@ fn interpreter(program: &Program) -> Interpreter {
 }
 
 fn selection(ports: &[u16], mdns: bool) -> Program {
-    let expression = Selection::new(ports.iter().copied(), mdns).expression(DLT_EN10MB);
-    compile(&expression, DLT_EN10MB, SNAP_LENGTH).expect("the default expression compiles")
+    let selection = Selection::new(ports.iter().copied(), mdns);
+    program(&selection)
+}
+
+fn program(selection: &Selection) -> Program {
+    selection
+        .program(DLT_EN10MB, SNAP_LENGTH)
+        .expect("below the limit of instructions")
 }
 
 fn no_random() -> u32 {
     panic!("asked for a random word")
 }
 
+fn client() -> Program {
+    Balance::client().fanout().expect("a short program")
+}
+
+fn by_checksum() -> Balance {
+    Balance::checksum([53, 5300, 5353])
+}
+
+fn snap(kept: bool) -> u32 {
+    if kept { SNAP_LENGTH } else { 0 }
+}
+
 #[test]
-fn selections_keep_responses_only() {
+fn selections_keep_what_was_chosen() {
     let dns = interpreter(&selection(&[53], false));
+    let plain = interpreter(&program(&Selection::default().plain()));
     let more_ports = interpreter(&selection(&[5300, 53], true));
     for_each_view(|name, packet, expected| {
-        let snap = |kept| if kept { SNAP_LENGTH } else { 0 };
-        assert_eq!(dns.run(&packet, no_random), snap(expected.dns), "{name}");
-        assert_eq!(
-            more_ports.run(&packet, no_random),
-            snap(expected.more_ports),
-            "{name}, more"
-        );
+        let run = |program: &Interpreter| program.run(&packet, no_random);
+        assert_eq!(run(&dns), snap(expected.dns), "{name}");
+        assert_eq!(run(&plain), snap(expected.plain), "{name}, plain");
+        assert_eq!(run(&more_ports), snap(expected.more_ports), "{name}, more");
     });
 }
 
 #[test]
+fn tunnels_are_kept_if_chosen() {
+    let all = Selection::default()
+        .tunnels(Tunnels::ALL)
+        .carriers([JMIRROR_PORT, PCAP_RECORD_PORT]);
+    let (all, plain) = (
+        interpreter(&program(&all)),
+        interpreter(&program(&all.plain())),
+    );
+    let each = CHOICES.map(|choice| (choice, interpreter(&program(&selection_with(choice)))));
+    for_each_view(|name, packet, expected| {
+        for (choice, program) in &each {
+            let kept = expected.dns || expected.chosen.contains(choice);
+            assert_eq!(
+                program.run(&packet, no_random),
+                snap(kept),
+                "{name}, {choice}"
+            );
+        }
+        let any = !expected.chosen.is_empty();
+        let kept = expected.dns || any;
+        assert_eq!(all.run(&packet, no_random), snap(kept), "{name}, all");
+        // IPv6 extension headers are not looked behind for a tunnel then.
+        let tunnelled = plain.run(&packet, no_random) > 0;
+        assert!(tunnelled || !expected.plain, "{name}, all but plain");
+        assert!(!tunnelled || any || expected.plain, "{name}, all but plain");
+    });
+}
+
+#[test]
+fn each_choice_is_in_the_table() {
+    for choice in CHOICES {
+        let count = frames::table()
+            .iter()
+            .filter(|frame| frame.expected.chosen == [choice])
+            .count();
+        assert!(count > 0, "{choice}");
+    }
+}
+
+#[test]
 fn fanout_values_are_the_key() {
-    let client = interpreter(&fanout_client());
-    let checksum = interpreter(&fanout_checksum());
+    let client = interpreter(&client());
+    let checksum = interpreter(&by_checksum().fanout().expect("a short program"));
     for_each_view(|name, packet, expected| {
         // Received packets start at the network header there, outgoing ones at the MAC header.
         for packet in [packet.for_fanout(), packet] {
@@ -63,10 +122,12 @@ fn fanout_values_are_the_key() {
 #[test]
 fn each_packet_with_whole_headers_is_in_one_share() {
     const COUNT: u32 = 3;
-    for key in [BalanceKey::Client, BalanceKey::Checksum] {
+    for balance in [Balance::client(), by_checksum()] {
         let shares: Vec<_> = (0..COUNT)
             .map(|index| {
-                let share = share(index, COUNT, key).expect("a share below the count");
+                let share = balance
+                    .share(index, COUNT)
+                    .expect("a share below the count");
                 interpreter(
                     &share
                         .then(selection(&[53], false))
@@ -75,17 +136,17 @@ fn each_packet_with_whole_headers_is_in_one_share() {
             })
             .collect();
         for_each_view(|name, packet, expected| {
-            let value = match key {
-                BalanceKey::Client => expected.client,
-                BalanceKey::Checksum => expected.checksum,
+            let value = if balance == Balance::client() {
+                expected.client
+            } else {
+                expected.checksum
             };
             for (index, share) in (0..).zip(&shares) {
                 let kept = expected.dns && value % COUNT == index;
-                let snap = if kept { SNAP_LENGTH } else { 0 };
                 assert_eq!(
                     share.run(&packet, no_random),
-                    snap,
-                    "{name}, {key:?} {index}"
+                    snap(kept),
+                    "{name}, {balance:?} {index}"
                 );
             }
         });
@@ -97,38 +158,49 @@ fn what_is_not_ip_is_in_share_0() {
     let everything = || compile("", DLT_EN10MB, SNAP_LENGTH).expect("keeps every packet");
     let arp = frames::build::ethernet(&[], frames::build::ARP, &[0; 46]);
     for (index, kept) in [(0, SNAP_LENGTH), (1, 0)] {
-        let share = share(index, 2, BalanceKey::Checksum).expect("a share below the count");
+        let share = by_checksum()
+            .share(index, 2)
+            .expect("a share below the count");
         let share = interpreter(&share.then(everything()).expect("a short program"));
         assert_eq!(share.run(&Packet::ethernet(&arp), no_random), kept);
     }
 }
 
-/// A frame with more tags than is looked below belongs to no one's client.
+/// A frame with more tags or labels than are looked below belongs to no one's client.
 #[test]
-fn three_tags_in_the_frame_are_one_too_many() {
-    let tags = [QINQ_OLD, DOT1AD, DOT1Q];
+fn one_too_many_is_not_looked_below() {
+    let tags = [DOT1AD, DOT1Q, QINQ_OLD].repeat(4);
+    let (most, too_many) = (&tags[..MAX_VLAN_TAGS], &tags[..=MAX_VLAN_TAGS]);
+    let labels = u8::try_from(MAX_MPLS_LABELS).expect("a few");
+    let labelled = |labels| ethernet(&[], MPLS, &mpls(labels, &response_v4(&[])[14..]));
     let default = interpreter(&selection(&[53], false));
-    for bytes in [response_v4(&tags), response_v6(&tags)] {
+    for (bytes, kept) in [
+        (response_v4(most), true),
+        (response_v6(most), true),
+        (response_v4(too_many), false),
+        (response_v6(too_many), false),
+        (labelled(labels), true),
+        (labelled(labels + 1), false),
+    ] {
         let packet = Packet::ethernet(&bytes);
-        assert_eq!(default.run(&packet, no_random), 0);
-        assert_eq!(
-            interpreter(&fanout_client()).run(&packet.for_fanout(), no_random),
-            0
-        );
+        assert_eq!(default.run(&packet, no_random), snap(kept));
+        let value = interpreter(&client()).run(&packet.for_fanout(), no_random);
+        assert_eq!(value > 0, kept);
     }
 }
 
 #[test]
-fn three_tags_on_the_wire_are_two_when_received() {
+fn one_more_tag_on_the_wire_is_stripped() {
+    let tags = [&[DOT1AD][..], &[DOT1Q; MAX_VLAN_TAGS]].concat();
     let default = interpreter(&selection(&[53], false));
-    let (bytes, vlan) = frames::received(&response_v4(&[DOT1AD, DOT1Q, DOT1Q]));
+    let (bytes, vlan) = frames::received(&response_v4(&tags));
     let packet = Packet {
         vlan,
         ..Packet::ethernet(&bytes)
     };
     assert_eq!(default.run(&packet, no_random), SNAP_LENGTH);
     assert_eq!(
-        interpreter(&fanout_client()).run(&packet.for_fanout(), no_random),
+        interpreter(&client()).run(&packet.for_fanout(), no_random),
         0xc000_024d
     );
 }
@@ -138,7 +210,7 @@ fn three_tags_on_the_wire_are_two_when_received() {
 fn every_cut_is_decided_by_what_is_left() {
     let default = interpreter(&selection(&[53], false));
     let ethernet = 14;
-    for tags in [&[][..], &[DOT1Q], &[DOT1AD, DOT1Q]] {
+    for tags in [&[][..], &[DOT1Q], &[DOT1AD, DOT1Q, DOT1Q, DOT1Q]] {
         let cases = [(response_v4(tags), 20), (response_v6(tags), 40)];
         for (bytes, ip_header) in cases {
             let qr_bit = ethernet + 4 * tags.len() + ip_header + 8 + 2;
@@ -154,9 +226,9 @@ fn every_cut_is_decided_by_what_is_left() {
 #[test]
 fn many_ports_are_all_kept_and_no_other() {
     // Far more than a jump of 255 instructions can pass.
-    let ports: Vec<u16> = (1..=300).map(|port| 7 * port).collect();
+    let ports: Vec<u16> = (1..=120).map(|port| 7 * port).collect();
     let program = interpreter(&selection(&ports, false));
-    for port in 0..=2200u16 {
+    for port in 0..=900u16 {
         let [high, low] = port.to_be_bytes();
         for (mut bytes, at) in [(response_v4(&[]), 34), (response_v6(&[DOT1Q]), 58)] {
             bytes[at..at + 2].copy_from_slice(&[high, low]);
@@ -186,7 +258,8 @@ fn a_sample_is_decided_by_the_random_word() {
 #[test]
 fn prologues_add_up() {
     let filter = selection(&[53], false);
-    let filter = share(1, 2, BalanceKey::Client)
+    let filter = Balance::client()
+        .share(1, 2)
         .expect("second of two")
         .then(filter);
     let filter = sample(10)
@@ -196,7 +269,7 @@ fn prologues_add_up() {
     assert!(
         filter
             .name()
-            .starts_with("sample 1 of 10, then share 1 of 2 by client, then (udp"),
+            .starts_with("sample 1 of 10, then share 1 of 2 by client, then on Ethernet, "),
         "{}",
         filter.name()
     );

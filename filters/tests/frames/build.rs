@@ -12,14 +12,41 @@ pub(crate) const RESOLVER_V6: [u8; 16] = [
 pub(crate) const IPV4: u16 = 0x0800;
 pub(crate) const IPV6: u16 = 0x86dd;
 pub(crate) const MPLS: u16 = 0x8847;
+pub(crate) const MPLS_MULTICAST: u16 = 0x8848;
+pub(crate) const PPPOE_SESSION: u16 = 0x8864;
+pub(crate) const PPPOE_DISCOVERY: u16 = 0x8863;
 pub(crate) const ARP: u16 = 0x0806;
 pub(crate) const DOT1Q: u16 = 0x8100;
 pub(crate) const DOT1AD: u16 = 0x88a8;
 pub(crate) const QINQ_OLD: u16 = 0x9100;
 
+pub(crate) const HOP_BY_HOP: u8 = 0;
+pub(crate) const ICMP: u8 = 1;
+pub(crate) const IPIP: u8 = 4;
 pub(crate) const TCP: u8 = 6;
 pub(crate) const UDP: u8 = 17;
-pub(crate) const IPV6_FRAGMENT: u8 = 44;
+pub(crate) const IPV6_INSIDE: u8 = 41;
+pub(crate) const ROUTING: u8 = 43;
+pub(crate) const FRAGMENT: u8 = 44;
+pub(crate) const GRE: u8 = 47;
+pub(crate) const AUTHENTICATION: u8 = 51;
+pub(crate) const ICMPV6: u8 = 58;
+pub(crate) const DESTINATION: u8 = 60;
+pub(crate) const SCTP: u8 = 132;
+
+/// PPP protocols.
+pub(crate) const PPP_IPV4: u16 = 0x0021;
+pub(crate) const PPP_IPV6: u16 = 0x0057;
+pub(crate) const PPP_LCP: u16 = 0xc021;
+
+/// GRE protocols besides the ethertypes.
+pub(crate) const ERSPAN_II: u16 = 0x88be;
+pub(crate) const ERSPAN_III: u16 = 0x22eb;
+
+/// TCP flags of the segments of a connection.
+pub(crate) const SYN_ACK: u8 = 0x12;
+pub(crate) const PUSH_ACK: u8 = 0x18;
+pub(crate) const FIN_ACK: u8 = 0x11;
 
 /// DNS flags: QR, RD and RA of a response, RD of a query.
 pub(crate) const RESPONSE: u16 = 0x8180;
@@ -79,17 +106,62 @@ pub(crate) fn udp(source: u16, destination: u16, checksum: u16, payload: &[u8]) 
     datagram
 }
 
-/// A TCP segment from the same ports, its payload as if the header were UDP's 8 bytes longer.
-pub(crate) fn tcp(source: u16, destination: u16, payload: &[u8]) -> Vec<u8> {
+/// A TCP segment with its payload, `flags` as in [`SYN_ACK`].
+pub(crate) fn tcp(source: u16, destination: u16, flags: u8, payload: &[u8]) -> Vec<u8> {
     let mut segment = Vec::new();
     segment.extend(source.to_be_bytes());
     segment.extend(destination.to_be_bytes());
-    segment.extend([
-        0, 0, 0, 1, 0, 0, 0x80, 1, 0x50, 0x18, 0xff, 0xff, 0, 0, 0, 0,
-    ]);
-    segment.extend(length(payload.len()));
+    segment.extend([0, 0, 0, 1, 0, 0, 0x80, 1, 0x50, flags, 0xff, 0xff]);
+    segment.extend([0; 4]);
     segment.extend(payload);
     segment
+}
+
+/// An MPLS stack of `labels`, the last one the bottom, over a packet.
+pub(crate) fn mpls(labels: u8, packet: &[u8]) -> Vec<u8> {
+    let mut stack = Vec::new();
+    for label in 1..=labels {
+        stack.extend([0, label, u8::from(label == labels) | 0x10, 64]);
+    }
+    stack.extend(packet);
+    stack
+}
+
+/// A PPPoE session header with the PPP protocol (RFC 2516, section 4).
+pub(crate) fn pppoe(protocol: u16, packet: &[u8]) -> Vec<u8> {
+    let mut session = vec![0x11, 0, 0, 7];
+    session.extend(length(2 + packet.len()));
+    session.extend(protocol.to_be_bytes());
+    session.extend(packet);
+    session
+}
+
+/// An IEEE 802.3 frame with a SNAP header, its type field the length of what follows.
+pub(crate) fn snap(tags: &[u16], ethertype: u16, packet: &[u8]) -> Vec<u8> {
+    let mut header = vec![0xaa, 0xaa, 3, 0, 0, 0];
+    header.extend(ethertype.to_be_bytes());
+    header.extend(packet);
+    let bytes = u16::try_from(header.len()).expect("test packets are short");
+    ethernet(tags, bytes, &header)
+}
+
+/// An IPv6 extension header of 8 bytes before `payload`, of a kind that has its length in it.
+pub(crate) fn extension(next_header: u8, payload: &[u8]) -> Vec<u8> {
+    [&[next_header, 0, 1, 4, 0, 0, 0, 0][..], payload].concat()
+}
+
+/// An IPv6 fragment header: offset in units of 8 bytes, and whether more follow.
+pub(crate) fn fragment_v6(next_header: u8, offset: u16, more: bool, payload: &[u8]) -> Vec<u8> {
+    let mut header = vec![next_header, 0];
+    header.extend((offset << 3 | u16::from(more)).to_be_bytes());
+    header.extend([0, 0, 0, 9]);
+    header.extend(payload);
+    header
+}
+
+/// A GRE header without options over a packet (RFC 2784, section 2).
+pub(crate) fn gre(protocol: u16, packet: &[u8]) -> Vec<u8> {
+    [&[0, 0][..], &protocol.to_be_bytes(), packet].concat()
 }
 
 /// A DNS message with these flags and one question, `example. A IN`.

@@ -5,9 +5,12 @@
 //! field of [`Expected`].
 
 pub(crate) mod build;
+mod encapsulated;
+mod pieces;
+mod tunnelled;
 
 use build::*;
-use dnsflow_filters::{Packet, VlanTag};
+use dnsflow_filters::{Packet, Selection, Tunnels, VlanTag};
 
 /// One frame and what is expected of it.
 pub(crate) struct Frame {
@@ -16,17 +19,69 @@ pub(crate) struct Frame {
     pub(crate) expected: Expected,
 }
 
-/// What each program should say, with any number of tags in the frame.
+/// What each program should say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Expected {
     /// The default selection, port 53, keeps it.
     pub(crate) dns: bool,
+    /// The same keeps it when it is plain.
+    pub(crate) plain: bool,
     /// The selection of ports 53 and 5300, with mDNS, keeps it.
     pub(crate) more_ports: bool,
-    /// Value of the program by client.
+    /// Choices of a tunnel or carrier that alone make the default selection keep it, by the names
+    /// of [`CHOICES`].
+    pub(crate) chosen: &'static [&'static str],
+    /// Value by client.
     pub(crate) client: u32,
-    /// Value of the program by UDP checksum.
+    /// Value by UDP checksum, for ports 53, 5300 and 5353.
     pub(crate) checksum: u32,
+}
+
+/// Ports of the carriers that the table has.
+pub(crate) const JMIRROR_PORT: u16 = 30_030;
+pub(crate) const PCAP_RECORD_PORT: u16 = 30_031;
+
+/// All that can be chosen besides the ports, each under its name.
+pub(crate) const CHOICES: [&str; 9] = [
+    "vxlan",
+    "geneve",
+    "gre",
+    "erspan",
+    "gtp",
+    "ipip",
+    "6in4",
+    "jmirror",
+    "pcap record",
+];
+
+/// The default selection with one of [`CHOICES`].
+pub(crate) fn selection_with(choice: &str) -> Selection {
+    let selection = Selection::new([53], false);
+    let none = Tunnels::default();
+    selection.clone().tunnels(match choice {
+        "vxlan" => Tunnels {
+            vxlan: true,
+            ..none
+        },
+        "geneve" => Tunnels {
+            geneve: true,
+            ..none
+        },
+        "gre" => Tunnels { gre: true, ..none },
+        "erspan" => Tunnels {
+            erspan: true,
+            ..none
+        },
+        "gtp" => Tunnels { gtp: true, ..none },
+        "ipip" => Tunnels { ipip: true, ..none },
+        "6in4" => Tunnels {
+            six_in_four: true,
+            ..none
+        },
+        "jmirror" => return selection.carriers([JMIRROR_PORT]),
+        "pcap record" => return selection.carriers([PCAP_RECORD_PORT]),
+        other => panic!("no such choice: {other}"),
+    })
 }
 
 const CLIENT_V4_VALUE: u32 = 0xc000_024d;
@@ -37,7 +92,9 @@ const CHECKSUM_VALUE: u32 = 0xbeef;
 
 const NOT_IP: Expected = Expected {
     dns: false,
+    plain: false,
     more_ports: false,
+    chosen: &[],
     client: 0,
     checksum: 0,
 };
@@ -65,10 +122,21 @@ impl Expected {
 
     fn kept(self) -> Self {
         Self {
+            plain: true,
+            ..self.kept_unless_plain()
+        }
+    }
+
+    fn kept_unless_plain(self) -> Self {
+        Self {
             dns: true,
             more_ports: true,
             ..self
         }
+    }
+
+    fn kept_if(self, chosen: &'static [&'static str]) -> Self {
+        Self { chosen, ..self }
     }
 
     fn kept_by_more_ports(self) -> Self {
@@ -84,9 +152,16 @@ pub(crate) fn table() -> Vec<Frame> {
     let groups = [
         udp_over_ipv4(),
         udp_over_ipv6(),
-        below_tags(),
-        fragments(),
-        not_udp(),
+        not_ip(),
+        encapsulated::tags(),
+        encapsulated::labels(),
+        encapsulated::sessions_and_snap(),
+        pieces::tcp_segments(),
+        pieces::fragments(),
+        pieces::fragments_over_ipv6(),
+        pieces::extension_headers(),
+        tunnelled::in_udp(),
+        tunnelled::in_ip(),
         cut_short(),
     ];
     groups.into_iter().flatten().collect()
@@ -133,12 +208,12 @@ fn udp_over_ipv4() -> Vec<Frame> {
         frame(
             "query to port 53",
             over(&udp(9, 53, CHECKSUM, &dns(QUERY))),
-            other,
+            OTHER_V4,
         ),
         frame(
             "response to port 53 only",
             over(&udp(9, 53, CHECKSUM, &dns(RESPONSE))),
-            other,
+            OTHER_V4,
         ),
         frame(
             "response from port 5300",
@@ -153,7 +228,7 @@ fn udp_over_ipv4() -> Vec<Frame> {
         frame(
             "response from port 5301",
             over(&udp(5301, 9, CHECKSUM, &dns(RESPONSE))),
-            other,
+            OTHER_V4,
         ),
         frame(
             "mDNS response",
@@ -193,7 +268,7 @@ fn udp_over_ipv6() -> Vec<Frame> {
         frame(
             "IPv6 query to port 53",
             over(&udp(9, 53, CHECKSUM, &dns(QUERY))),
-            other,
+            OTHER_V6,
         ),
         frame(
             "IPv6 mDNS response",
@@ -208,129 +283,17 @@ fn udp_over_ipv6() -> Vec<Frame> {
         frame(
             "IPv6 response from another port",
             over(&udp(99, 9, CHECKSUM, &dns(RESPONSE))),
-            other,
-        ),
-    ]
-}
-
-/// Tags on the wire. The kernel strips the outer one, if it is of 802.1Q or 802.1ad.
-fn below_tags() -> Vec<Frame> {
-    let (v4, v6) = (OTHER_V4.with_checksum(), OTHER_V6.with_checksum());
-    let tagged_query = |tags| ethernet(tags, IPV4, &ipv4(&[], 0, UDP, &query()));
-    let tagged_query_v6 = |tags| ethernet(tags, IPV6, &ipv6(UDP, &query()));
-    vec![
-        frame("response below 802.1Q", response_v4(&[DOT1Q]), v4.kept()),
-        frame("response below 802.1ad", response_v4(&[DOT1AD]), v4.kept()),
-        frame("response below 0x9100", response_v4(&[QINQ_OLD]), v4.kept()),
-        frame(
-            "response below 802.1ad, 802.1Q",
-            response_v4(&[DOT1AD, DOT1Q]),
-            v4.kept(),
-        ),
-        frame(
-            "response below 802.1Q twice",
-            response_v4(&[DOT1Q, DOT1Q]),
-            v4.kept(),
-        ),
-        frame(
-            "response below 0x9100, 802.1Q",
-            response_v4(&[QINQ_OLD, DOT1Q]),
-            v4.kept(),
-        ),
-        frame(
-            "IPv6 response below 802.1Q",
-            response_v6(&[DOT1Q]),
-            v6.kept(),
-        ),
-        frame(
-            "IPv6 response below 802.1ad, 802.1Q",
-            response_v6(&[DOT1AD, DOT1Q]),
-            v6.kept(),
-        ),
-        frame("query below 802.1Q", tagged_query(&[DOT1Q]), v4),
-        frame(
-            "query below 802.1ad, 802.1Q",
-            tagged_query(&[DOT1AD, DOT1Q]),
-            v4,
-        ),
-        frame("IPv6 query below 802.1Q", tagged_query_v6(&[DOT1Q]), v6),
-        frame(
-            "IPv6 query below 802.1ad, 802.1Q",
-            tagged_query_v6(&[DOT1AD, DOT1Q]),
-            v6,
-        ),
-        frame(
-            "response behind options below 802.1ad, 802.1Q",
-            ethernet(&[DOT1AD, DOT1Q], IPV4, &ipv4(&[1; 8], 0, UDP, &response())),
-            v4.kept(),
-        ),
-        frame(
-            "mDNS response below 802.1Q",
-            ethernet(
-                &[DOT1Q],
-                IPV4,
-                &ipv4(&[], 0, UDP, &udp(5353, 5353, CHECKSUM, &dns(MDNS_RESPONSE))),
-            ),
-            v4.kept_by_more_ports(),
-        ),
-        frame(
-            "ARP below 802.1Q",
-            ethernet(&[DOT1Q], ARP, &[0; 46]),
-            NOT_IP,
-        ),
-    ]
-}
-
-/// A first fragment has the ports and is kept; all fragments go by client.
-fn fragments() -> Vec<Frame> {
-    let fragment = |bits, payload: &[u8]| ethernet(&[], IPV4, &ipv4(&[], bits, UDP, payload));
-    let tagged = |bits| ethernet(&[DOT1Q], IPV4, &ipv4(&[], bits, UDP, &response()));
-    // Next header UDP, offset 0, more fragments.
-    let mut fragment_v6 = vec![UDP, 0, 0, 1, 0, 0, 0, 7];
-    fragment_v6.extend(response());
-    vec![
-        frame(
-            "first fragment",
-            fragment(0x2000, &response()),
-            OTHER_V4.kept(),
-        ),
-        frame("middle fragment", fragment(0x2010, &response()), OTHER_V4),
-        frame("last fragment", fragment(0x0010, &response()), OTHER_V4),
-        frame(
-            "first fragment below 802.1Q",
-            tagged(0x2000),
-            OTHER_V4.kept(),
-        ),
-        frame("last fragment below 802.1Q", tagged(0x0010), OTHER_V4),
-        frame(
-            "IPv6 first fragment",
-            ethernet(&[], IPV6, &ipv6(IPV6_FRAGMENT, &fragment_v6)),
             OTHER_V6,
         ),
     ]
 }
 
-fn not_udp() -> Vec<Frame> {
-    let segment = tcp(53, 40_000, &dns(RESPONSE));
+fn not_ip() -> Vec<Frame> {
     vec![
-        frame(
-            "TCP from port 53",
-            ethernet(&[], IPV4, &ipv4(&[], 0, TCP, &segment)),
-            OTHER_V4,
-        ),
-        frame(
-            "IPv6 TCP from port 53",
-            ethernet(&[], IPV6, &ipv6(TCP, &segment)),
-            OTHER_V6,
-        ),
         frame("ARP", ethernet(&[], ARP, &[0; 46]), NOT_IP),
         frame(
-            "response below an MPLS label",
-            ethernet(
-                &[],
-                MPLS,
-                &[&[0, 1, 1, 64][..], &ipv4(&[], 0, UDP, &response())].concat(),
-            ),
+            "ARP that looks like a response",
+            ethernet(&[], ARP, &ipv4(&[], 0, UDP, &response())),
             NOT_IP,
         ),
     ]

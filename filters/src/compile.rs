@@ -1,0 +1,131 @@
+//! Compiles pcap expressions with libpcap.
+//!
+//! Always without a capture handle. On a live one libpcap turns `vlan` into a test of the tag that
+//! the kernel has stripped, which misses a second tag in the frame; without one, it tests only the
+//! frame, so that `(X) or (vlan and (X))` finds `X` in untagged frames, in frames whose only tag was
+//! stripped, and below a tag that is still there.
+
+use pcap::{BpfInstruction, Capture, Linktype};
+
+use crate::instruction::{Instruction, code};
+use crate::{FilterError, Program};
+
+/// Largest snap length, in bytes: any packet whole, as in libpcap's `MAXIMUM_SNAPLEN`.
+pub const MAX_SNAP_LENGTH: u32 = 262_144;
+
+/// Compiles a pcap expression, optimised, for a link type given as a DLT number.
+///
+/// The program returns `snap_length` bytes for a packet that it keeps; 0 stands for
+/// [`MAX_SNAP_LENGTH`], and more is cut to that. An empty expression keeps every packet.
+///
+/// A host name in the expression is resolved while it is compiled, and that sends DNS queries;
+/// the default expression has none.
+///
+/// # Errors
+///
+/// [`FilterError::Expression`] with libpcap's words if it does not accept the expression, or knows
+/// no such link type; [`FilterError::TooLong`] if the kernel would not take the result.
+pub fn compile(expression: &str, link_type: i32, snap_length: u32) -> Result<Program, FilterError> {
+    let refused = |error: pcap::Error| FilterError::Expression {
+        expression: expression.to_owned(),
+        link_type,
+        reason: reason(error),
+    };
+    let snap_length = match snap_length {
+        0 => MAX_SNAP_LENGTH,
+        bytes => bytes.min(MAX_SNAP_LENGTH),
+    };
+    let capture = Capture::dead(Linktype(link_type)).map_err(refused)?;
+    let program = capture.compile(expression, true).map_err(refused)?;
+    let instructions = program
+        .get_instructions()
+        .iter()
+        .map(|instruction| {
+            let instruction = parse(instruction).ok_or_else(|| FilterError::Expression {
+                expression: expression.to_owned(),
+                link_type,
+                reason: format!("unreadable instruction `{instruction}`"),
+            })?;
+            Ok(with_snap_length(instruction, snap_length))
+        })
+        .collect::<Result<Vec<_>, FilterError>>()?;
+    Program::new(expression, instructions)
+}
+
+/// libpcap's own words, without the crate's prefix.
+fn reason(error: pcap::Error) -> String {
+    match error {
+        pcap::Error::PcapError(reason) => reason,
+        pcap::Error::InvalidInputString => "it contains a NUL byte".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// Reads an instruction back from its text, `code jt jf k`: the only way to see its fields.
+fn parse(instruction: &BpfInstruction) -> Option<Instruction> {
+    let text = instruction.to_string();
+    let mut fields = text.split_ascii_whitespace();
+    let parsed = Instruction {
+        code: fields.next()?.parse().ok()?,
+        jt: fields.next()?.parse().ok()?,
+        jf: fields.next()?.parse().ok()?,
+        k: fields.next()?.parse().ok()?,
+    };
+    fields.next().is_none().then_some(parsed)
+}
+
+/// A handle without a capture has a fixed snap length, which every `ret` that keeps returns.
+fn with_snap_length(instruction: Instruction, snap_length: u32) -> Instruction {
+    const RETURN: u16 = code::RET | code::K;
+    match instruction {
+        Instruction {
+            code: RETURN,
+            k: 1..,
+            ..
+        } => Instruction {
+            k: snap_length,
+            ..instruction
+        },
+        _ => instruction,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DLT_EN10MB: i32 = 1;
+    const DLT_LINUX_SLL: i32 = 113;
+
+    #[test]
+    fn snap_length_is_what_is_returned() {
+        let returned = |snap_length| {
+            let program = compile("udp", DLT_EN10MB, snap_length).expect("`udp` compiles");
+            let constant = |i: &Instruction| (i.code == code::RET | code::K).then_some(i.k);
+            program
+                .instructions()
+                .iter()
+                .filter_map(constant)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(returned(1500), [1500, 0]);
+        assert_eq!(returned(0), [MAX_SNAP_LENGTH, 0]);
+        assert_eq!(returned(u32::MAX), [MAX_SNAP_LENGTH, 0]);
+    }
+
+    #[test]
+    fn errors_carry_libpcaps_words() {
+        let error = compile("udp and flavour 7", DLT_EN10MB, 0).expect_err("no such primitive");
+        let text = error.to_string();
+        assert!(text.contains("`udp and flavour 7`"), "{text}");
+        assert!(text.contains("syntax error"), "{text}");
+
+        let error = compile("vlan", DLT_LINUX_SLL, 0).expect_err("no tags in Linux cooked frames");
+        assert!(error.to_string().contains("no VLAN support"), "{error}");
+
+        let error = compile("udp\0", DLT_EN10MB, 0).expect_err("NUL ends a string in C");
+        assert!(error.to_string().contains("NUL"), "{error}");
+
+        compile("udp", -7, 0).expect_err("no such link type");
+    }
+}

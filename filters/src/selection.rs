@@ -1,0 +1,358 @@
+//! What to capture, and the program for it on each link type.
+//!
+//! Two parts make the program: from the link layer to the IP header, written here, and what is kept
+//! of IP packets, compiled by libpcap from [`Selection::ip_expression`]. Untagged Ethernet, where
+//! nearly all packets are, gets that expression compiled to fixed offsets; all else gets the same,
+//! moved to wherever the IP header is.
+
+use std::collections::BTreeSet;
+
+use crate::assembler::{Assembler, Label, To};
+use crate::compile::{MAX_SNAP_LENGTH, compile};
+use crate::instruction::{Instruction, code};
+use crate::link::{self, ETHERTYPE_IPV4, ETHERTYPE_IPV6, PPP_IP, Targets};
+use crate::relocation::relocate;
+use crate::{FilterError, Program, Tunnels};
+
+/// Link type of Ethernet, as a DLT number.
+pub const DLT_EN10MB: i32 = 1;
+
+/// Link type of packets that start with their IP header.
+const DLT_RAW: i32 = 12;
+
+/// Source port of DNS responses.
+pub const DNS_PORT: u16 = 53;
+
+/// Source port of multicast DNS responses (RFC 6762, section 6).
+pub const MDNS_PORT: u16 = 5353;
+
+/// Which packets the default filter keeps.
+///
+/// Of IPv4 and IPv6:
+/// - UDP from one of the ports, with the QR bit (RFC 1035, section 4.1.1) set;
+/// - TCP from one of the ports, with data or without;
+/// - first fragments of UDP and TCP from one of the ports, and later fragments of any UDP and TCP,
+///   which have no ports;
+/// - IPv6 with extension headers, if the first of them says that UDP, TCP or another follows;
+/// - the tunnels chosen, and UDP to the carriers' ports, whole.
+///
+/// [`plain`](Self::plain) leaves of these the first and the last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection {
+    pub(crate) ports: BTreeSet<u16>,
+    pub(crate) plain: bool,
+    pub(crate) tunnels: Tunnels,
+    carriers: BTreeSet<u16>,
+}
+
+impl Selection {
+    /// Responses from these source ports, and from [`MDNS_PORT`] if `mdns`.
+    ///
+    /// No ports at all stands for [`DNS_PORT`]. Order and repetition don't matter.
+    pub fn new(ports: impl IntoIterator<Item = u16>, mdns: bool) -> Self {
+        let mut ports: BTreeSet<u16> = ports.into_iter().collect();
+        if ports.is_empty() {
+            ports.insert(DNS_PORT);
+        }
+        if mdns {
+            ports.insert(MDNS_PORT);
+        }
+        Self {
+            ports,
+            plain: false,
+            tunnels: Tunnels::default(),
+            carriers: BTreeSet::new(),
+        }
+    }
+
+    /// The same without TCP, IPv6 extension headers and fragments, but for first fragments over
+    /// IPv4 that the QR bit is in.
+    #[must_use]
+    pub fn plain(self) -> Self {
+        Self {
+            plain: true,
+            ..self
+        }
+    }
+
+    /// The same with these tunnels.
+    #[must_use]
+    pub fn tunnels(self, tunnels: Tunnels) -> Self {
+        Self { tunnels, ..self }
+    }
+
+    /// The same with UDP to these ports too, whose payload is packets in some framing.
+    #[must_use]
+    pub fn carriers(mut self, ports: impl IntoIterator<Item = u16>) -> Self {
+        self.carriers.extend(ports);
+        self
+    }
+
+    /// Source ports, ascending.
+    pub fn ports(&self) -> impl Iterator<Item = u16> {
+        self.ports.iter().copied()
+    }
+
+    pub(crate) fn carrier_sources(&self) -> BTreeSet<u16> {
+        self.tunnels.source_ports()
+    }
+
+    pub(crate) fn carrier_destinations(&self) -> BTreeSet<u16> {
+        &self.tunnels.destination_ports() | &self.carriers
+    }
+
+    /// The program for a link type, given as a DLT or LINKTYPE number, that keeps `snap_length`
+    /// bytes; 0 stands for [`MAX_SNAP_LENGTH`], and more is cut to that.
+    ///
+    /// On Ethernet, IEEE 802, FDDI, PPP, Cisco HDLC, NULL, LOOP and Linux cooked frames it finds IP
+    /// below what [`MAX_VLAN_TAGS`](crate::MAX_VLAN_TAGS) says of tags, and
+    /// [`MAX_MPLS_LABELS`](crate::MAX_MPLS_LABELS) of labels, PPPoE and SNAP. Of any link type that
+    /// is not named here it keeps every packet: whether it has IP, and where, is then decode's to
+    /// say.
+    ///
+    /// # Errors
+    ///
+    /// [`FilterError::TooLong`] for more ports, about 400 that are not adjacent, than the kernel
+    /// has room for.
+    pub fn program(&self, link_type: i32, snap_length: u32) -> Result<Program, FilterError> {
+        let expression = self.ip_expression();
+        let bare = || compile(&expression, DLT_RAW, snap_length);
+        let below = |link: fn(&mut Assembler, Targets)| below_link(link, &bare()?);
+        let (found, instructions) = match link_type {
+            DLT_EN10MB => {
+                let untagged = compile(&expression, DLT_EN10MB, snap_length)?;
+                let tagged = below(|program, targets| {
+                    program.emit(code::LD | code::H | code::ABS, 12);
+                    link::from_type(program, 0, 14, targets);
+                })?;
+                (
+                    "on Ethernet, tagged or labelled",
+                    if_untagged(untagged, tagged),
+                )
+            }
+            0 | 108 => ("behind an address family", below(address_family)?),
+            6 => ("on IEEE 802", below(ieee_802)?),
+            9 | 50 => ("on PPP", below(ppp)?),
+            10 => ("on FDDI", below(fddi)?),
+            12 | 14 | 101 | 228 | 229 => ("from the IP header", bare()?.into_parts().1),
+            104 => ("on Cisco HDLC", below(cisco_hdlc)?),
+            113 => ("on Linux cooked frames", below(cooked)?),
+            276 => ("on Linux cooked frames, version 2", below(cooked2)?),
+            _ => return everything(link_type, snap_length),
+        };
+        Program::new(format!("{found}: {expression}"), instructions)
+    }
+}
+
+impl Default for Selection {
+    /// Responses from [`DNS_PORT`] alone.
+    fn default() -> Self {
+        Self::new([], false)
+    }
+}
+
+/// Untagged IP by the one program, all else by the other.
+///
+/// ```text
+///       if type == IPv4 or IPv6: untagged
+///       tagged
+/// ```
+fn if_untagged(untagged: Program, tagged: Vec<Instruction>) -> Vec<Instruction> {
+    let (_, untagged) = untagged.into_parts();
+    let mut program = Assembler::new();
+    let [ip, other] = std::array::from_fn(|_| program.label());
+    program.emit(code::LD | code::H | code::ABS, 12);
+    link::one_of(&mut program, [ETHERTYPE_IPV4, ETHERTYPE_IPV6], ip, other);
+    program.bind(ip);
+    program.append(untagged);
+    program.bind(other);
+    program.append(tagged);
+    program.finish()
+}
+
+/// A program for packets from their IP header on, behind a way to that.
+fn below_link(
+    way: fn(&mut Assembler, Targets),
+    bare: &Program,
+) -> Result<Vec<Instruction>, FilterError> {
+    let mut program = Assembler::new();
+    let [ip, other] = std::array::from_fn(|_| program.label());
+    // The program itself tests the version, by the first four bits.
+    way(
+        &mut program,
+        Targets {
+            ipv4: ip,
+            ipv6: ip,
+            ip,
+            other,
+        },
+    );
+    program.bind(other);
+    program.emit(code::RET | code::K, 0);
+    program.bind(ip);
+    relocate(bare, &mut program).ok_or_else(|| FilterError::Expression {
+        expression: bare.name().to_owned(),
+        link_type: DLT_RAW,
+        reason: "the program needs all of scratch memory".to_owned(),
+    })?;
+    Ok(program.finish())
+}
+
+fn everything(link_type: i32, snap_length: u32) -> Result<Program, FilterError> {
+    let k = match snap_length {
+        0 => MAX_SNAP_LENGTH,
+        bytes => bytes.min(MAX_SNAP_LENGTH),
+    };
+    let keep = Instruction {
+        code: code::RET | code::K,
+        jt: 0,
+        jf: 0,
+        k,
+    };
+    Program::new(format!("everything, on link type {link_type}"), vec![keep])
+}
+
+/// NULL and LOOP. Families differ from system to system, the version in the IP header does not.
+///
+/// ```text
+///   0 |family 4|  4 |IP|
+/// ```
+fn address_family(program: &mut Assembler, targets: Targets) {
+    program.emit(code::LDX | code::IMM, 4);
+    program.jump(targets.ip);
+}
+
+/// Token Ring. The high bit of the source address says that routing information follows, whose
+/// length is in the low five bits of its first byte (IEEE 802.5).
+///
+/// ```text
+///   0 |access, control 2|destination 6|  8 |source 6|  14 |routing 0 to 30|LLC|
+/// ```
+fn ieee_802(program: &mut Assembler, targets: Targets) {
+    let [routed, at] = std::array::from_fn(|_| program.label());
+    program.emit(code::LD | code::B | code::ABS, 8);
+    program.branch(code::JSET, 0x80, To::Label(routed), To::Next);
+    program.emit(code::LD | code::IMM, 14);
+    program.jump(at);
+    program.bind(routed);
+    program.emit(code::LD | code::B | code::ABS, 14);
+    program.emit(code::ALU | code::AND | code::K, 0x1f);
+    program.emit(code::ALU | code::ADD | code::K, 14);
+    program.bind(at);
+    program.emit(code::MISC | code::TAX, 0);
+    link::from_llc(program, 0, targets);
+}
+
+/// ```text
+///   0 |control 1|destination 6|source 6|  13 |LLC|
+/// ```
+fn fddi(program: &mut Assembler, targets: Targets) {
+    program.emit(code::LDX | code::IMM, 13);
+    link::from_llc(program, 0, targets);
+}
+
+/// PPP, with address and control or without, its protocol in two bytes or, as what is odd can be,
+/// in one (RFC 1661, sections 2 and 6.5; RFC 1662, section 3.1).
+///
+/// ```text
+///   0 |ff 03|  2 |protocol 2|  4 |IP|
+///   0 |protocol 2|  2 |IP|
+///   0 |protocol 1|  1 |IP|
+/// ```
+fn ppp(program: &mut Assembler, targets: Targets) {
+    const ADDRESS_CONTROL: u32 = 0xff03;
+    let framed = program.label();
+    let protocol_at = |program: &mut Assembler, at: u32, other: Label| {
+        let short = program.label();
+        program.emit(code::LDX | code::IMM, at + 2);
+        program.emit(code::LD | code::H | code::ABS, at);
+        link::one_of(program, PPP_IP, targets.ip, short);
+        program.bind(short);
+        program.emit(code::LDX | code::IMM, at + 1);
+        program.emit(code::LD | code::B | code::ABS, at);
+        link::one_of(program, PPP_IP, targets.ip, other);
+    };
+    program.emit(code::LD | code::H | code::ABS, 0);
+    let bare = program.label();
+    program.branch(
+        code::JEQ,
+        ADDRESS_CONTROL,
+        To::Label(framed),
+        To::Label(bare),
+    );
+    program.bind(bare);
+    protocol_at(program, 0, targets.other);
+    program.bind(framed);
+    protocol_at(program, 2, targets.other);
+}
+
+/// ```text
+///   0 |address 1|control 1|  2 |type 2|  4 |..|
+/// ```
+fn cisco_hdlc(program: &mut Assembler, targets: Targets) {
+    program.emit(code::LD | code::H | code::ABS, 2);
+    link::from_type(program, 0, 4, targets);
+}
+
+/// ```text
+///   0 |direction 2|hardware 2|length 2|address 8|  14 |type 2|  16 |..|
+/// ```
+fn cooked(program: &mut Assembler, targets: Targets) {
+    program.emit(code::LD | code::H | code::ABS, 14);
+    link::from_type(program, 0, 16, targets);
+}
+
+/// ```text
+///   0 |type 2|0 2|interface 4|hardware 2|direction 1|length 1|address 8|  20 |..|
+/// ```
+fn cooked2(program: &mut Assembler, targets: Targets) {
+    program.emit(code::LD | code::H | code::ABS, 0);
+    link::from_type(program, 0, 20, targets);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MAX_INSTRUCTIONS;
+
+    #[test]
+    fn no_ports_stand_for_dns() {
+        assert_eq!(Selection::default().ports().collect::<Vec<_>>(), [DNS_PORT]);
+        assert_eq!(
+            Selection::new([], true).ports().collect::<Vec<_>>(),
+            [DNS_PORT, MDNS_PORT]
+        );
+        assert_eq!(
+            Selection::new([99], false).ports().collect::<Vec<_>>(),
+            [99]
+        );
+    }
+
+    #[test]
+    fn every_link_type_has_a_program() {
+        let all = Selection::new([53, 5300], true)
+            .tunnels(Tunnels::ALL)
+            .carriers([7777]);
+        for selection in [all.clone(), all.plain(), Selection::default()] {
+            for link_type in 0..300 {
+                if let Err(error) = selection.program(link_type, 0) {
+                    panic!("{error}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn many_ports_stay_compact() {
+        let length = |ports: u16| {
+            let selection = Selection::new((1..=ports).map(|port| 7 * port), false);
+            let program = selection.program(DLT_EN10MB, 0);
+            program.expect("below the limit").instructions().len()
+        };
+        // One for IPv4, one for IPv6 and one for its fragments, at fixed offsets and moved.
+        assert_eq!(length(10), length(1) + 9 * 6);
+        assert!(length(10) < 400, "{}", length(10));
+        // Enough for jumps longer than 255 instructions.
+        assert!(length(150) < MAX_INSTRUCTIONS / 2, "{}", length(150));
+    }
+}
