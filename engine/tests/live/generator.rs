@@ -22,6 +22,8 @@ pub(crate) struct Generated {
     json: String,
     /// The sets that a sensor must export, sorted.
     pub(crate) sets: Vec<String>,
+    /// The same in the order in which they were sent, where every frame was sent once and by one thread.
+    pub(crate) in_order: Vec<String>,
 }
 
 impl Generator {
@@ -60,11 +62,13 @@ impl Generator {
         let ended: Ended = self.process.wait();
         ended.assert_success("dnsflow-gen");
         let sets = fs::read_to_string(&self.expected).expect("the generator wrote a file");
-        let mut sets: Vec<String> = sets.lines().map(str::to_owned).collect();
+        let in_order: Vec<String> = sets.lines().map(str::to_owned).collect();
+        let mut sets = in_order.clone();
         sets.sort_unstable();
         let generated = Generated {
             json: ended.stdout,
             sets,
+            in_order,
         };
         assert_eq!(
             generated.number("dropped"),

@@ -104,6 +104,38 @@ fn ends_whole(name: &str, signal: &str) {
     }
 }
 
+/// The signal comes while frames keep coming: what was taken until then is a piece without a hole.
+#[test]
+fn a_signal_under_traffic_leaves_no_hole() {
+    if !requirements("a_signal_under_traffic_leaves_no_hole", &[]) {
+        return;
+    }
+    let _machine = machine();
+    let wire = Wire::new();
+    for signal in ["TERM", "INT"] {
+        let folder = Folder::new();
+        let file = folder.path("export.pcap");
+        let sensor = Sensor::start(&wire.sensor, TAP, &["-w", &file]);
+        let endless = "--rate 40000 --count 2400000 --frames 200000 --noise 10";
+        let generator = Generator::start(&wire.sender, OUT, &folder, endless);
+        until("a first datagram", || {
+            let bytes = fs::metadata(&file).ok()?.len();
+            (bytes > 100_000).then_some(())
+        });
+        sensor.stop_with(signal);
+        let sent = generator.stop();
+        assert!(
+            sent.number("packets") <= 200_000,
+            "no frame may be sent twice"
+        );
+        let exported = Export::from_file(&file).into_sets();
+        assert!(exported.len() < sent.sets.len());
+        let mut expected = sent.in_order[..exported.len()].to_vec();
+        expected.sort_unstable();
+        assert_same(&expected, &exported);
+    }
+}
+
 /// Nobody listens at first: the sensor goes on and counts. Then somebody does, and gets everything.
 #[test]
 fn a_collector_that_comes_later() {

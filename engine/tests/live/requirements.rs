@@ -28,7 +28,7 @@ pub(crate) fn requirements(name: &str, programs: &[&str]) -> bool {
     missing.extend(
         programs
             .filter(|program| !is_installed(program))
-            .map(|program| format!("the program {program}")),
+            .map(|program| format!("the program {program} (in PATH)")),
     );
     if missing.is_empty() {
         return true;
@@ -52,8 +52,5 @@ fn effective_capabilities() -> u64 {
 
 fn is_installed(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path)
-        // Daemons live where a user's PATH does not always lead.
-        .chain(["/usr/sbin".into(), "/sbin".into()])
-        .any(|folder| folder.join(program).is_file())
+    env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }

@@ -96,6 +96,15 @@ impl Account {
             assert_eq!(received, total.received, "cores and total: {stderr}");
             cores.iter().for_each(|core| core.assert_adds_up(&stderr));
         }
+        // What is left in a ring at the end shows here.
+        let passed = stderr
+            .lines()
+            .find_map(|line| number_before(line, " passed the filter"));
+        assert_eq!(
+            passed,
+            Some(total.received),
+            "passed by the kernel, and received: {stderr}"
+        );
         let [datagrams, taken, missed] =
             sent.unwrap_or_else(|| panic!("no account of what was sent: {stderr}"));
         Self {
