@@ -1,5 +1,6 @@
 //! `dnsflow`, the sensor.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -23,8 +24,17 @@ fn run(cli: Cli) -> Result<bool, StartError> {
     if cli.print_filter {
         let capture = Capture::new(&cli);
         let link = LinkType::Ethernet;
-        println!("{}\n\n{}", capture.expression(link), capture.program(link)?);
-        return Ok(true);
+        let program = capture.program(link)?;
+        let text = format!("{}\n\n{program}", program.name());
+        return match writeln!(io::stdout(), "{text}") {
+            // Whoever reads has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(true),
+            Err(source) => Err(StartError::System {
+                what: "can't write to standard output",
+                source,
+            }),
+            Ok(()) => Ok(true),
+        };
     }
     supervisor::run(&Settings::new(cli)?)
 }

@@ -4,17 +4,14 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use dnsflow_filters::{
-    BalanceKey, DNS_PORT, FilterError, MAX_SNAP_LENGTH, Program, compile, fanout_checksum,
-    fanout_client, sample, share,
-};
+use dnsflow_filters::{Balance, DNS_PORT, FilterError, MAX_SNAP_LENGTH, Program, compile, sample};
 use dnsflow_wire::datagram::DEFAULT_PORT;
 
 use crate::capture::socket::Spread;
 use crate::cli::{Cli, Fanout, Share};
 use crate::cores::Cores;
 use crate::decode::Selection;
-use crate::decode::tunnel::Tunnels;
+use crate::decode::tunnel::{Kind, Tunnels};
 use crate::error::StartError;
 use crate::frame::LinkType;
 
@@ -146,12 +143,23 @@ impl Capture {
         } else {
             cli.ports.clone()
         };
+        let tunnels = cli
+            .decap
+            .clone()
+            .with_juniper_ports(cli.jmirror.iter().copied())
+            .with_record_ports(cli.pcap_record.iter().copied());
+        let mut selection = dnsflow_filters::Selection::new(ports, cli.mdns)
+            .tunnels(kept(&tunnels))
+            .carriers(tunnels.mirror_ports());
+        if cli.plain {
+            selection = selection.plain();
+        }
         Capture {
             expression: cli.filter.clone(),
-            selection: dnsflow_filters::Selection::new(ports, cli.mdns),
+            selection,
             mdns: cli.mdns,
             plain: cli.plain,
-            tunnels: cli.decap.clone(),
+            tunnels,
             sample: cli.sample.unwrap_or(0),
             share: cli.share,
             fanout: if cli.checksum {
@@ -162,22 +170,17 @@ impl Capture {
         }
     }
 
-    /// The expression that selects packets of a link type.
-    #[must_use]
-    pub fn expression(&self, link: LinkType) -> String {
-        self.expression
-            .clone()
-            .unwrap_or_else(|| self.selection.expression(link.dlt()))
-    }
-
-    /// The program that the kernel runs on each packet: sample, share, expression.
+    /// The program that the kernel runs on each packet: sample, share, selection. Its name says what it keeps.
     ///
     /// # Errors
     /// If the expression is wrong, or all of it is too long for the kernel.
     pub fn program(&self, link: LinkType) -> Result<Program, FilterError> {
-        let mut program = compile(&self.expression(link), link.dlt(), MAX_SNAP_LENGTH)?;
+        let mut program = match &self.expression {
+            Some(expression) => compile(expression, link.dlt(), MAX_SNAP_LENGTH)?,
+            None => self.selection.program(link.dlt(), MAX_SNAP_LENGTH)?,
+        };
         if let Some(Share { index, count }) = self.share {
-            program = share(index, count, self.balance_key())?.then(program)?;
+            program = self.balance().share(index, count)?.then(program)?;
         }
         if self.sample > 1 {
             program = sample(self.sample)?.then(program)?;
@@ -186,29 +189,24 @@ impl Capture {
     }
 
     /// How the kernel divides packets among sockets.
-    #[must_use]
-    pub fn spread(&self) -> Spread {
-        match self.fanout {
+    ///
+    /// # Errors
+    /// If there are more ports than a program has room for.
+    pub fn spread(&self) -> Result<Spread, FilterError> {
+        Ok(match self.fanout {
             Fanout::Hash => Spread::Hash,
             Fanout::Cpu => Spread::Cpu,
-            Fanout::Client | Fanout::Checksum => Spread::Program(self.balance_program()),
-        }
+            Fanout::Client | Fanout::Checksum => Spread::Program(self.balance().fanout()?),
+        })
     }
 
-    /// The program by whose value shares, and the shards of a file, divide packets. There is no hash and no
-    /// CPU in a file: the client's address stands for them.
+    /// By what shares, and the shards of a file, divide packets. There is no hash and no CPU in a file: the
+    /// client's address stands for them.
     #[must_use]
-    pub fn balance_program(&self) -> Program {
-        match self.balance_key() {
-            BalanceKey::Client => fanout_client(),
-            BalanceKey::Checksum => fanout_checksum(),
-        }
-    }
-
-    fn balance_key(&self) -> BalanceKey {
+    pub fn balance(&self) -> Balance {
         match self.fanout {
-            Fanout::Checksum => BalanceKey::Checksum,
-            Fanout::Hash | Fanout::Cpu | Fanout::Client => BalanceKey::Client,
+            Fanout::Checksum => Balance::checksum(self.selection.ports()),
+            Fanout::Hash | Fanout::Cpu | Fanout::Client => Balance::client(),
         }
     }
 
@@ -222,6 +220,19 @@ impl Capture {
             plain: self.plain,
             tunnels: self.tunnels.clone(),
         }
+    }
+}
+
+/// The tunnels that decode looks into, as the capture filter has to keep them.
+fn kept(tunnels: &Tunnels) -> dnsflow_filters::Tunnels {
+    dnsflow_filters::Tunnels {
+        vxlan: tunnels.has(Kind::Vxlan),
+        geneve: tunnels.has(Kind::Geneve),
+        gre: tunnels.has(Kind::Gre),
+        erspan: tunnels.has(Kind::Erspan),
+        gtp: tunnels.has(Kind::Gtp),
+        ipip: tunnels.has(Kind::Ipip),
+        six_in_four: tunnels.has(Kind::SixInFour),
     }
 }
 

@@ -44,7 +44,7 @@ pub enum ExportError {
 /// What a stream has sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sent {
-    /// Data and stats sets.
+    /// Data sets.
     pub sets: u64,
     /// Datagrams, each counted once however many collectors there are.
     pub datagrams: u64,
@@ -159,7 +159,6 @@ impl Export {
     /// As [`Export::send`].
     pub async fn stats(&mut self, stats: &Stats) -> Result<(), ExportError> {
         self.batch.stats(stats);
-        self.sent.sets += 1;
         self.send().await
     }
 

@@ -70,13 +70,13 @@ fn live(
         promiscuous: settings.promiscuous,
         shards: cpus.len(),
         ring_bytes: settings.ring_bytes,
-        spread: capture.spread(),
+        spread: capture.spread()?,
     };
     let armed = tap.open()?;
     let program = capture.program(armed.link)?;
     let outputs = Outputs::open(&settings.output, cpus.len())?;
     eprintln!("dnsflow: capturing on {interface}, {} cores", cpus.len());
-    eprintln!("dnsflow: filter: {}", capture.expression(armed.link));
+    eprintln!("dnsflow: filter: {}", program.name());
     armed.start(&program)?;
     let drops = InterfaceDrops::new(&interface);
     let mut shards = Shards::default();
@@ -123,9 +123,10 @@ fn offline(
     }
     let sources = sources(path, cpus.len()).map_err(failed)?;
     let outputs = Outputs::open(&settings.output, cpus.len())?;
+    let balance = capture.balance().fanout()?;
     let part = |index: usize, count: usize| {
         Some(Part {
-            program: capture.balance_program(),
+            program: balance.clone(),
             index: u32::try_from(index).ok()?,
             count: u32::try_from(count).ok().filter(|count| *count > 1)?,
         })
@@ -134,7 +135,7 @@ fn offline(
     let mut all_progress = Vec::new();
     for (index, ((source, cpu), output)) in sources.into_iter().zip(cpus).zip(outputs).enumerate() {
         let member = capture.share.map(|share| Part {
-            program: capture.balance_program(),
+            program: balance.clone(),
             index: share.index,
             count: share.count,
         });
