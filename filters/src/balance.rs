@@ -139,6 +139,7 @@ impl Balance {
             ipv4,
             ipv6,
             ip,
+            deep: other,
             other,
         };
         program.load_ancillary(Ancillary::Protocol);

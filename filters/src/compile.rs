@@ -31,10 +31,7 @@ pub fn compile(expression: &str, link_type: i32, snap_length: u32) -> Result<Pro
         link_type,
         reason: reason(error),
     };
-    let snap_length = match snap_length {
-        0 => MAX_SNAP_LENGTH,
-        bytes => bytes.min(MAX_SNAP_LENGTH),
-    };
+    let snap_length = kept_bytes(snap_length);
     let capture = Capture::dead(Linktype(link_type)).map_err(refused)?;
     let program = capture.compile(expression, true).map_err(refused)?;
     let instructions = program
@@ -50,6 +47,14 @@ pub fn compile(expression: &str, link_type: i32, snap_length: u32) -> Result<Pro
         })
         .collect::<Result<Vec<_>, FilterError>>()?;
     Program::new(expression, instructions)
+}
+
+/// The value of a program that keeps a packet.
+pub(crate) fn kept_bytes(snap_length: u32) -> u32 {
+    match snap_length {
+        0 => MAX_SNAP_LENGTH,
+        bytes => bytes.min(MAX_SNAP_LENGTH),
+    }
 }
 
 /// libpcap's own words, without the crate's prefix.

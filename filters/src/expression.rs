@@ -94,16 +94,11 @@ impl Selection {
         kept.join(" or ")
     }
 
-    /// UDP from or to the ports of tunnels and carriers.
+    /// UDP of tunnels and carriers.
     fn carrying(&self) -> Vec<String> {
-        let directions = [
-            ("src ", self.carrier_sources()),
-            ("dst ", self.carrier_destinations()),
-        ];
-        let directions = directions
+        [("", self.tunnels.ports()), ("dst ", self.carriers.clone())]
             .into_iter()
-            .filter(|(_, ports)| !ports.is_empty());
-        directions
+            .filter(|(_, ports)| !ports.is_empty())
             .map(|(direction, ports)| format!("(udp and {})", any_of(direction, &ports)))
             .collect()
     }
@@ -119,11 +114,12 @@ impl Selection {
 
         let mut first = vec![in_field("ip6[48:2]", &self.ports)];
         for (field, ports) in [
-            ("ip6[48:2]", self.carrier_sources()),
-            ("ip6[50:2]", self.carrier_destinations()),
+            ("ip6[48:2]", &self.tunnels.ports()),
+            ("ip6[50:2]", &self.tunnels.ports()),
+            ("ip6[50:2]", &self.carriers),
         ] {
             if !ports.is_empty() {
-                first.push(format!("(ip6[40] = {UDP} and {})", in_field(field, &ports)));
+                first.push(format!("(ip6[40] = {UDP} and {})", in_field(field, ports)));
             }
         }
         // Neither UDP nor TCP: the ports stand elsewhere, or there are none.
@@ -215,21 +211,21 @@ mod tests {
                     vxlan: true,
                     ..Tunnels::default()
                 },
-                "dst port 4789 or dst port 8472",
+                "port 4789 or port 8472",
             ),
             (
                 Tunnels {
                     geneve: true,
                     ..Tunnels::default()
                 },
-                "dst port 6081",
+                "(udp and (port 6081))",
             ),
             (
                 Tunnels {
                     gtp: true,
                     ..Tunnels::default()
                 },
-                "src port 2152",
+                "(udp and (port 2152))",
             ),
             (
                 Tunnels {

@@ -136,11 +136,24 @@ impl Interpreter {
     /// As in the kernel, a load past the packet and a division by an `X` of 0 end the program with
     /// 0. `random` gives the words of `SKF_AD_RANDOM`, one a load, and is not called otherwise.
     pub fn run(&self, packet: &Packet<'_>, random: impl FnMut() -> u32) -> u32 {
-        self.value(packet, random).unwrap_or(0)
+        self.value(packet, random, || {}).unwrap_or(0)
     }
 
-    /// The program's value; `None` where it ends early.
-    fn value(&self, packet: &Packet<'_>, mut random: impl FnMut() -> u32) -> Option<u32> {
+    /// Instructions that a run over a packet executes, the one that ends it included.
+    pub fn executed(&self, packet: &Packet<'_>, random: impl FnMut() -> u32) -> usize {
+        let mut count = 0;
+        self.value(packet, random, || count += 1);
+        count
+    }
+
+    /// The program's value; `None` where it ends early. `step` is called for every instruction.
+    #[inline(always)]
+    fn value(
+        &self,
+        packet: &Packet<'_>,
+        mut random: impl FnMut() -> u32,
+        mut step: impl FnMut(),
+    ) -> Option<u32> {
         let mut a: u32 = 0;
         let mut x: u32 = 0;
         let mut memory = [0u32; MEMORY_WORDS];
@@ -149,6 +162,7 @@ impl Interpreter {
             // The last operation returns and jumps stay inside, so there always is a next one.
             let operation = *self.operations.get(next)?;
             next += 1;
+            step();
             match operation {
                 Operation::LoadAbsolute(size, k) => a = packet.load(size, k)?,
                 Operation::LoadIndirect(size, k) => a = packet.load(size, x.wrapping_add(k))?,

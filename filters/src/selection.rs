@@ -7,10 +7,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::assembler::{Assembler, Label, To};
-use crate::compile::{MAX_SNAP_LENGTH, compile};
+use crate::assembler::{Assembler, To};
+use crate::compile::{compile, kept_bytes};
 use crate::instruction::{Instruction, code};
-use crate::link::{self, ETHERTYPE_IPV4, ETHERTYPE_IPV6, PPP_IP, Targets};
+use crate::link::{
+    self, ETHERTYPE_IPV4, ETHERTYPE_IPV6, PPP_ADDRESS_CONTROL, PPP_IP, PPP_MPLS, Targets,
+};
 use crate::relocation::relocate;
 use crate::{FilterError, Program, Tunnels};
 
@@ -42,7 +44,7 @@ pub struct Selection {
     pub(crate) ports: BTreeSet<u16>,
     pub(crate) plain: bool,
     pub(crate) tunnels: Tunnels,
-    carriers: BTreeSet<u16>,
+    pub(crate) carriers: BTreeSet<u16>,
 }
 
 impl Selection {
@@ -93,22 +95,15 @@ impl Selection {
         self.ports.iter().copied()
     }
 
-    pub(crate) fn carrier_sources(&self) -> BTreeSet<u16> {
-        self.tunnels.source_ports()
-    }
-
-    pub(crate) fn carrier_destinations(&self) -> BTreeSet<u16> {
-        &self.tunnels.destination_ports() | &self.carriers
-    }
-
     /// The program for a link type, given as a DLT or LINKTYPE number, that keeps `snap_length`
     /// bytes; 0 stands for [`MAX_SNAP_LENGTH`], and more is cut to that.
     ///
-    /// On Ethernet, IEEE 802, FDDI, PPP, Cisco HDLC, NULL, LOOP and Linux cooked frames it finds IP
-    /// below what [`MAX_VLAN_TAGS`](crate::MAX_VLAN_TAGS) says of tags, and
-    /// [`MAX_MPLS_LABELS`](crate::MAX_MPLS_LABELS) of labels, PPPoE and SNAP. Of any link type that
-    /// is not named here it keeps every packet: whether it has IP, and where, is then decode's to
-    /// say.
+    /// It finds IP by an ethertype on Ethernet, also behind the tag of a switch, on Cisco HDLC and
+    /// on Linux cooked frames, below up to [`MAX_VLAN_TAGS`](crate::MAX_VLAN_TAGS) tags, then
+    /// behind SNAP, in PPPoE, or below up to [`MAX_MPLS_LABELS`](crate::MAX_MPLS_LABELS) labels,
+    /// with Ethernet between or not; and on raw IP, NULL, LOOP, PPP, IEEE 802 and FDDI. What nests
+    /// deeper than that is kept, and so is every packet of any other link type: whether there is IP
+    /// in it, and where, is then decode's to say.
     ///
     /// # Errors
     ///
@@ -117,7 +112,7 @@ impl Selection {
     pub fn program(&self, link_type: i32, snap_length: u32) -> Result<Program, FilterError> {
         let expression = self.ip_expression();
         let bare = || compile(&expression, DLT_RAW, snap_length);
-        let below = |link: fn(&mut Assembler, Targets)| below_link(link, &bare()?);
+        let below = |link: fn(&mut Assembler, Targets)| below_link(link, &bare()?, snap_length);
         let (found, instructions) = match link_type {
             DLT_EN10MB => {
                 let untagged = compile(&expression, DLT_EN10MB, snap_length)?;
@@ -132,12 +127,20 @@ impl Selection {
             }
             0 | 108 => ("behind an address family", below(address_family)?),
             6 => ("on IEEE 802", below(ieee_802)?),
-            9 | 50 => ("on PPP", below(ppp)?),
+            9 => ("on PPP", below(ppp)?),
             10 => ("on FDDI", below(fddi)?),
             12 | 14 | 101 | 228 | 229 => ("from the IP header", bare()?.into_parts().1),
             104 => ("on Cisco HDLC", below(cisco_hdlc)?),
             113 => ("on Linux cooked frames", below(cooked)?),
             276 => ("on Linux cooked frames, version 2", below(cooked2)?),
+            281 | 284 => (
+                "behind the tag of a switch",
+                below(|program, targets| switch_tag(program, 4, targets))?,
+            ),
+            285 => (
+                "behind the tag of a switch",
+                below(|program, targets| switch_tag(program, 8, targets))?,
+            ),
             _ => return everything(link_type, snap_length),
         };
         Program::new(format!("{found}: {expression}"), instructions)
@@ -162,7 +165,8 @@ fn if_untagged(untagged: Program, tagged: Vec<Instruction>) -> Vec<Instruction> 
     let mut program = Assembler::new();
     let [ip, other] = std::array::from_fn(|_| program.label());
     program.emit(code::LD | code::H | code::ABS, 12);
-    link::one_of(&mut program, [ETHERTYPE_IPV4, ETHERTYPE_IPV6], ip, other);
+    let ethertypes = [ETHERTYPE_IPV4, ETHERTYPE_IPV6];
+    link::one_of(&mut program, ethertypes, To::Label(ip), To::Label(other));
     program.bind(ip);
     program.append(untagged);
     program.bind(other);
@@ -174,19 +178,22 @@ fn if_untagged(untagged: Program, tagged: Vec<Instruction>) -> Vec<Instruction> 
 fn below_link(
     way: fn(&mut Assembler, Targets),
     bare: &Program,
+    snap_length: u32,
 ) -> Result<Vec<Instruction>, FilterError> {
     let mut program = Assembler::new();
-    let [ip, other] = std::array::from_fn(|_| program.label());
+    let [ip, deep, other] = std::array::from_fn(|_| program.label());
     // The program itself tests the version, by the first four bits.
-    way(
-        &mut program,
-        Targets {
-            ipv4: ip,
-            ipv6: ip,
-            ip,
-            other,
-        },
-    );
+    let targets = Targets {
+        ipv4: ip,
+        ipv6: ip,
+        ip,
+        deep,
+        other,
+    };
+    way(&mut program, targets);
+    // Decode may get further than a filter can.
+    program.bind(deep);
+    program.emit(code::RET | code::K, kept_bytes(snap_length));
     program.bind(other);
     program.emit(code::RET | code::K, 0);
     program.bind(ip);
@@ -199,15 +206,11 @@ fn below_link(
 }
 
 fn everything(link_type: i32, snap_length: u32) -> Result<Program, FilterError> {
-    let k = match snap_length {
-        0 => MAX_SNAP_LENGTH,
-        bytes => bytes.min(MAX_SNAP_LENGTH),
-    };
     let keep = Instruction {
         code: code::RET | code::K,
         jt: 0,
         jf: 0,
-        k,
+        k: kept_bytes(snap_length),
     };
     Program::new(format!("everything, on link type {link_type}"), vec![keep])
 }
@@ -260,30 +263,23 @@ fn fddi(program: &mut Assembler, targets: Targets) {
 ///   0 |protocol 1|  1 |IP|
 /// ```
 fn ppp(program: &mut Assembler, targets: Targets) {
-    const ADDRESS_CONTROL: u32 = 0xff03;
     let framed = program.label();
-    let protocol_at = |program: &mut Assembler, at: u32, other: Label| {
-        let short = program.label();
-        program.emit(code::LDX | code::IMM, at + 2);
-        program.emit(code::LD | code::H | code::ABS, at);
-        link::one_of(program, PPP_IP, targets.ip, short);
-        program.bind(short);
-        program.emit(code::LDX | code::IMM, at + 1);
-        program.emit(code::LD | code::B | code::ABS, at);
-        link::one_of(program, PPP_IP, targets.ip, other);
-    };
     program.emit(code::LD | code::H | code::ABS, 0);
-    let bare = program.label();
-    program.branch(
-        code::JEQ,
-        ADDRESS_CONTROL,
-        To::Label(framed),
-        To::Label(bare),
-    );
-    program.bind(bare);
-    protocol_at(program, 0, targets.other);
+    program.branch(code::JEQ, PPP_ADDRESS_CONTROL, To::Label(framed), To::Next);
+    ppp_protocol(program, 0, targets);
     program.bind(framed);
-    protocol_at(program, 2, targets.other);
+    ppp_protocol(program, 2, targets);
+}
+
+fn ppp_protocol(program: &mut Assembler, at: u32, targets: Targets) {
+    let [ip, other] = [To::Label(targets.ip), To::Label(targets.other)];
+    program.emit(code::LDX | code::IMM, at + 2);
+    program.emit(code::LD | code::H | code::ABS, at);
+    link::one_of(program, PPP_IP, ip, To::Next);
+    link::one_of(program, PPP_MPLS, To::Label(targets.deep), To::Next);
+    program.emit(code::LDX | code::IMM, at + 1);
+    program.emit(code::LD | code::B | code::ABS, at);
+    link::one_of(program, PPP_IP, ip, other);
 }
 
 /// ```text
@@ -298,16 +294,36 @@ fn cisco_hdlc(program: &mut Assembler, targets: Targets) {
 ///   0 |direction 2|hardware 2|length 2|address 8|  14 |type 2|  16 |..|
 /// ```
 fn cooked(program: &mut Assembler, targets: Targets) {
+    not_wrapped(program, 2, targets);
     program.emit(code::LD | code::H | code::ABS, 14);
     link::from_type(program, 0, 16, targets);
 }
 
 /// ```text
-///   0 |type 2|0 2|interface 4|hardware 2|direction 1|length 1|address 8|  20 |..|
+///   0 |type 2|0 2|interface 4|  8 |hardware 2|direction 1|length 1|address 8|  20 |..|
 /// ```
 fn cooked2(program: &mut Assembler, targets: Targets) {
+    not_wrapped(program, 8, targets);
     program.emit(code::LD | code::H | code::ABS, 0);
     link::from_type(program, 0, 20, targets);
+}
+
+/// Falls through unless the hardware type, at `hardware`, is one whose packets have more in front:
+/// radiotap and netlink (ARPHRD_IEEE80211_RADIOTAP, ARPHRD_NETLINK, `linux/if_arp.h`).
+fn not_wrapped(program: &mut Assembler, hardware: u32, targets: Targets) {
+    const WRAPPED: [u32; 2] = [803, 824];
+    program.emit(code::LD | code::H | code::ABS, hardware);
+    link::one_of(program, WRAPPED, To::Label(targets.deep), To::Next);
+}
+
+/// Ethernet with the tag of a switch chip behind the addresses.
+///
+/// ```text
+///   0 |destination 6|source 6|  12 |tag 4 or 8|type 2|..|
+/// ```
+fn switch_tag(program: &mut Assembler, tag: u32, targets: Targets) {
+    program.emit(code::LD | code::H | code::ABS, 12 + tag);
+    link::from_type(program, 0, 14 + tag, targets);
 }
 
 #[cfg(test)]
@@ -351,7 +367,7 @@ mod tests {
         };
         // One for IPv4, one for IPv6 and one for its fragments, at fixed offsets and moved.
         assert_eq!(length(10), length(1) + 9 * 6);
-        assert!(length(10) < 400, "{}", length(10));
+        assert!(length(10) < 500, "{}", length(10));
         // Enough for jumps longer than 255 instructions.
         assert!(length(150) < MAX_INSTRUCTIONS / 2, "{}", length(150));
     }

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeSet;
 
-/// Tunnels that are looked into. None by default.
+/// Tunnels that are looked into. None by default. Of those in UDP, either port may be theirs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tunnels {
-    /// VXLAN (RFC 7348): UDP to port 4789, or 8472 as Linux had it first.
+    /// VXLAN (RFC 7348): UDP port 4789, or 8472 as Linux had it first.
     pub vxlan: bool,
-    /// Geneve (RFC 8926): UDP to port 6081.
+    /// Geneve (RFC 8926): UDP port 6081.
     pub geneve: bool,
-    /// GRE (RFC 2784): IP protocol 47, but for what is ERSPAN.
+    /// GRE (RFC 2784): IP protocol 47, but for what is ERSPAN, and UDP port 4754 (RFC 8086).
     pub gre: bool,
     /// ERSPAN of all types: IP protocol 47 with the GRE protocols 0x88be and 0x22eb.
     pub erspan: bool,
-    /// GTP-U (3GPP TS 29.281, section 4.4.2): UDP to or from port 2152.
+    /// GTP-U (3GPP TS 29.281, section 4.4.2): UDP port 2152.
     pub gtp: bool,
     /// IPv4 inside (RFC 2003): IP protocol 4.
     pub ipip: bool,
@@ -23,7 +23,6 @@ pub struct Tunnels {
 
 /// GRE protocols of ERSPAN I and II, and of III.
 const ERSPAN_PROTOCOLS: [u16; 2] = [0x88be, 0x22eb];
-const GTP_PORT: u16 = 2152;
 const GRE: u8 = 47;
 
 impl Tunnels {
@@ -38,22 +37,18 @@ impl Tunnels {
         six_in_four: true,
     };
 
-    /// UDP ports that packets of a tunnel are sent to.
-    pub(crate) fn destination_ports(self) -> BTreeSet<u16> {
+    /// UDP ports of the tunnels.
+    pub(crate) fn ports(self) -> BTreeSet<u16> {
         [
             (self.vxlan, 4789),
             (self.vxlan, 8472),
             (self.geneve, 6081),
-            (self.gtp, GTP_PORT),
+            (self.gre, 4754),
+            (self.gtp, 2152),
         ]
         .into_iter()
         .filter_map(|(chosen, port)| chosen.then_some(port))
         .collect()
-    }
-
-    /// UDP ports that packets of a tunnel come from.
-    pub(crate) fn source_ports(self) -> BTreeSet<u16> {
-        self.gtp.then_some(GTP_PORT).into_iter().collect()
     }
 
     /// IP protocols that are a tunnel.
@@ -68,8 +63,8 @@ impl Tunnels {
         .collect()
     }
 
-    /// Test of the GRE header at pcap's `at`, a prefix of an index expression, if protocol 47 alone
-    /// does not decide.
+    /// Test of a GRE header by its protocol, which is pcap's `protocol_field`, if IP's protocol
+    /// alone does not decide.
     ///
     /// ```text
     ///   0 |flags and version 2|protocol 2|

@@ -37,6 +37,7 @@ pub(crate) const SCTP: u8 = 132;
 /// PPP protocols.
 pub(crate) const PPP_IPV4: u16 = 0x0021;
 pub(crate) const PPP_IPV6: u16 = 0x0057;
+pub(crate) const PPP_MPLS: u16 = 0x0281;
 pub(crate) const PPP_LCP: u16 = 0xc021;
 
 /// GRE protocols besides the ethertypes.
@@ -136,13 +137,20 @@ pub(crate) fn pppoe(protocol: u16, packet: &[u8]) -> Vec<u8> {
     session
 }
 
-/// An IEEE 802.3 frame with a SNAP header, its type field the length of what follows.
+/// An IEEE 802.3 frame, its type field the length of what follows, with these bytes as the header.
+pub(crate) fn behind_llc(header: &[u8], packet: &[u8]) -> Vec<u8> {
+    tagged_llc(&[], header, packet)
+}
+
+/// The same with a SNAP header below tags.
 pub(crate) fn snap(tags: &[u16], ethertype: u16, packet: &[u8]) -> Vec<u8> {
-    let mut header = vec![0xaa, 0xaa, 3, 0, 0, 0];
-    header.extend(ethertype.to_be_bytes());
-    header.extend(packet);
-    let bytes = u16::try_from(header.len()).expect("test packets are short");
-    ethernet(tags, bytes, &header)
+    let [high, low] = ethertype.to_be_bytes();
+    tagged_llc(tags, &[0xaa, 0xaa, 3, 0, 0, 0, high, low], packet)
+}
+
+fn tagged_llc(tags: &[u16], header: &[u8], packet: &[u8]) -> Vec<u8> {
+    let payload = [header, packet].concat();
+    ethernet(tags, u16::from_be_bytes(length(payload.len())), &payload)
 }
 
 /// An IPv6 extension header of 8 bytes before `payload`, of a kind that has its length in it.

@@ -101,7 +101,6 @@ pub(super) fn labels() -> Vec<Frame> {
     let of_v6 = |labels| mpls(labels, &ipv6(UDP, &response()));
     let query = mpls(2, &ipv4(&[], 0, UDP, &query()));
     let from_tcp = mpls(1, &ipv4(&[], 0, TCP, &tcp(53, 9, PUSH_ACK, &[0; 9])));
-    let pseudowire = mpls(1, &[&[0; 4][..], &response_v4(&[])].concat());
     vec![
         frame(
             "response below a label",
@@ -121,7 +120,7 @@ pub(super) fn labels() -> Vec<Frame> {
         frame(
             "response below 9 labels",
             ethernet(&[], MPLS, &of_v4(9)),
-            NOT_IP,
+            NOT_IP.kept(),
         ),
         frame(
             "IPv6 response below a label",
@@ -159,9 +158,81 @@ pub(super) fn labels() -> Vec<Frame> {
             ethernet(&[QINQ_OLD], MPLS, &of_v6(1)),
             v6.kept(),
         ),
+    ]
+}
+
+/// Ethernet below labels, with a control word and without.
+pub(super) fn pseudowires() -> Vec<Frame> {
+    let (v4, v6) = (OTHER_V4.with_checksum(), OTHER_V6.with_checksum());
+    let bare = |inside: &[u8]| ethernet(&[], MPLS, &mpls(2, inside));
+    let controlled = |inside: &[u8]| bare(&[&[0, 0, 0, 9][..], inside].concat());
+    let asked = |tags: &[u16]| ethernet(tags, IPV4, &ipv4(&[], 0, UDP, &query()));
+    // A destination address whose first four bits are 0, as of a control word, is the usual case;
+    // this one looks like IPv4 with a header too short to be.
+    let mut looks_like_ip = response_v4(&[]);
+    looks_like_ip[0] = 0x42;
+    let labelled = ethernet(&[], MPLS, &mpls(1, &ipv4(&[], 0, UDP, &query())));
+    vec![
         frame(
-            "Ethernet in a pseudowire",
-            ethernet(&[], MPLS, &pseudowire),
+            "response in a pseudowire",
+            controlled(&response_v4(&[])),
+            v4.kept(),
+        ),
+        frame(
+            "IPv6 response in a pseudowire",
+            controlled(&response_v6(&[])),
+            v6.kept(),
+        ),
+        frame(
+            "response in a bare pseudowire",
+            bare(&response_v4(&[])),
+            v4.kept(),
+        ),
+        frame(
+            "IPv6 response in a bare pseudowire",
+            bare(&response_v6(&[])),
+            v6.kept(),
+        ),
+        frame(
+            "response in a bare pseudowire to 42:..",
+            bare(&looks_like_ip),
+            v4.kept(),
+        ),
+        frame(
+            "response below a tag in a pseudowire",
+            controlled(&response_v4(&[DOT1Q])),
+            v4.kept(),
+        ),
+        frame(
+            "IPv6 response below two tags in a bare pseudowire",
+            bare(&response_v6(&[DOT1AD, DOT1Q])),
+            v6.kept(),
+        ),
+        frame("query in a pseudowire", controlled(&asked(&[])), v4),
+        frame("query in a bare pseudowire", bare(&asked(&[])), v4),
+        frame(
+            "query below a tag in a pseudowire",
+            controlled(&asked(&[DOT1Q])),
+            v4,
+        ),
+        frame(
+            "query below three tags in a pseudowire: not looked below",
+            controlled(&asked(&[DOT1Q; 3])),
+            NOT_IP.kept(),
+        ),
+        frame(
+            "query below labels in a pseudowire: not looked below",
+            controlled(&labelled),
+            NOT_IP.kept(),
+        ),
+        frame(
+            "ARP in a pseudowire",
+            controlled(&ethernet(&[], ARP, &[0; 46])),
+            NOT_IP,
+        ),
+        frame(
+            "ARP below a tag in a bare pseudowire",
+            bare(&ethernet(&[DOT1Q], ARP, &[0; 46])),
             NOT_IP,
         ),
     ]
@@ -206,6 +277,47 @@ pub(super) fn sessions_and_snap() -> Vec<Frame> {
         ),
         frame("query behind SNAP", snap(&[], IPV4, &asked), v4),
         frame("ARP behind SNAP", snap(&[], ARP, &over_v4), NOT_IP),
+        frame(
+            "response behind SNAP of a bridge",
+            behind_llc(&[0xaa, 0xaa, 3, 0, 0, 0xf8, 8, 0], &over_v4),
+            v4.kept(),
+        ),
+        frame(
+            "response behind SNAP of another organisation",
+            behind_llc(&[0xaa, 0xaa, 3, 0, 0, 1, 8, 0], &over_v4),
+            NOT_IP,
+        ),
+        frame(
+            "response behind LLC",
+            behind_llc(&[6, 6, 3], &over_v4),
+            v4.kept(),
+        ),
+        frame(
+            "IPv6 response behind LLC",
+            behind_llc(&[6, 6, 3], &over_v6),
+            v6.kept(),
+        ),
+        frame("query behind LLC", behind_llc(&[6, 6, 3], &asked), v4),
+        frame(
+            "query below a tag behind SNAP: not looked below",
+            behind_llc(&[0xaa, 0xaa, 3, 0, 0, 0, 0x81, 0, 0, 1, 8, 0], &asked),
+            NOT_IP.kept(),
+        ),
+        frame(
+            "query with a short protocol in PPPoE: not looked into",
+            session(&[], PPP_IPV4 << 8 | 0x45, &asked[1..]),
+            NOT_IP.kept(),
+        ),
+        frame(
+            "response below labels in PPPoE",
+            session(&[], PPP_MPLS, &mpls(2, &over_v4)),
+            v4.kept(),
+        ),
+        frame(
+            "query below labels in PPPoE",
+            session(&[], PPP_MPLS, &mpls(2, &asked)),
+            v4,
+        ),
         frame("LLC without SNAP", ethernet(&[], 46, &[0x42; 46]), NOT_IP),
     ]
 }

@@ -155,6 +155,7 @@ pub(crate) fn table() -> Vec<Frame> {
         not_ip(),
         encapsulated::tags(),
         encapsulated::labels(),
+        encapsulated::pseudowires(),
         encapsulated::sessions_and_snap(),
         pieces::tcp_segments(),
         pieces::fragments(),

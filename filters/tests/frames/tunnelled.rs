@@ -50,7 +50,7 @@ pub(super) fn in_udp() -> Vec<Frame> {
         frame(
             "from VXLAN's port",
             v4(&[], &udp(4789, 40_000, CHECKSUM, &inside)),
-            OTHER_V4,
+            OTHER_V4.kept_if(&["vxlan"]),
         ),
         frame("Geneve", v4(&[], &to(6081)), OTHER_V4.kept_if(&["geneve"])),
         frame(

@@ -1,0 +1,228 @@
+//! The programs of link types other than Ethernet, and of packets at other offsets, against those
+//! that the table of frames and libpcap vouch for.
+
+#[expect(dead_code, reason = "each test program uses its part of the table")]
+mod frames;
+
+use dnsflow_filters::{DLT_EN10MB, Interpreter, Packet, Selection, Tunnels, compile};
+use frames::build::{DOT1Q, IPV4, IPV6};
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+const DLT_NULL: i32 = 0;
+const DLT_RAW: i32 = 12;
+const ETHERNET: usize = 14;
+
+fn interpreter(selection: &Selection, link_type: i32) -> Interpreter {
+    let program = selection.program(link_type, 0).expect("below the limit");
+    Interpreter::new(&program).expect("nothing that only a kernel knows")
+}
+
+fn keeps(program: &Interpreter, bytes: &[u8]) -> bool {
+    program.run(&Packet::ethernet(bytes), || 0) > 0
+}
+
+/// Type and what follows of all frames of the table that have a type.
+fn table() -> impl Iterator<Item = (&'static str, u16, Vec<u8>, bool)> {
+    frames::table().into_iter().filter_map(|frame| {
+        let ethertype = u16::from_be_bytes(*frame.bytes.get(12..)?.first_chunk()?);
+        let rest = frame.bytes[ETHERNET..].to_vec();
+        Some((frame.name, ethertype, rest, frame.expected.dns))
+    })
+}
+
+#[test]
+fn what_has_an_ethertype_is_kept_as_on_ethernet() {
+    let default = Selection::default();
+    let behind = |header: &[u8], ethertype: u16, rest: &[u8]| {
+        [header, &ethertype.to_be_bytes(), rest].concat()
+    };
+    let cooked = [0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0];
+    let cooked2 = [0, 0, 0, 0, 0, 2, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0];
+    for (link_type, header) in [
+        (104, &[0x0f, 0][..]),
+        (113, &cooked),
+        (281, &[0; 16]),
+        (284, &[0; 16]),
+        (285, &[0; 20]),
+    ] {
+        let program = interpreter(&default, link_type);
+        for (name, ethertype, rest, kept) in table() {
+            let bytes = behind(header, ethertype, &rest);
+            assert_eq!(keeps(&program, &bytes), kept, "{name} on {link_type}");
+        }
+    }
+    let program = interpreter(&default, 276);
+    for (name, ethertype, rest, kept) in table() {
+        let bytes = [&ethertype.to_be_bytes(), &cooked2[..], &rest].concat();
+        assert_eq!(keeps(&program, &bytes), kept, "{name} on 276");
+    }
+}
+
+#[test]
+fn ip_is_found_without_an_ethertype() {
+    let default = Selection::default();
+    let ppp = |ethertype: u16| if ethertype == IPV4 { 0x21 } else { 0x57 };
+    let snap = |ethertype: u16| {
+        let [high, low] = ethertype.to_be_bytes();
+        [0xaa, 0xaa, 3, 0, 0, 0, high, low]
+    };
+    let token_ring = |source| {
+        [
+            &[0x10, 0x40, 2, 0, 0, 0, 0, 1][..],
+            &[source, 0, 0, 0, 0, 2],
+        ]
+        .concat()
+    };
+    let routed = [&token_ring(0x82)[..], &[6, 0, 0, 1, 0, 2]].concat();
+    for (name, ethertype, rest, kept) in table() {
+        if ![IPV4, IPV6].contains(&ethertype) || rest.is_empty() {
+            continue;
+        }
+        let snap = snap(ethertype);
+        for (link_type, header) in [
+            (DLT_RAW, vec![]),
+            (101, vec![]),
+            (DLT_NULL, vec![2, 0, 0, 0]),
+            (108, vec![0, 0, 0, 30]),
+            (9, vec![0xff, 3, 0, ppp(ethertype)]),
+            (9, vec![0, ppp(ethertype)]),
+            (9, vec![ppp(ethertype)]),
+            (9, vec![0xff, 3, ppp(ethertype)]),
+            (10, [&[0x50; 13][..], &snap].concat()),
+            (6, [&token_ring(2)[..], &snap].concat()),
+            (6, [&routed[..], &snap].concat()),
+        ] {
+            let bytes = [&header[..], &rest].concat();
+            let program = interpreter(&default, link_type);
+            assert_eq!(
+                keeps(&program, &bytes),
+                kept,
+                "{name} on {link_type}, behind {header:x?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_can_not_be_looked_into_is_kept() {
+    let default = Selection::default();
+    let mpls_in_ppp = [0xff, 3, 2, 0x81, 0, 1, 0x11, 64, 0x45];
+    let radiotap_cooked = [&[0, 0, 3, 0x23][..], &[0; 12], &[0; 30]].concat();
+    let netlink_cooked2 = [&[0; 8][..], &[3, 0x38], &[0; 10], &[0; 30]].concat();
+    // ARCNET, IEEE 802.11, NFLOG, and a number that no one has.
+    for (link_type, bytes) in [
+        (7, &[0; 9][..]),
+        (105, &[0; 9]),
+        (239, &[0; 9]),
+        (4242, &[0; 9]),
+        (9, &mpls_in_ppp),
+        (113, &radiotap_cooked),
+        (276, &netlink_cooked2),
+    ] {
+        assert!(
+            keeps(&interpreter(&default, link_type), bytes),
+            "{link_type}"
+        );
+    }
+    assert!(!keeps(
+        &interpreter(&default, 9),
+        &[0xff, 3, 0xc0, 0x21, 1, 1, 0, 4]
+    ));
+}
+
+/// What follows the ethertype in frames of the table, with some bytes changed and the end cut.
+fn any_packet() -> impl Strategy<Value = Vec<u8>> {
+    let table: Vec<_> = table()
+        .filter(|(_, ethertype, rest, _)| [IPV4, IPV6].contains(ethertype) && !rest.is_empty())
+        .map(|(_, _, rest, _)| rest)
+        .collect();
+    let changes = prop::collection::vec((any::<Index>(), any::<u8>()), 0..3);
+    (select(table), changes, any::<Index>(), any::<bool>()).prop_map(
+        |(mut bytes, changes, cut, whole)| {
+            for (at, byte) in changes {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            if !whole {
+                bytes.truncate(1 + cut.index(bytes.len()));
+            }
+            bytes
+        },
+    )
+}
+
+#[test]
+fn a_packet_is_kept_wherever_it_starts() {
+    let all = Selection::new([53, 60, 61, 5300], true)
+        .tunnels(Tunnels {
+            erspan: true,
+            gre: false,
+            ..Tunnels::ALL
+        })
+        .carriers([30_030]);
+    let selections = [
+        Selection::default(),
+        Selection::default().plain(),
+        all.clone(),
+        all.plain(),
+    ];
+    let programs = selections.map(|selection| {
+        let expected = compile(&selection.ip_expression(), DLT_RAW, 0).expect("compiles");
+        let expected = Interpreter::new(&expected).expect("nothing that only a kernel knows");
+        let of = |link_type| interpreter(&selection, link_type);
+        (expected, of(DLT_NULL), of(9), of(DLT_EN10MB))
+    });
+    let config = ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(4096)
+    };
+    let mut runner = proptest::test_runner::TestRunner::new(config);
+    let result = runner.run(&any_packet(), |packet| {
+        let (ethertype, protocol) = match packet[0] >> 4 {
+            4 => (IPV4, 0x21),
+            6 => (IPV6, 0x57),
+            _ => (0xffff, 0xff),
+        };
+        let null = [&[0; 4][..], &packet].concat();
+        let ppp = [&[protocol][..], &packet].concat();
+        let untagged = frames::build::ethernet(&[], ethertype, &packet);
+        let tagged = frames::build::ethernet(&[DOT1Q; 4], ethertype, &packet);
+        for (expected, on_null, on_ppp, on_ethernet) in &programs {
+            let kept = keeps(expected, &packet);
+            prop_assert_eq!(keeps(on_null, &null), kept, "behind 4 bytes");
+            prop_assert_eq!(keeps(on_ppp, &ppp), kept, "behind 1 byte");
+            prop_assert_eq!(keeps(on_ethernet, &untagged), kept, "on Ethernet");
+            prop_assert_eq!(keeps(on_ethernet, &tagged), kept, "below four tags");
+        }
+        Ok(())
+    });
+    if let Err(failure) = result {
+        panic!("{failure}");
+    }
+}
+
+/// What most packets of a tap cost: a regression here is paid for every one of them.
+#[test]
+fn common_packets_are_decided_soon() {
+    let default = Selection::default();
+    let program = interpreter(&default, DLT_EN10MB);
+    let executed = |name: &str| {
+        let frame = frames::table().into_iter().find(|frame| frame.name == name);
+        let bytes = frame.expect("a frame of that name").bytes;
+        program.executed(&Packet::ethernet(&bytes), || 0)
+    };
+    for (name, most) in [
+        ("TCP from port 443", 15),
+        ("query to port 53", 16),
+        ("response", 27),
+        ("IPv6 response", 18),
+        ("ICMP", 11),
+        ("ARP", 19),
+        ("response below 802.1Q", 66),
+        ("response below 3 labels", 81),
+        ("response in a pseudowire", 90),
+    ] {
+        assert!(executed(name) <= most, "{name}: {}", executed(name));
+    }
+}
