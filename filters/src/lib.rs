@@ -34,7 +34,6 @@ mod balance;
 mod compile;
 mod error;
 mod expression;
-mod former;
 mod instruction;
 mod interpreter;
 mod link;
@@ -51,8 +50,6 @@ mod tunnel;
 pub use balance::Balance;
 pub use compile::{MAX_SNAP_LENGTH, compile};
 pub use error::{FilterError, Problem};
-#[doc(hidden)]
-pub use former::{BalanceKey, fanout_checksum, fanout_client, share};
 pub use instruction::Instruction;
 pub use interpreter::{Interpreter, Packet, VlanTag};
 pub use link::{MAX_MPLS_LABELS, MAX_VLAN_TAGS};

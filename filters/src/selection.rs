@@ -96,7 +96,7 @@ impl Selection {
     }
 
     /// The program for a link type, given as a DLT or LINKTYPE number, that keeps `snap_length`
-    /// bytes; 0 stands for [`MAX_SNAP_LENGTH`], and more is cut to that.
+    /// bytes; 0 stands for [`MAX_SNAP_LENGTH`](crate::MAX_SNAP_LENGTH), and more is cut to that.
     ///
     /// It finds IP by an ethertype on Ethernet, also behind the tag of a switch, on Cisco HDLC and
     /// on Linux cooked frames, below up to [`MAX_VLAN_TAGS`](crate::MAX_VLAN_TAGS) tags, then
