@@ -1,11 +1,19 @@
 //! Datagrams side by side in one stretch of memory, and the sequence that numbers them.
 
+use std::ops::Range;
+
 use dnsflow_wire::datagram::{Builder, HEADER_BYTES, Stats};
 use dnsflow_wire::response::Response;
-use dnsflow_wire::set;
+use dnsflow_wire::set::{self, Part};
 
-/// Full datagrams that wait for each other before they are sent.
+use super::pool::{MAX_POOLED_BYTES, Pool};
+
+/// Full datagrams that wait for each other before they are sent. As one send they are less than the 65,535 bytes
+/// that IP allows, at any MTU up to that of Ethernet.
 const BATCH_DATAGRAMS: usize = 32;
+
+/// Room in a datagram below which its last sets are chosen to fit: about three sets.
+const CLOSE_BYTES: usize = 400;
 
 /// Datagrams of a stream that are not yet sent.
 #[derive(Debug)]
@@ -15,16 +23,20 @@ pub(super) struct Batch {
     /// Where each finished datagram ends.
     ends: Vec<usize>,
     builder: Builder,
+    /// Where datagrams are to have one size, the sets that wait to make it so.
+    pool: Option<Pool>,
     datagram_bytes: usize,
     sequence: u32,
 }
 
 impl Batch {
-    pub(super) fn new(datagram_bytes: usize) -> Self {
+    /// Datagrams have at most `datagram_bytes`; where `exactly`, nearly all have just that.
+    pub(super) fn new(datagram_bytes: usize, exactly: bool) -> Self {
         Batch {
             memory: vec![0; (BATCH_DATAGRAMS + 1) * datagram_bytes],
             ends: Vec::with_capacity(2 * BATCH_DATAGRAMS),
             builder: Builder::default(),
+            pool: exactly.then(Pool::default),
             datagram_bytes,
             sequence: 1,
         }
@@ -35,28 +47,27 @@ impl Batch {
     pub(super) fn push(&mut self, response: &Response<'_>) -> u64 {
         let mut sets = 0;
         for part in set::parts(response, self.datagram_bytes - HEADER_BYTES) {
-            let room = self.room();
-            if !self.builder.push(&part, &mut self.memory[room]) {
-                self.finish();
-                let room = self.room();
-                self.builder.push(&part, &mut self.memory[room]);
+            if self.pool.is_some() && part.size() <= MAX_POOLED_BYTES {
+                self.fit(&part);
+            } else {
+                self.append(&part);
             }
             sets += 1;
         }
         sets
     }
 
-    /// Ends the datagram in the making, if it has a set.
+    /// Ends all datagrams, however full they are.
     pub(super) fn finish(&mut self) {
-        let room = self.room();
-        let start = room.start;
-        let bytes = self.builder.finish(self.sequence, &mut self.memory[room]);
-        if bytes > 0 {
-            self.end(start + bytes);
+        while let Some(slot) = self.pool.as_ref().and_then(Pool::oldest) {
+            if !self.append_pooled(slot) {
+                self.close();
+            }
         }
+        self.close();
     }
 
-    /// Ends the datagram in the making and appends one with stats.
+    /// Ends all datagrams and appends one with stats.
     pub(super) fn stats(&mut self, stats: &Stats) {
         self.finish();
         let start = self.room().start;
@@ -70,7 +81,7 @@ impl Batch {
     }
 
     pub(super) fn is_waiting(&self) -> bool {
-        !self.builder.is_empty()
+        !self.builder.is_empty() || self.pool.as_ref().is_some_and(|pool| !pool.is_empty())
     }
 
     /// Number of finished datagrams.
@@ -80,10 +91,26 @@ impl Batch {
 
     /// The finished datagrams, in order.
     pub(super) fn datagrams(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(&0).chain(&self.ends);
-        starts
-            .zip(&self.ends)
-            .map(|(start, end)| &self.memory[*start..*end])
+        self.places().map(|place| &self.memory[place])
+    }
+
+    /// The finished datagrams in runs of one size, the last of each run being that or shorter: what one send
+    /// can take. Each with the size.
+    pub(super) fn runs(&self) -> impl Iterator<Item = (&[u8], usize)> {
+        let mut places = self.places().peekable();
+        std::iter::from_fn(move || {
+            let first = places.next()?;
+            let (mut run, size) = (first.clone(), first.len());
+            let mut last = size;
+            while last == size
+                && let Some(next) = places.next_if(|next| next.len() <= size)
+                && next.end - run.start <= MAX_RUN_BYTES
+            {
+                last = next.len();
+                run.end = next.end;
+            }
+            Some((&self.memory[run], size))
+        })
     }
 
     /// Forgets the finished datagrams; the one in the making stays.
@@ -92,6 +119,66 @@ impl Batch {
         self.memory
             .copy_within(start..start + self.builder.len(), 0);
         self.ends.clear();
+    }
+
+    /// Appends a set where the pool sees to it that datagrams get full.
+    fn fit(&mut self, part: &Part<'_>) {
+        loop {
+            let Some(pool) = &mut self.pool else { return };
+            if !pool.is_full() {
+                return pool.add(part);
+            }
+            let room = self.datagram_bytes - self.builder.len().max(HEADER_BYTES);
+            if self.builder.is_empty() {
+                // A datagram starts with the set that has waited longest.
+                if let Some(slot) = pool.oldest() {
+                    self.append_pooled(slot);
+                }
+            } else if room >= part.size() + CLOSE_BYTES {
+                return self.append(part);
+            } else if let Some(slots) = pool.exactly(room) {
+                for slot in slots.into_iter().flatten() {
+                    self.append_pooled(slot);
+                }
+                self.close();
+            } else {
+                return self.append(part);
+            }
+        }
+    }
+
+    /// Appends a set to the datagram in the making, or to the next where it has no room.
+    #[inline]
+    fn append(&mut self, part: &Part<'_>) {
+        let room = self.room();
+        if !self.builder.push(part, &mut self.memory[room]) {
+            self.close();
+            let room = self.room();
+            self.builder.push(part, &mut self.memory[room]);
+        }
+    }
+
+    /// Moves a set from the pool to the datagram in the making; false if there is no room for it.
+    fn append_pooled(&mut self, slot: usize) -> bool {
+        let room = self.room();
+        let Some(pool) = &mut self.pool else {
+            return false;
+        };
+        if !self.builder.fits(pool.size(slot), room.len()) {
+            return false;
+        }
+        self.builder
+            .push_encoded(pool.take(slot), &mut self.memory[room])
+    }
+
+    /// Ends the datagram in the making, if it has a set.
+    fn close(&mut self) {
+        let room = self.room();
+        let start = room.start;
+        let bytes = self.builder.finish(self.sequence, &mut self.memory[room]);
+        if bytes > 0 {
+            self.end(start + bytes);
+        }
     }
 
     fn end(&mut self, at: usize) {
@@ -109,8 +196,17 @@ impl Batch {
     }
 
     /// Memory of the datagram in the making.
-    fn room(&self) -> std::ops::Range<usize> {
+    fn room(&self) -> Range<usize> {
         let start = self.start();
         start..start + self.datagram_bytes
     }
+
+    /// Where the finished datagrams are.
+    fn places(&self) -> impl Iterator<Item = Range<usize>> {
+        let starts = std::iter::once(&0).chain(&self.ends);
+        starts.zip(&self.ends).map(|(start, end)| *start..*end)
+    }
 }
+
+/// Most that one send takes: what an IPv6 packet carries besides the header of UDP.
+const MAX_RUN_BYTES: usize = 65_535 - 8 - 40;

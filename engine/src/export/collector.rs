@@ -18,11 +18,32 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Collector {
     address: SocketAddr,
+    /// Bytes of a full datagram.
+    datagram_bytes: usize,
+    segments: Segments,
     socket: Option<glommio::net::UdpSocket>,
     /// Kept over sockets, so that the stream stays one to the collector.
     local: Option<SocketAddr>,
     retry_at: Option<Instant>,
     trouble: Trouble,
+}
+
+/// What became of datagrams.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// Taken by the network.
+    pub delivered: u64,
+    /// Not taken.
+    pub failed: u64,
+    /// Taken before, and refused by the other end as it now turns out.
+    pub refused: u64,
+}
+
+/// Whether the kernel cuts a send into datagrams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Segments {
+    On,
+    Off,
 }
 
 /// What went wrong and was not said yet.
@@ -37,46 +58,65 @@ impl Collector {
     ///
     /// To be called on the thread of the executor that will send.
     #[must_use]
-    pub fn new(address: SocketAddr) -> Self {
+    pub fn new(address: SocketAddr, datagram_bytes: usize) -> Self {
         let mut collector = Collector {
             address,
+            datagram_bytes,
+            segments: Segments::On,
             socket: None,
             local: None,
             retry_at: None,
             trouble: Trouble::default(),
         };
         if let Err(error) = collector.open() {
-            collector.trouble.say(address, &error);
+            collector.trouble.add(0, address, &error);
         }
         collector
     }
 
-    /// Sends one datagram; false if it did not leave, which is counted and said once a minute.
-    pub async fn send(&mut self, datagram: &[u8]) -> bool {
-        match self.attempt(datagram).await {
-            Ok(()) => true,
-            Err(error) => {
-                self.trouble.failed += 1;
-                self.trouble.say(self.address, &error);
-                false
+    /// Sends a run of datagrams of `size` bytes, the last of which may be shorter: all at once where the kernel
+    /// can cut them. Those that did not leave are counted, and said once a minute.
+    pub async fn send(&mut self, run: &[u8], size: usize) -> Delivery {
+        let mut delivery = Delivery::default();
+        if self.segments == Segments::On && size == self.datagram_bytes && run.len() > size {
+            match self.attempt(run, &mut delivery).await {
+                Ok(()) => {
+                    delivery.delivered += count(run, size);
+                    return delivery;
+                }
+                Err(error) if is_about_segments(&error) => self.end_segments(),
+                // One at a time, in case it is only some that can't leave.
+                Err(_) => {}
             }
         }
+        for datagram in run.chunks(size.max(1)) {
+            match self.attempt(datagram, &mut delivery).await {
+                Ok(()) => delivery.delivered += 1,
+                Err(error) => {
+                    delivery.failed += 1;
+                    self.trouble.add(1, self.address, &error);
+                }
+            }
+        }
+        delivery
     }
 
-    async fn attempt(&mut self, datagram: &[u8]) -> io::Result<()> {
+    /// One send. An answer that the datagram before it was refused is counted, and this one sent all the same.
+    async fn attempt(&mut self, bytes: &[u8], delivery: &mut Delivery) -> io::Result<()> {
         if self.socket.is_none() {
             self.open()?;
         }
         let Some(socket) = &self.socket else {
             return Err(io::ErrorKind::NotConnected.into());
         };
-        let mut sent = socket.send(datagram).await;
-        if is_refusal(&sent) {
-            // What was refused is an earlier datagram; this one was not sent yet.
-            sent = socket.send(datagram).await;
+        let mut sent = socket.send(bytes).await;
+        if let Some(refusal) = refusal(&sent) {
+            delivery.refused += 1;
+            self.trouble.add(1, self.address, &refusal);
+            sent = socket.send(bytes).await;
         }
         match sent {
-            Ok(bytes) if bytes == datagram.len() => Ok(()),
+            Ok(length) if length == bytes.len() => Ok(()),
             Ok(_) => Err(io::ErrorKind::WriteZero.into()),
             Err(error) => {
                 let error = io::Error::from(error);
@@ -86,6 +126,14 @@ impl Collector {
                 }
                 Err(error)
             }
+        }
+    }
+
+    fn end_segments(&mut self) {
+        self.segments = Segments::Off;
+        if let Some(socket) = &self.socket {
+            // Where that fails there is nothing to end.
+            let _ = sys::segment_sends(socket, 0);
         }
     }
 
@@ -103,26 +151,52 @@ impl Collector {
         let socket = UdpSocket::bind((any, port))?;
         socket.connect(self.address)?;
         self.local = socket.local_addr().ok();
+        let segment = u16::try_from(self.datagram_bytes).unwrap_or(0);
+        if self.segments == Segments::On && sys::segment_sends(&socket, segment).is_err() {
+            self.segments = Segments::Off;
+        }
         self.socket = Some(sys::udp_socket(socket));
         self.retry_at = None;
         Ok(())
     }
 }
 
-fn is_refusal(sent: &Result<usize, GlommioError<()>>) -> bool {
-    matches!(sent, Err(GlommioError::IoError(error)) if error.kind() == io::ErrorKind::ConnectionRefused)
+fn refusal(sent: &Result<usize, GlommioError<()>>) -> Option<io::Error> {
+    match sent {
+        Err(GlommioError::IoError(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            Some(error.kind().into())
+        }
+        _ => None,
+    }
+}
+
+/// Whether the network or the path can't have sends cut up: a device without checksums, an MTU that is too small.
+fn is_about_segments(error: &io::Error) -> bool {
+    let code = error.raw_os_error();
+    [
+        libc::EIO,
+        libc::EINVAL,
+        libc::EMSGSIZE,
+        libc::ENOPROTOOPT,
+        libc::EOPNOTSUPP,
+    ]
+    .iter()
+    .any(|known| code == Some(*known))
+}
+
+fn count(run: &[u8], size: usize) -> u64 {
+    u64::try_from(run.len().div_ceil(size.max(1))).unwrap_or(u64::MAX)
 }
 
 impl Trouble {
-    fn say(&mut self, address: SocketAddr, error: &io::Error) {
+    fn add(&mut self, failed: u64, address: SocketAddr, error: &io::Error) {
+        self.failed += failed;
         let now = Instant::now();
         if self.said_at.is_some_and(|at| now < at + LOG_INTERVAL) {
             return;
         }
         self.said_at = Some(now);
         let failed = std::mem::take(&mut self.failed);
-        eprintln!(
-            "dnsflow: collector {address}: {error} ({failed} datagrams not delivered since the last such line)"
-        );
+        eprintln!("dnsflow: collector {address}: {error}; {failed} datagrams did not arrive");
     }
 }

@@ -10,6 +10,7 @@
 mod batch;
 pub mod collector;
 pub mod file;
+mod pool;
 pub mod print;
 
 use std::io;
@@ -20,7 +21,7 @@ use thiserror::Error;
 
 use crate::frame::Timestamp;
 use batch::Batch;
-use collector::Collector;
+use collector::{Collector, Delivery};
 use file::PcapFile;
 use print::Print;
 
@@ -87,8 +88,10 @@ impl Export {
     /// A stream that starts at sequence number 1 and whose datagrams have at most `datagram_bytes`.
     #[must_use]
     pub fn new(datagram_bytes: usize, sinks: Sinks) -> Self {
+        // Datagrams of one size leave many at a time; a file does not care, and keeps the order.
+        let exactly = !sinks.collectors.is_empty();
         Export {
-            batch: Batch::new(datagram_bytes),
+            batch: Batch::new(datagram_bytes, exactly),
             sinks,
             sent: Sent::default(),
         }
@@ -123,12 +126,14 @@ impl Export {
     pub async fn send(&mut self) -> Result<(), ExportError> {
         self.sent.datagrams += self.batch.count();
         for collector in &mut self.sinks.collectors {
-            for datagram in self.batch.datagrams() {
-                if collector.send(datagram).await {
-                    self.sent.delivered += 1;
-                } else {
-                    self.sent.failed += 1;
-                }
+            for (run, size) in self.batch.runs() {
+                let Delivery {
+                    delivered,
+                    failed,
+                    refused,
+                } = collector.send(run, size).await;
+                self.sent.delivered = (self.sent.delivered + delivered).saturating_sub(refused);
+                self.sent.failed += failed + refused;
             }
         }
         if let Some(file) = &mut self.sinks.file {

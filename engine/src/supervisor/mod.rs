@@ -76,8 +76,8 @@ fn live(
     let program = capture.program(armed.link)?;
     let outputs = Outputs::open(&settings.output, cpus.len())?;
     eprintln!("dnsflow: capturing on {interface}, {} cores", cpus.len());
-    eprintln!("dnsflow: filter: {}", program.name());
     armed.start(&program)?;
+    eprintln!("dnsflow: filter: {}", program.name());
     let drops = InterfaceDrops::new(&interface);
     let mut shards = Shards::default();
     for ((ring, cpu), output) in armed.rings.into_iter().zip(cpus).zip(outputs) {

@@ -82,9 +82,13 @@ impl Output {
 
     /// The stream; to be made on the thread of the shard's executor.
     pub(super) fn export(self) -> Export {
-        let stream = self.stream;
+        let (stream, datagram_bytes) = (self.stream, self.datagram_bytes);
         let sinks = Sinks {
-            collectors: self.collectors.into_iter().map(Collector::new).collect(),
+            collectors: self
+                .collectors
+                .into_iter()
+                .map(|address| Collector::new(address, datagram_bytes))
+                .collect(),
             file: self
                 .file
                 .map(|(file, path)| PcapFile::new(file, path, stream)),

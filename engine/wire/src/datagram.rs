@@ -58,6 +58,28 @@ impl Builder {
         true
     }
 
+    /// Whether a set of so many bytes can be appended to a datagram with `memory` bytes in all.
+    #[must_use]
+    pub fn fits(&self, set: usize, memory: usize) -> bool {
+        self.sets < MAX_SETS && self.filled.max(HEADER_BYTES) + set <= memory
+    }
+
+    /// As [`Builder::push`], with a set that was written before.
+    pub fn push_encoded(&mut self, set: &[u8], memory: &mut [u8]) -> bool {
+        let start = self.filled.max(HEADER_BYTES);
+        let end = start + set.len();
+        if self.sets == MAX_SETS {
+            return false;
+        }
+        let Some(room) = memory.get_mut(start..end) else {
+            return false;
+        };
+        room.copy_from_slice(set);
+        self.filled = end;
+        self.sets += 1;
+        true
+    }
+
     /// Whether no set was pushed.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -10,7 +10,7 @@ mod host;
 mod packet;
 mod ring;
 
-pub use adopt::{udp_socket, unix_stream};
+pub use adopt::{segment_sends, udp_socket, unix_stream};
 pub use host::{allowed_cpus, interface, io_uring_probe, raise_memlock};
 pub use packet::{FanoutMode, KernelCounts, PacketSocket, RingShape};
 pub use ring::{BlockBytes, Mapping};

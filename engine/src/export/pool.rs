@@ -1,0 +1,213 @@
+//! Sets that wait so that datagrams can be filled to the last byte.
+//!
+//! One system call sends many datagrams only if all of them have one size. Sets have many sizes, so a few
+//! wait here, and the last of a datagram are chosen to fit exactly: with [`POOL_SETS`] of them there are
+//! nearly always one, two or three that do. A set can't wait for long: each datagram starts with the one
+//! that has waited longest.
+
+use dnsflow_wire::set::Part;
+
+/// Sets that wait.
+pub(super) const POOL_SETS: usize = 32;
+
+/// Largest set that waits, in bytes; a larger one goes into a datagram at once.
+pub(super) const MAX_POOLED_BYTES: usize = 512;
+
+/// Sizes of sets are multiples of this many bytes.
+const GRAIN_BYTES: usize = 4;
+
+/// Sets in slots of equal size, found by their size.
+#[derive(Debug)]
+pub(super) struct Pool {
+    memory: Vec<[u8; MAX_POOLED_BYTES]>,
+    sizes: [usize; POOL_SETS],
+    /// When each set came, by the count of all that came.
+    born: [u64; POOL_SETS],
+    count: u64,
+    /// A bit for each slot that is taken.
+    taken: u32,
+    /// For each size in grains, a bit for each slot with a set of that size.
+    by_size: [u32; MAX_POOLED_BYTES / GRAIN_BYTES + 1],
+}
+
+/// The slots of one to three sets.
+pub(super) type Slots = [Option<usize>; 3];
+
+impl Default for Pool {
+    fn default() -> Self {
+        Pool {
+            memory: vec![[0; MAX_POOLED_BYTES]; POOL_SETS],
+            sizes: [0; POOL_SETS],
+            born: [0; POOL_SETS],
+            count: 0,
+            taken: 0,
+            by_size: [0; MAX_POOLED_BYTES / GRAIN_BYTES + 1],
+        }
+    }
+}
+
+impl Pool {
+    pub(super) fn is_empty(&self) -> bool {
+        self.taken == 0
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.taken == u32::MAX
+    }
+
+    /// Keeps a set of at most [`MAX_POOLED_BYTES`]; nothing happens if the pool is full.
+    pub(super) fn add(&mut self, part: &Part<'_>) {
+        let slot = usize::try_from(self.taken.trailing_ones()).unwrap_or(POOL_SETS);
+        let size = part.size();
+        let Some(room) = self
+            .memory
+            .get_mut(slot)
+            .and_then(|memory| memory.get_mut(..size))
+        else {
+            return;
+        };
+        part.write(room);
+        self.sizes[slot] = size;
+        self.born[slot] = self.count;
+        self.count += 1;
+        self.taken |= 1 << slot;
+        self.by_size[size / GRAIN_BYTES] |= 1 << slot;
+    }
+
+    /// Takes a set out: its bytes, until another takes their place.
+    pub(super) fn take(&mut self, slot: usize) -> &[u8] {
+        let size = self.sizes[slot];
+        self.taken &= !(1 << slot);
+        self.by_size[size / GRAIN_BYTES] &= !(1 << slot);
+        &self.memory[slot][..size]
+    }
+
+    /// Size of the set in a slot, in bytes.
+    pub(super) fn size(&self, slot: usize) -> usize {
+        self.sizes[slot]
+    }
+
+    /// The set that has waited longest.
+    pub(super) fn oldest(&self) -> Option<usize> {
+        self.slots().min_by_key(|slot| self.born[*slot])
+    }
+
+    /// One, two or three sets that together have exactly `room` bytes.
+    pub(super) fn exactly(&self, room: usize) -> Option<Slots> {
+        if let Some(only) = self.of_size(room, 0) {
+            return Some([Some(only), None, None]);
+        }
+        if let Some((first, second)) = self.pair(room, 0) {
+            return Some([Some(first), Some(second), None]);
+        }
+        self.slots().find_map(|first| {
+            let rest = room.checked_sub(self.sizes[first])?;
+            // Each three are found by the first of them, so the ones before need not be looked at again.
+            let (second, third) = self.pair(rest, u32::MAX >> (POOL_SETS - 1 - first))?;
+            Some([Some(first), Some(second), Some(third)])
+        })
+    }
+
+    fn pair(&self, room: usize, without: u32) -> Option<(usize, usize)> {
+        bits(self.taken & !without).find_map(|first| {
+            let rest = room.checked_sub(self.sizes[first])?;
+            Some((first, self.of_size(rest, without | 1 << first)?))
+        })
+    }
+
+    fn of_size(&self, size: usize, without: u32) -> Option<usize> {
+        if !size.is_multiple_of(GRAIN_BYTES) {
+            return None;
+        }
+        bits(self.by_size.get(size / GRAIN_BYTES)? & !without).next()
+    }
+
+    fn slots(&self) -> impl Iterator<Item = usize> + use<> {
+        bits(self.taken)
+    }
+}
+
+/// The places of the bits that are set.
+fn bits(mut set: u32) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let lowest = usize::try_from(set.trailing_zeros())
+            .ok()
+            .filter(|_| set != 0)?;
+        set &= set - 1;
+        Some(lowest)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pool whose slots have sets of these sizes.
+    fn pool(sizes: &[usize]) -> Pool {
+        let mut pool = Pool::default();
+        for (slot, size) in sizes.iter().enumerate() {
+            pool.sizes[slot] = *size;
+            pool.born[slot] = pool.count;
+            pool.count += 1;
+            pool.taken |= 1 << slot;
+            pool.by_size[size / GRAIN_BYTES] |= 1 << slot;
+        }
+        pool
+    }
+
+    fn sum(pool: &Pool, slots: &Slots) -> usize {
+        slots.iter().flatten().map(|slot| pool.size(*slot)).sum()
+    }
+
+    #[test]
+    fn ones_twos_and_threes() {
+        let pool = pool(&[60, 64, 100, 100, 300]);
+        for room in [60, 300, 124, 200, 224, 260, 460, 424] {
+            let found = pool.exactly(room).map(|slots| sum(&pool, &slots));
+            assert_eq!(found, Some(room));
+        }
+        for room in [0, 4, 61, 120, 300 + 300, 10_000] {
+            assert_eq!(pool.exactly(room), None, "{room}");
+        }
+    }
+
+    #[test]
+    fn a_set_is_not_used_twice() {
+        assert_eq!(pool(&[60]).exactly(120), None);
+        assert_eq!(pool(&[60, 64]).exactly(180), None);
+        assert_eq!(pool(&[60, 60]).exactly(180), None);
+    }
+
+    #[test]
+    fn the_oldest_goes_first() {
+        let mut pool = pool(&[60, 64, 68]);
+        assert_eq!(pool.oldest(), Some(0));
+        assert_eq!(pool.take(0).len(), 60);
+        assert_eq!(pool.oldest(), Some(1));
+        assert_eq!(pool.exactly(60), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_found_fits(sizes in proptest::collection::vec(15_usize..=128, 0..=32), room in 0_usize..400) {
+            let sizes: Vec<_> = sizes.iter().map(|grains| grains * GRAIN_BYTES).collect();
+            let room = room * GRAIN_BYTES;
+            let pool = pool(&sizes);
+            let exists = (0..sizes.len()).any(|a| {
+                sizes[a] == room
+                    || (0..a).any(|b| {
+                        sizes[a] + sizes[b] == room
+                            || (0..b).any(|c| sizes[a] + sizes[b] + sizes[c] == room)
+                    })
+            });
+            let found = pool.exactly(room);
+            proptest::prop_assert_eq!(found.is_some(), exists);
+            if let Some(slots) = found {
+                proptest::prop_assert_eq!(sum(&pool, &slots), room);
+                let mut used: Vec<_> = slots.iter().flatten().collect();
+                used.dedup();
+                proptest::prop_assert_eq!(used.len(), slots.iter().flatten().count());
+            }
+        }
+    }
+}
