@@ -40,7 +40,7 @@ ifdef IF
 	$(SUDO) $(RELEASE)/dnsflow --interface $(IF) --cores $(CORES) --print $(OPTIONS)
 else
 	$(RELEASE)/dnsflow-gen --write $(TARGET)/sample.pcap --count $(COUNT) \
-		--noise 20 --cname-depth 2 --addresses 3 --seed 2
+		--noise 20 --cname-depth 2 --addresses 3 --seed 3
 	$(RELEASE)/dnsflow --read $(TARGET)/sample.pcap --cores $(CORES) --print $(OPTIONS)
 endif
 
@@ -58,7 +58,8 @@ test-live: setup ## Run the tests that capture live, with sudo
 HOST = $(shell rustc -vV | sed -n 's/^host: //p' | tr a-z- A-Z_)
 
 .PHONY: lint
-lint: setup ## Check format, lints and documentation
+lint: setup ## Check format, lints, documentation and that Cargo.lock is up to date
+	cargo metadata --locked --format-version 1 > /dev/null
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
