@@ -9,7 +9,7 @@ use crate::{FilterError, Program};
 
 /// Instructions that either drop a packet or fall through to the program that follows.
 ///
-/// Made by [`share`](crate::share) and [`sample`](crate::sample).
+/// Made by [`Balance::share`](crate::Balance::share) and [`sample`](crate::sample).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prologue {
     name: String,

@@ -1,0 +1,162 @@
+//! Sockets that send the frames of the table and sockets that have a program attached.
+
+use std::io::{ErrorKind, Read as _};
+use std::os::fd::AsRawFd as _;
+
+use dnsflow_filters::Program;
+use nix::ifaddrs::getifaddrs;
+use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
+use nix::sys::socket::{LinkAddr, bind};
+use nix::unistd::Pid;
+use socket2::{Domain, Protocol, SockFilter, Socket, Type};
+
+use crate::frames::build::{DOT1AD, DOT1Q, ethernet};
+use crate::network::{OUT, Wire};
+use crate::patience::until;
+
+/// EtherType for experiments (IEEE 802, section 9.2.3), of the frames that mark an end.
+const FENCE: u16 = 0x88b5;
+
+/// Bytes of the largest frame of the table, and more.
+const FRAME_BYTES: usize = 4096;
+
+/// Whether a frame can be sent and gets past the taking off of its tag: the kernel wants a whole Ethernet
+/// header of the sender, and behind a tag a whole type (`skb_vlan_untag`).
+pub(crate) fn arrives(frame: &[u8]) -> bool {
+    let tagged = matches!(
+        frame.get(12..14),
+        Some(&[high, low]) if [DOT1Q, DOT1AD].contains(&u16::from_be_bytes([high, low]))
+    );
+    frame.len() >= if tagged { 20 } else { 14 }
+}
+
+/// The sending end of a wire.
+#[derive(Debug)]
+pub(crate) struct Sender(Socket);
+
+impl Sender {
+    /// Opens it, and keeps this thread on its CPU: what one CPU sends arrives in order.
+    pub(crate) fn new(wire: &Wire) -> Self {
+        let mut cpus = CpuSet::new();
+        let cpu = sched_getcpu().expect("a thread is on some CPU");
+        cpus.set(cpu).expect("a CPU that there is");
+        sched_setaffinity(Pid::from_raw(0), &cpus).expect("a CPU that this thread is on");
+        Self(wire.sender.enter(|| {
+            let socket = Socket::new(Domain::PACKET, Type::RAW, None);
+            let socket = socket.expect("the right to open packet sockets");
+            bind(socket.as_raw_fd(), &address(OUT)).expect("an interface that is there");
+            socket
+        }))
+    }
+
+    pub(crate) fn send(&self, frame: &[u8]) {
+        let sent = self.0.send(frame).expect("an interface that is up");
+        assert_eq!(sent, frame.len());
+    }
+}
+
+/// The link address of an interface of this thread's namespace.
+fn address(interface: &str) -> LinkAddr {
+    let all = getifaddrs().expect("the kernel lists interfaces");
+    let mut found = all
+        .filter(|found| found.interface_name == interface)
+        .filter_map(|found| found.address?.as_link_addr().copied());
+    found.next().expect("a wire has this interface")
+}
+
+/// Sockets at the receiving end of a wire, one with each program attached, and what they make of a frame.
+#[derive(Debug)]
+pub(crate) struct Verdicts {
+    sender: Sender,
+    programs: Vec<(Program, Socket)>,
+    /// Takes every frame, and so tells when the others have had theirs.
+    everything: Socket,
+    frames: u32,
+}
+
+impl Verdicts {
+    pub(crate) fn new(wire: &Wire, programs: Vec<Program>) -> Self {
+        let sender = Sender::new(wire);
+        wire.sensor.enter(|| Self {
+            sender,
+            programs: programs
+                .into_iter()
+                .map(|program| {
+                    let socket = receiving();
+                    let filter = instructions(&program);
+                    socket
+                        .attach_filter(&filter)
+                        .expect("a program that the kernel takes");
+                    (program, socket)
+                })
+                .collect(),
+            everything: receiving(),
+            frames: 0,
+        })
+    }
+
+    /// Sends a frame, and gives for each program the bytes that were kept of it, none if it was dropped. The
+    /// frame is `received` once its tag is taken off.
+    pub(crate) fn of(
+        &mut self,
+        sent: &[u8],
+        received: &[u8],
+    ) -> impl Iterator<Item = (&Program, Option<u32>)> {
+        self.frames += 1;
+        let fence = ethernet(&[], FENCE, &self.frames.to_be_bytes());
+        self.sender.send(sent);
+        self.sender.send(&fence);
+        let mut whole = false;
+        until("the frame behind this one", || {
+            let mut fenced = false;
+            while let Some(frame) = next(&self.everything) {
+                whole |= frame == received;
+                fenced |= frame == fence;
+            }
+            fenced.then_some(())
+        });
+        assert!(whole, "the kernel changes no frame but for its tag");
+        self.programs.iter().map(|(program, socket)| {
+            let mut kept = None;
+            while let Some(frame) = next(socket) {
+                // What the namespace itself says on the wire is not ours, nor is the fence.
+                if received.starts_with(&frame) {
+                    assert_eq!(kept, None, "a frame came twice");
+                    kept = u32::try_from(frame.len()).ok();
+                }
+            }
+            (program, kept)
+        })
+    }
+}
+
+/// A socket that gets a copy of every frame of this thread's namespace.
+fn receiving() -> Socket {
+    /// ETH_P_ALL (linux/if_ether.h).
+    const ALL: u16 = 0x0003;
+    let all = Protocol::from(i32::from(ALL.to_be()));
+    let socket = Socket::new(Domain::PACKET, Type::RAW, Some(all));
+    let socket = socket.expect("the right to open packet sockets");
+    socket.set_nonblocking(true).expect("any socket can be");
+    socket
+}
+
+fn instructions(program: &Program) -> Vec<SockFilter> {
+    let instructions = program.instructions().iter();
+    instructions
+        .map(|i| SockFilter::new(i.code, i.jt, i.jf, i.k))
+        .collect()
+}
+
+/// The next frame that waits in a socket.
+fn next(mut socket: &Socket) -> Option<Vec<u8>> {
+    let mut frame = vec![0; FRAME_BYTES];
+    match socket.read(&mut frame) {
+        Ok(length) => {
+            frame.truncate(length);
+            Some(frame)
+        }
+        Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+        Err(error) => panic!("a packet socket: {error}"),
+    }
+}
