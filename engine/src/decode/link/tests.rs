@@ -13,7 +13,7 @@ const ZEROS: &[u8] = &[0; 256];
 
 /// Link types by their numbers: all that are read.
 const NUMBERS: &[u32] = &[
-    0, 1, 6, 7, 9, 10, 12, 14, 50, 51, 101, 104, 105, 108, 113, 119, 127, 129, 163, 166, 192, 228,
+    0, 1, 6, 7, 9, 10, 12, 14, 50, 51, 101, 104, 105, 108, 113, 119, 127, 129, 163, 192, 204, 228,
     229, 239, 253, 276, 281, 284, 285,
 ];
 
@@ -213,7 +213,7 @@ fn ppp() {
     ipv4(9, &[&[0x21]]);
     ipv4(9, &[&[0x02, 0x81], &[0, 1, 0x01, 64]]);
     refused(9, &[&[0xff, 0x03, 0xc0, 0x21, 1]], Reject::NotIp);
-    ipv4(166, &[&[1], &[0xff, 0x03, 0x00, 0x21]]);
+    ipv4(204, &[&[1], &[0xff, 0x03, 0x00, 0x21]]);
     ipv4(50, &[&[0xff, 0x03, 0x00, 0x21]]);
     ipv6(50, &[&[0x0f, 0x00, 0x86, 0xdd]]);
 }
@@ -383,7 +383,7 @@ fn netlink() {
 #[test]
 fn wireless_data() {
     let header = |kind: u8, flags: u8| [&[kind, flags, 0, 0], MACS, &[2; 6], &[0x10, 0]].concat();
-    let ip: &[u8] = &[&SNAP[..], &[0x08, 0x00]].concat();
+    let ip: &[u8] = &[SNAP, &[0x08, 0x00]].concat();
     ipv4(105, &[&header(0x08, 1), ip]);
     ipv4(105, &[&header(0x08, 3), &[2; 6], ip]);
     ipv4(105, &[&header(0x88, 2), &[0, 0], ip]);
@@ -402,7 +402,7 @@ fn wireless_data() {
 #[test]
 fn headers_of_wireless_drivers() {
     let data = [&[0x88, 1, 0, 0], MACS, &[2; 6], &[0x10, 0], &[0, 0]].concat();
-    let ip: &[u8] = &[&SNAP[..], &[0x08, 0x00]].concat();
+    let ip: &[u8] = &[SNAP, &[0x08, 0x00]].concat();
     ipv4(127, &[&[0, 0, 8, 0, 0, 0, 0, 0], &data, ip]);
     ipv4(127, &[&[0, 0, 9, 0, 2, 0, 0, 0, 0x10], &data, ip]);
     ipv4(127, &[&[0, 0, 9, 0, 2, 0, 0, 0, 0x20], &data, &[0, 0], ip]);

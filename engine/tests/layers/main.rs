@@ -1,0 +1,13 @@
+//! Link layers, extension headers and tunnels: frames that are built here, read by the sensor and, so that our idea
+//! of a header is not just our own, by tshark.
+//!
+//! Each test writes a capture of DNS responses behind some header, over IPv4 and over IPv6. Both programs have to
+//! find all of them, with the innermost addresses. Where there is no tshark, that half is left out loudly; with
+//! `CI=true` it has to be there.
+
+mod capture;
+mod frames;
+mod links;
+mod nesting;
+mod tshark;
+mod tunnels;
