@@ -129,7 +129,7 @@ impl<'a> Answers<'a> {
         let mut walk = Walk {
             message,
             cursor: HEADER_BYTES,
-            owner: None,
+            known: [0; 2],
         };
         match (dialect, header.questions) {
             (Dialect::Unicast, _) if !(header.recursion_desired && header.recursion_available) => {
@@ -226,22 +226,22 @@ fn header(message: &[u8]) -> Result<Header, MessageReject> {
 struct Walk<'a> {
     message: &'a [u8],
     cursor: usize,
-    /// The last owner that was a lone pointer, checked: most records of an answer repeat it.
-    owner: Option<[u8; 2]>,
+    /// A pointer to a name that was checked: most owners are just that, the name asked for or the
+    /// last alias.
+    known: [u8; 2],
 }
 
-impl<'a> Walk<'a> {
-    fn take(&mut self, bytes: usize) -> Option<&'a [u8]> {
-        let taken = self.message.get(self.cursor..self.cursor + bytes)?;
-        self.cursor += bytes;
-        Some(taken)
-    }
-
+impl Walk<'_> {
     fn question(&mut self, marks: &mut Marks) -> Result<(), MessageReject> {
         let (name, behind) =
             Name::parse(self.message, self.cursor).map_err(|_| MessageReject::QuestionDamaged)?;
-        self.cursor = behind;
-        let fixed = self.take(4).ok_or(MessageReject::QuestionDamaged)?;
+        let fixed: &[u8; 4] = self
+            .message
+            .get(behind..)
+            .and_then(<[u8]>::first_chunk)
+            .ok_or(MessageReject::QuestionDamaged)?;
+        self.know(self.cursor);
+        self.cursor = behind + fixed.len();
         match QueryType::parse(u16::from_be_bytes([fixed[0], fixed[1]])) {
             Ok(QueryType::A | QueryType::AAAA | QueryType::All) => {
                 marks.name(name.at());
@@ -249,6 +249,14 @@ impl<'a> Walk<'a> {
             }
             _ => Err(MessageReject::QuestionType),
         }
+    }
+
+    /// Remembers that a checked name starts at an offset.
+    fn know(&mut self, offset: usize) {
+        self.known = match u16::try_from(offset) {
+            Ok(offset @ ..0x4000) => (0xc000 | offset).to_be_bytes(),
+            _ => [0; 2],
+        };
     }
 
     fn answers(
@@ -272,14 +280,20 @@ impl<'a> Walk<'a> {
     /// ```text
     /// owner name | TYPE 2 | CLASS 2 | TTL 4 | RDLENGTH 2 | RDATA
     /// ```
+    #[inline]
     fn answer(&mut self, marks: &mut Marks) -> Result<(), Broken> {
         let start = self.cursor;
-        self.owner()?;
-        let fixed = self.take(RECORD_FIXED_BYTES).ok_or(Broken::Short)?;
-        let rdata_at = self.cursor;
-        let rdata = self
-            .take(usize::from(u16::from_be_bytes([fixed[8], fixed[9]])))
+        let owner_end = self.owner()?;
+        let (fixed, behind) = self
+            .message
+            .get(owner_end..)
+            .and_then(<[u8]>::split_first_chunk::<RECORD_FIXED_BYTES>)
             .ok_or(Broken::Short)?;
+        let rdata = behind
+            .get(..usize::from(u16::from_be_bytes([fixed[8], fixed[9]])))
+            .ok_or(Broken::Short)?;
+        let rdata_at = owner_end + fixed.len();
+        self.cursor = rdata_at + rdata.len();
         if marks.names.is_empty() {
             let (owner, _) = Name::parse(self.message, start).map_err(|_| Broken::Wrong)?;
             marks.name(owner.at());
@@ -294,28 +308,32 @@ impl<'a> Walk<'a> {
                     return Err(Broken::Wrong);
                 }
                 marks.name(target.at());
+                self.know(rdata_at);
                 Ok(())
             }
             _ => Ok(()),
         }
     }
 
-    fn owner(&mut self) -> Result<(), Broken> {
+    /// Checks the owner's name and returns the offset behind it.
+    #[inline]
+    fn owner(&mut self) -> Result<usize, Broken> {
         let start = self
             .message
             .get(self.cursor..)
             .and_then(<[u8]>::first_chunk::<2>);
-        if start.is_some() && start == self.owner.as_ref() {
-            self.cursor += 2;
-            return Ok(());
+        // No name starts with the bytes that stand for nothing known: they would be a root and more.
+        if start == Some(&self.known) && self.known[0] != 0 {
+            return Ok(self.cursor + 2);
         }
         let (_, behind) = Name::parse(self.message, self.cursor).map_err(|error| match error {
             crate::name::NameError::Short => Broken::Short,
             _ => Broken::Wrong,
         })?;
-        self.owner = start.copied().filter(|pointer| pointer[0] >= 0xc0);
-        self.cursor = behind;
-        Ok(())
+        if let Some(pointer) = start.filter(|start| start[0] >= 0xc0) {
+            self.known = *pointer;
+        }
+        Ok(behind)
     }
 }
 
