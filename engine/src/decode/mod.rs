@@ -10,7 +10,7 @@
 //!
 //! Each step gives a slice of the one before or a [`Reject`], which is also the name of the counter that
 //! goes up. Packets that carry a part of something wait in [`fragments`] and [`streams`], whose memory is
-//! bounded; all others are done with when [`Decoder::decode`] returns, and cost no allocation.
+//! bounded; all others are done with at once, by [`Decoder::datagram`], and cost no allocation.
 //!
 //! Decode knows nothing of where packets come from and where responses go.
 
@@ -70,6 +70,21 @@ pub enum Fate<'a> {
     Loss(Loss),
 }
 
+/// Why [`Decoder::datagram`] has no response to give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unusual {
+    /// The packet has none.
+    Reject(Reject),
+    /// It is not that simple.
+    Involved,
+}
+
+impl From<Reject> for Unusual {
+    fn from(reason: Reject) -> Self {
+        Unusual::Reject(reason)
+    }
+}
+
 /// A decoder: what to look for, and the memory for what is found or waits to be whole.
 #[derive(Debug)]
 pub struct Decoder {
@@ -91,9 +106,28 @@ impl Decoder {
         }
     }
 
-    /// Takes a packet and says what becomes of it, and of what it completes.
+    /// The response in a packet, which is how nearly all of them travel: a UDP datagram, whole, in no tunnel.
+    ///
+    /// # Errors
+    /// Why there is none, or that there is more to it, and then [`Decoder::involved`] sees to it.
     #[inline]
-    pub fn decode(&mut self, frame: &Frame<'_>, fate: &mut impl FnMut(Fate<'_>)) {
+    pub fn datagram<'a>(&'a mut self, frame: &Frame<'a>) -> Result<Response<'a>, Unusual> {
+        let network = link::network(frame)?;
+        let packet = network::packet(&network)?;
+        let payload = match packet.carried {
+            Carried::Whole(payload) if payload.protocol == IpNumber::UDP => payload,
+            _ => return Err(Unusual::Involved),
+        };
+        match self.udp(payload)? {
+            Inside::Message(message) if message.extent == Extent::Whole => {
+                Ok(message.read(packet.endpoints, &mut self.marks)?)
+            }
+            _ => Err(Unusual::Involved),
+        }
+    }
+
+    /// Takes any packet and says what becomes of it, and of what it completes.
+    pub fn involved(&mut self, frame: &Frame<'_>, fate: &mut impl FnMut(Fate<'_>)) {
         let done = link::network(frame)
             .and_then(|network| self.network(&network, 0, frame.at.seconds, fate));
         if let Err(reason) = done {
@@ -110,7 +144,6 @@ impl Decoder {
         streams.drain(&mut |stream, found| in_stream(found, stream, marks, fate));
     }
 
-    #[inline]
     fn network(
         &mut self,
         network: &Network<'_>,
@@ -122,7 +155,6 @@ impl Decoder {
         self.carried(packet.endpoints, packet.carried, depth, seconds, fate)
     }
 
-    #[inline]
     fn carried(
         &mut self,
         endpoints: Endpoints,
@@ -154,7 +186,6 @@ impl Decoder {
         }
     }
 
-    #[inline]
     fn payload(
         &mut self,
         endpoints: Endpoints,
@@ -164,9 +195,12 @@ impl Decoder {
         fate: &mut impl FnMut(Fate<'_>),
     ) -> Result<(), Reject> {
         let inner = match payload.protocol {
-            IpNumber::UDP => match self.udp(endpoints, payload, fate)? {
-                None => return Ok(()),
-                Some(inner) => inner,
+            IpNumber::UDP => match self.udp(payload)? {
+                Inside::Message(message) => {
+                    message.tell(endpoints, &mut self.marks, fate);
+                    return Ok(());
+                }
+                Inside::Packet(inner) => inner,
             },
             IpNumber::TCP if !self.selection.plain => {
                 return self.tcp(endpoints, payload, seconds, fate);
@@ -182,22 +216,17 @@ impl Decoder {
         self.network(&inner, depth + 1, seconds, fate)
     }
 
-    /// A message, whose fate is said, or what is inside a tunnel.
+    /// What a UDP datagram carries.
     ///
     /// ```text
     /// source port 2 | destination port 2 | length 2 | checksum 2 | message ..
     /// ```
     #[inline]
-    fn udp<'a>(
-        &mut self,
-        endpoints: Endpoints,
-        payload: Payload<'a>,
-        fate: &mut impl FnMut(Fate<'_>),
-    ) -> Result<Option<Network<'a>>, Reject> {
+    fn udp<'a>(&self, payload: Payload<'a>) -> Result<Inside<'a>, Reject> {
         let header = UdpHeaderSlice::from_slice(payload.bytes).map_err(|_| Reject::UdpDamaged)?;
         let length = usize::from(header.length());
         let end = length.min(payload.bytes.len());
-        let body = payload
+        let bytes = payload
             .bytes
             .get(header.slice().len()..end)
             .ok_or(Reject::UdpDamaged)?;
@@ -208,9 +237,9 @@ impl Decoder {
             _ => match self
                 .selection
                 .tunnels
-                .in_udp(source, header.destination_port(), body)
+                .in_udp(source, header.destination_port(), bytes)
             {
-                Some(inner) => return inner.map(Some),
+                Some(inner) => return inner.map(Inside::Packet),
                 None if self.selection.any_port => Dialect::Unicast,
                 None => return Err(Reject::Port),
             },
@@ -221,8 +250,11 @@ impl Decoder {
             (true, true) => return Err(Reject::Cut),
             (true, false) => return Err(Reject::UdpDamaged),
         };
-        message(body, dialect, extent, endpoints, &mut self.marks, fate);
-        Ok(None)
+        Ok(Inside::Message(Message {
+            bytes,
+            dialect,
+            extent,
+        }))
     }
 
     /// ```text
@@ -315,10 +347,12 @@ impl Decoder {
                 bytes: &datagram.payload,
                 cut: 1,
             };
-            match self.udp(datagram.endpoints, payload, fate) {
-                Ok(None) => {}
+            match self.udp(payload) {
+                Ok(Inside::Message(message)) => {
+                    message.tell(datagram.endpoints, &mut self.marks, fate);
+                }
                 // What is left of a tunnel's packet is not worth following.
-                Ok(Some(_)) => fate(Fate::Reject(Reject::Cut)),
+                Ok(Inside::Packet(_)) => fate(Fate::Reject(Reject::Cut)),
                 Err(reason) => fate(Fate::Reject(reason)),
             }
         }
@@ -326,44 +360,59 @@ impl Decoder {
     }
 }
 
+/// What a UDP datagram carries.
+enum Inside<'a> {
+    Message(Message<'a>),
+    Packet(Network<'a>),
+}
+
+/// The bytes of a DNS message, and how they are to be read.
+struct Message<'a> {
+    bytes: &'a [u8],
+    dialect: Dialect,
+    extent: Extent,
+}
+
+impl<'a> Message<'a> {
+    #[inline]
+    fn read(self, endpoints: Endpoints, marks: &'a mut Marks) -> Result<Response<'a>, Reject> {
+        match Answers::parse(self.bytes, self.dialect, self.extent, marks) {
+            Ok(answers) => Ok(Response { endpoints, answers }),
+            Err(
+                MessageReject::HeaderShort
+                | MessageReject::QuestionDamaged
+                | MessageReject::NoAddress,
+            ) if self.extent == Extent::Cut => Err(Reject::Cut),
+            Err(reason) => Err(reason.into()),
+        }
+    }
+
+    fn tell(self, endpoints: Endpoints, marks: &'a mut Marks, fate: &mut impl FnMut(Fate<'_>)) {
+        match self.read(endpoints, marks) {
+            Ok(response) => {
+                if response.answers.extent() == Extent::Cut {
+                    fate(Fate::Loss(Loss::Partial));
+                }
+                fate(Fate::Response(response));
+            }
+            Err(reason) => fate(Fate::Reject(reason)),
+        }
+    }
+}
+
 fn in_stream(found: Found<'_>, stream: &Key, marks: &mut Marks, fate: &mut impl FnMut(Fate<'_>)) {
     match found {
         Found::Message(bytes) => {
             fate(Fate::Rebuilt);
-            message(
+            let message = Message {
                 bytes,
-                Dialect::Unicast,
-                Extent::Whole,
-                stream.endpoints,
-                marks,
-                fate,
-            );
+                dialect: Dialect::Unicast,
+                extent: Extent::Whole,
+            };
+            message.tell(stream.endpoints, marks, fate);
         }
         Found::Incomplete => fate(Fate::Loss(Loss::MessageIncomplete)),
         Found::Gap => fate(Fate::Loss(Loss::StreamGap)),
         Found::Evicted => fate(Fate::Loss(Loss::StreamEvicted)),
-    }
-}
-
-#[inline]
-fn message(
-    bytes: &[u8],
-    dialect: Dialect,
-    extent: Extent,
-    endpoints: Endpoints,
-    marks: &mut Marks,
-    fate: &mut impl FnMut(Fate<'_>),
-) {
-    match Answers::parse(bytes, dialect, extent, marks) {
-        Ok(answers) => {
-            if answers.extent() == Extent::Cut {
-                fate(Fate::Loss(Loss::Partial));
-            }
-            fate(Fate::Response(Response { endpoints, answers }));
-        }
-        Err(
-            MessageReject::HeaderShort | MessageReject::QuestionDamaged | MessageReject::NoAddress,
-        ) if extent == Extent::Cut => fate(Fate::Reject(Reject::Cut)),
-        Err(reason) => fate(Fate::Reject(reason.into())),
     }
 }

@@ -16,7 +16,7 @@ use dnsflow_wire::datagram::Stats;
 use crate::capture::file::FileError;
 use crate::capture::sys::KernelCounts;
 use crate::counters::Counters;
-use crate::decode::{Decoder, Fate};
+use crate::decode::{Decoder, Fate, Unusual};
 use crate::export::{Export, ExportError, Sent};
 use crate::frame::{Frame, Timestamp};
 
@@ -94,10 +94,15 @@ impl Progress {
         self.stop.store(true, Ordering::Relaxed);
     }
 
+    /// Whether the shard was told to end.
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
     /// Says how far the shard has come; true if it is to end there.
     fn report(&self, offset: u64) -> bool {
         self.offset.store(offset, Ordering::Relaxed);
-        self.stop.load(Ordering::Relaxed)
+        self.is_stopped()
     }
 }
 
@@ -133,7 +138,16 @@ impl Shard {
             counters,
             ..
         } = self;
-        decoder.decode(frame, &mut |fate| follow(fate, frame.at, counters, export));
+        match decoder.datagram(frame) {
+            Ok(response) => {
+                counters.exported += 1;
+                export.push(&response, frame.at);
+            }
+            Err(Unusual::Reject(reason)) => counters.reject(reason),
+            Err(Unusual::Involved) => {
+                decoder.involved(frame, &mut |fate| follow(fate, frame.at, counters, export));
+            }
+        }
     }
 
     /// The end of a capture: what still waited for more is given up.
@@ -168,7 +182,6 @@ impl Shard {
     }
 }
 
-#[inline]
 fn follow(fate: Fate<'_>, at: Timestamp, counters: &mut Counters, export: &mut Export) {
     match fate {
         Fate::Response(response) => {
