@@ -242,8 +242,10 @@ fn collector(text: &str) -> Result<SocketAddr, StartError> {
         collector: text.to_owned(),
         reason,
     };
-    let (host, port) = split_port(text)
-        .ok_or_else(|| wrong("HOST, HOST:PORT or [IPV6]:PORT is wanted".to_owned()))?;
+    let (host, port) = split_port(text).ok_or_else(|| {
+        let message = format!("collector '{text}': HOST, HOST:PORT or [IPV6]:PORT is wanted");
+        StartError::Usage(message)
+    })?;
     let mut found = (host, port)
         .to_socket_addrs()
         .map_err(|error| wrong(format!("can't look up the name: {error}")))?;
