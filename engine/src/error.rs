@@ -170,6 +170,17 @@ impl StartError {
         }
     }
 
+    /// Whether it is only that nobody wants to read any more.
+    #[must_use]
+    pub fn is_closed_pipe(&self) -> bool {
+        match self {
+            StartError::File { source, .. } | StartError::System { source, .. } => {
+                source.kind() == io::ErrorKind::BrokenPipe
+            }
+            _ => false,
+        }
+    }
+
     /// The exit status: 2 for wrong usage, 1 for the rest.
     #[must_use]
     pub fn exit_status(&self) -> u8 {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use dnsflow::cli::Cli;
+use dnsflow::diagnostics::say;
 use dnsflow::error::StartError;
 use dnsflow::settings::{Capture, Settings};
 use dnsflow::{frame::LinkType, supervisor};
@@ -13,8 +14,10 @@ fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
+        // Whoever reads has seen enough.
+        Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("dnsflow: {error}");
+            say(format_args!("{error}"));
             ExitCode::from(error.exit_status())
         }
     }
@@ -26,15 +29,12 @@ fn run(cli: Cli) -> Result<bool, StartError> {
         let link = LinkType::Ethernet;
         let program = capture.program(link)?;
         let text = format!("{}\n\n{program}", program.name());
-        return match writeln!(io::stdout(), "{text}") {
-            // Whoever reads has seen enough.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(true),
-            Err(source) => Err(StartError::System {
+        return writeln!(io::stdout(), "{text}")
+            .map(|()| true)
+            .map_err(|source| StartError::System {
                 what: "can't write to standard output",
                 source,
-            }),
-            Ok(()) => Ok(true),
-        };
+            });
     }
     supervisor::run(&Settings::new(cli)?)
 }

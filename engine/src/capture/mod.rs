@@ -6,7 +6,9 @@
 pub mod file;
 pub mod input;
 pub mod interface;
+pub mod relay;
 pub mod ring;
 pub mod socket;
 #[allow(unreachable_pub, reason = "the folder's face is private to capture")]
 pub(crate) mod sys;
+pub mod zstd;

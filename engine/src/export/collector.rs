@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use glommio::GlommioError;
 
 use crate::capture::sys;
+use crate::diagnostics::say;
 
 /// At most one line about the same collector in this time.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
@@ -197,6 +198,8 @@ impl Trouble {
         }
         self.said_at = Some(now);
         let failed = std::mem::take(&mut self.failed);
-        eprintln!("dnsflow: collector {address}: {error}; {failed} datagrams did not arrive");
+        say(format_args!(
+            "collector {address}: {error}; {failed} datagrams did not arrive"
+        ));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::admission::{Admission, Verdict};
 use super::{Progress, Report, Shard, ShardError};
-use crate::capture::file::Records;
+use crate::capture::file::{FileError, Records};
 
 /// Packets between two looks at the supervisor.
 const PROGRESS_PACKETS: u32 = 1024;
@@ -24,7 +24,10 @@ pub struct Offline {
 impl Offline {
     /// Reads `source` to its end; what was found is sent even where the file turns out to be damaged.
     pub async fn run(mut self, source: Box<dyn Read>) -> Report {
-        let read = self.read(source).await;
+        let read = self
+            .read(source)
+            .await
+            .or_else(|failure| self.unless_stopped(failure));
         self.shard.finish();
         let stats = self.shard.stats(None, 0);
         let flushed = self.shard.export.stats(&stats).await;
@@ -36,6 +39,16 @@ impl Offline {
     #[must_use]
     pub fn refused(self, failure: ShardError) -> Report {
         self.shard.report(None, Some(failure))
+    }
+
+    /// Input that was ended early may end anywhere.
+    fn unless_stopped(&self, failure: ShardError) -> Result<(), ShardError> {
+        match failure {
+            ShardError::Capture(
+                FileError::Empty | FileError::NotCapture | FileError::Cut { .. },
+            ) if self.progress.is_stopped() => Ok(()),
+            other => Err(other),
+        }
     }
 
     async fn read(&mut self, source: Box<dyn Read>) -> Result<(), ShardError> {

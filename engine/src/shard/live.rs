@@ -11,6 +11,7 @@ use super::{Report, Shard, ShardError};
 use crate::capture::interface::InterfaceDrops;
 use crate::capture::ring::Ring;
 use crate::capture::socket::RETIRE_MS;
+use crate::diagnostics::say;
 
 /// Time between two stats datagrams of a stream.
 const STATS_INTERVAL: Duration = Duration::from_secs(10);
@@ -53,7 +54,7 @@ impl Live {
                 Event::Stop => break,
                 Event::Deadline => {}
                 Event::Trouble(error) => {
-                    eprintln!("dnsflow: capture: {error}; waiting for packets")
+                    say(format_args!("capture: {error}; waiting for packets"));
                 }
             }
             let now = Instant::now();

@@ -10,16 +10,19 @@ mod requirements;
 mod shards;
 
 use std::fs::File;
-use std::io::Read;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::capture::file::Records;
+use crate::capture::input::Source;
 use crate::capture::interface::{InterfaceDrops, default_interface};
+use crate::capture::relay::{Stop, relay};
 use crate::capture::socket::Tap;
 use crate::capture::{input, sys};
 use crate::counters::Counters;
 use crate::decode::Decoder;
+use crate::diagnostics::say;
 use crate::error::StartError;
 use crate::export::Sent;
 use crate::pidfile::PidFile;
@@ -75,9 +78,12 @@ fn live(
     let armed = tap.open()?;
     let program = capture.program(armed.link)?;
     let outputs = Outputs::open(&settings.output, cpus.len())?;
-    eprintln!("dnsflow: capturing on {interface}, {} cores", cpus.len());
+    say(format_args!(
+        "capturing on {interface}, {} cores",
+        cpus.len()
+    ));
     armed.start(&program)?;
-    eprintln!("dnsflow: filter: {}", program.name());
+    say(format_args!("filter: {}", program.name()));
     let drops = InterfaceDrops::new(&interface);
     let mut shards = Shards::default();
     for ((ring, cpu), output) in armed.rings.into_iter().zip(cpus).zip(outputs) {
@@ -121,7 +127,7 @@ fn offline(
             source,
         })?;
     }
-    let sources = sources(path, cpus.len()).map_err(failed)?;
+    let (sources, stop) = sources(path, cpus.len()).map_err(failed)?;
     let outputs = Outputs::open(&settings.output, cpus.len())?;
     let balance = capture.balance().fanout()?;
     let part = |index: usize, count: usize| {
@@ -168,16 +174,20 @@ fn offline(
     events.wait(&shards, || bar.show(&all_progress));
     bar.finish();
     all_progress.iter().for_each(|progress| progress.stop());
+    stop.iter().for_each(Stop::stop);
     shards.stop();
     shards.reports()
 }
 
-/// One reader of the whole input for each shard.
-fn sources(path: &Path, count: usize) -> std::io::Result<Vec<Box<dyn Read + Send>>> {
-    if count > 1 && !input::is_repeatable(path) {
-        return input::duplicated(path, count);
+/// One reader of the whole input for each shard, and, where it is no file, a way to end it early.
+fn sources(path: &Path, count: usize) -> io::Result<(Vec<Source>, Option<Stop>)> {
+    if input::is_repeatable(path) {
+        let sources = (0..count).map(|_| input::open(path));
+        return Ok((sources.collect::<io::Result<_>>()?, None));
     }
-    (0..count).map(|_| input::open(path)).collect()
+    let (readers, stop) = relay(path, count)?;
+    let boxed = readers.into_iter().map(|reader| Box::new(reader) as _);
+    Ok((boxed.collect(), Some(stop)))
 }
 
 /// Says what came of it; true if nothing failed. `input` stands before what is wrong with it.
@@ -190,7 +200,7 @@ fn summarise(reports: &[Report], input: &str) -> bool {
         total.add(&report.counters);
         sent.add(&report.sent);
         if reports.len() > 1 {
-            eprintln!("dnsflow: core {core}: {}", report.counters);
+            say(format_args!("core {core}: {}", report.counters));
         }
         if let Some(counts) = report.kernel {
             kernel
@@ -209,19 +219,19 @@ fn summarise(reports: &[Report], input: &str) -> bool {
             }
         }
     }
-    eprintln!("dnsflow: {total}");
+    say(format_args!("{total}"));
     if let Some(kernel) = kernel {
-        eprintln!(
-            "dnsflow: kernel: {} passed the filter, {} dropped, {} ring freezes",
+        say(format_args!(
+            "kernel: {} passed the filter, {} dropped, {} ring freezes",
             kernel.packets, kernel.drops, kernel.freezes
-        );
+        ));
     }
-    eprintln!(
-        "dnsflow: sent {} sets in {} datagrams; collectors took {}, did not take {}",
+    say(format_args!(
+        "sent {} sets in {} datagrams; collectors took {}, did not take {}",
         sent.sets, sent.datagrams, sent.delivered, sent.failed
-    );
+    ));
     for failure in &failures {
-        eprintln!("dnsflow: {failure}");
+        say(format_args!("{failure}"));
     }
     failures.is_empty()
 }

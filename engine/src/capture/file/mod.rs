@@ -75,7 +75,7 @@ impl<R: Read> Records<R> {
     pub fn open(source: R) -> Result<Self, FileError> {
         let mut window = Window::new(source);
         let magic = match window.peek(4)? {
-            [] => return Err(FileError::Empty),
+            [] => return Err(window.end().err().unwrap_or(FileError::Empty)),
             bytes => bytes
                 .first_chunk::<4>()
                 .copied()

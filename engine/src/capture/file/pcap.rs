@@ -68,7 +68,7 @@ impl Header {
         let offset = window.offset();
         let head = window.peek(self.record_bytes)?;
         if head.is_empty() {
-            return Ok(None);
+            return window.end().map(|()| None);
         }
         let Some(fields) = head
             .first_chunk::<16>()

@@ -114,7 +114,7 @@ impl Section {
         let damaged = |what| FileError::Damaged { offset, what };
         let head = window.peek(FRAMING_BYTES)?;
         if head.is_empty() {
-            return Ok(None);
+            return window.end().map(|()| None);
         }
         let Some(head) = head.first_chunk::<FRAMING_BYTES>() else {
             return Err(FileError::Cut { offset });

@@ -18,6 +18,8 @@ pub(super) struct Window<R> {
     /// Offset of `buffer[0]` in the file.
     base: u64,
     exhausted: bool,
+    /// The source ended before it should, as a compressed one can know.
+    cut: bool,
 }
 
 impl<R: Read> Window<R> {
@@ -29,6 +31,7 @@ impl<R: Read> Window<R> {
             end: 0,
             base: 0,
             exhausted: false,
+            cut: false,
         }
     }
 }
@@ -49,6 +52,17 @@ impl<R: Read> Window<R> {
         }
         let end = self.end.min(self.start + count);
         Ok(self.buffer.get(self.start..end).unwrap_or_default())
+    }
+
+    /// To be asked where no bytes are left: whether the file is whole.
+    #[cold]
+    pub(super) fn end(&self) -> Result<(), FileError> {
+        if self.cut {
+            return Err(FileError::Cut {
+                offset: self.offset(),
+            });
+        }
+        Ok(())
     }
 
     /// Passes over bytes that were peeked at.
@@ -83,7 +97,10 @@ impl<R: Read> Window<R> {
                 Ok(read) => self.end += read,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 // What a compressor wrote last may be missing: then the file is cut there.
-                Err(error) if error.kind() == ErrorKind::UnexpectedEof => self.exhausted = true,
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                    self.exhausted = true;
+                    self.cut = true;
+                }
                 Err(source) => {
                     return Err(FileError::Read {
                         offset: self.offset(),
