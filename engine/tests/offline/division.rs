@@ -1,0 +1,121 @@
+//! Cores, shares and samples: each packet is somebody's, and nobody's twice.
+
+use crate::export::assert_same;
+use crate::generator::traffic;
+use crate::sensor::{Sensor, core_counts};
+
+#[test]
+fn every_set_comes_out_once_whatever_the_cores_and_the_balance() {
+    let traffic = traffic(
+        20_000,
+        "--noise 20 --vlan 20 --odd-names 5 --zero-checksum 10",
+    );
+    for cores in core_counts() {
+        for balance in [
+            "",
+            "--fanout hash",
+            "--fanout cpu",
+            "--fanout client",
+            "--fanout checksum",
+            "-c",
+        ] {
+            let options = format!("--cores {cores} {balance}");
+            let (export, account) = Sensor::reading(&traffic.capture).with(&options).export();
+            assert_same(&export.sets(), &traffic.sets, &options);
+            assert_eq!(account.received, traffic.packets, "{options}");
+            assert_eq!(export.streams.len().to_string(), **cores, "{options}");
+            let fewest = export
+                .streams
+                .values()
+                .map(|stream| stream.sets.len())
+                .min();
+            assert!(
+                fewest.is_some_and(|sets| sets > traffic.sets.len() / 5),
+                "{options}: {fewest:?} sets of one core"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_balance_is_what_its_name_says() {
+    if core_counts().len() < 2 {
+        return;
+    }
+    let traffic = traffic(4000, "--clients 50 --ipv6 0");
+    let clients = |options: &str| {
+        let (export, _) = Sensor::reading(&traffic.capture)
+            .with("--cores 2")
+            .with(options)
+            .export();
+        let of = |stream: u16| -> std::collections::BTreeSet<String> {
+            let lines = export.streams[&stream].sets.iter();
+            lines
+                .map(|line| line.split('\t').next().unwrap_or_default().to_owned())
+                .collect()
+        };
+        of(0).intersection(&of(1)).count()
+    };
+    assert_eq!(clients("--fanout client"), 0, "a client has one core");
+    assert!(
+        clients("--fanout checksum") > 25,
+        "checksums divide clients"
+    );
+}
+
+#[test]
+fn the_kernel_s_and_our_own_shares_are_all_of_it() {
+    let traffic = traffic(9000, "--noise 20");
+    for balance in ["", "-c"] {
+        for cores in core_counts() {
+            let mut sets = Vec::new();
+            let mut others = 0;
+            for share in 0..3 {
+                let options = format!("-m {share}/3 --cores {cores} {balance}");
+                let (export, account) = Sensor::reading(&traffic.capture).with(&options).export();
+                assert_eq!(account.received, traffic.packets, "{options}");
+                others += account.count("other_share");
+                let own = export.sets();
+                assert!(
+                    own.len() > traffic.sets.len() / 5,
+                    "{options}: {}",
+                    own.len()
+                );
+                sets.extend(own);
+            }
+            sets.sort_unstable();
+            assert_same(&sets, &traffic.sets, balance);
+            assert_eq!(others, 2 * traffic.packets, "each is another's share twice");
+        }
+    }
+}
+
+#[test]
+fn a_sample_keeps_about_one_of_n_and_counts_the_rest() {
+    let traffic = traffic(20_000, "--noise 0");
+    for cores in core_counts() {
+        for rate in [1, 4, 10] {
+            let options = format!("-s {rate} --cores {cores}");
+            let (export, account) = Sensor::reading(&traffic.capture).with(&options).export();
+            let kept = account.exported;
+            let about = traffic.packets / rate;
+            assert!(
+                (about * 4 / 5..=about * 6 / 5).contains(&kept),
+                "{options}: {kept}"
+            );
+            assert_eq!(kept + account.count("sampled_out"), traffic.packets);
+            for stream in export.streams.values() {
+                let rates: Vec<_> = stream.stats.iter().map(|stats| stats.sample_rate).collect();
+                assert_eq!(rates, [u32::try_from(rate).ok()]);
+            }
+        }
+    }
+}
+
+#[test]
+fn samples_are_of_what_is_there() {
+    let traffic = traffic(3000, "");
+    let (export, _) = Sensor::reading(&traffic.capture).with("-s 3").export();
+    let known: std::collections::BTreeSet<&String> = traffic.sets.iter().collect();
+    assert!(export.sets().iter().all(|set| known.contains(set)));
+}

@@ -1,0 +1,155 @@
+//! What can't be done is refused with words that help: status 2 for wrong usage, 1 for the rest.
+//!
+//! Two refusals are not provoked here: io_uring that is forbidden, which takes a switch for the whole machine
+//! or a seccomp profile, and a ring that the kernel has no memory for.
+
+use std::thread;
+
+use crate::capture::pcap;
+use crate::sensor::{Folder, Sensor, is_root};
+
+/// Status and words for options, divided at spaces.
+fn refused(options: &str, code: i32, words: &[&str]) {
+    let ended = Sensor::new(options.split_whitespace()).fed(&pcap([])).run();
+    ended.assert_failure(code, words);
+    assert!(ended.stdout.is_empty(), "{options}");
+}
+
+#[test]
+fn wrong_usage() {
+    refused("--no-such-option", 2, &["--no-such-option", "--help"]);
+    refused("-i lo -r -", 2, &["--interface", "--read"]);
+    refused("-r - --mtu 639", 2, &["639", "640"]);
+    refused("-r - --mtu 65536", 2, &["65536"]);
+    refused("-r - -m 3/3", 2, &["3/3", "at most 2"]);
+    refused("-r - -m 1", 2, &["such as 0/4"]);
+    refused("-r - -s 0", 2, &["0"]);
+    refused("-r - -d 0", 2, &["0"]);
+    refused("-r - -d 65536", 2, &["65536"]);
+    refused("-r - --ring 1", 2, &["1"]);
+    refused("-r - --flush 0", 2, &["0.001 to 3600"]);
+    refused("-r - --cores two", 2, &["two", "auto"]);
+    refused("-r - --cores 1-", 2, &["1-"]);
+    refused("-r - --fanout best", 2, &["best", "checksum"]);
+    refused("-r - -c --fanout client", 2, &["--checksum", "--fanout"]);
+}
+
+#[test]
+fn more_cores_than_there_are() {
+    let have = thread::available_parallelism().expect("a count").get();
+    let words = format!("{have} CPUs");
+    refused("-r - --cores 5000", 2, &["5000", &words]);
+    refused("-r - -M 5000", 2, &["5000", &words]);
+    refused("-r - --cores 0,60000", 2, &["60000"]);
+}
+
+#[test]
+fn too_many_collectors() {
+    let options = format!("-r - {}", "-u 127.0.0.1 ".repeat(65));
+    refused(&options, 2, &["65", "64"]);
+}
+
+#[test]
+fn collectors_that_are_none() {
+    for wrong in [":9", "127.0.0.1:", "127.0.0.1:65536", "[::1", "[::1]9"] {
+        refused(&format!("-r - -u {wrong}"), 2, &[wrong, "HOST:PORT"]);
+    }
+    // A label is at most 63 bytes long: nobody has to be asked about this one.
+    let name = "n".repeat(64);
+    refused(&format!("-r - -u {name}"), 1, &[&name, "look up"]);
+}
+
+#[test]
+fn a_filter_that_does_not_compile() {
+    let ended = Sensor::new(["-r", "-", "-f", "udp and flavour 7"])
+        .fed(&pcap([&vec![0; 60]]))
+        .run();
+    ended.assert_failure(1, &["`udp and flavour 7`", "syntax error"]);
+    let ended = Sensor::new(["--print-filter", "-f", "udp and flavour 7"]).run();
+    ended.assert_failure(1, &["`udp and flavour 7`", "syntax error"]);
+}
+
+#[test]
+fn files_that_can_t_be_used() {
+    let folder = Folder::new();
+    let missing = folder.path("missing/file");
+    let name = missing.display().to_string();
+    let none = "No such file or directory";
+    Sensor::reading(&missing)
+        .run()
+        .assert_failure(1, &[&name, none]);
+    for option in ["-w", "-P"] {
+        let ended = Sensor::new(["-r", "-"])
+            .option(option, &missing)
+            .fed(&pcap([]))
+            .run();
+        ended.assert_failure(1, &[&name, none]);
+    }
+    let directory = folder.path(".");
+    let name = directory.display().to_string();
+    let ended = Sensor::reading(&directory).run();
+    ended.assert_failure(1, &[&name, "directory"]);
+    let ended = Sensor::new(["-r", "-"])
+        .option("-w", &directory)
+        .fed(&pcap([]))
+        .run();
+    ended.assert_failure(1, &[&name, "directory"]);
+}
+
+#[test]
+fn a_directory_as_standard_input() {
+    let folder = Folder::new();
+    let script = format!("exec \"$0\" \"$@\" < {}", folder.path(".").display());
+    for cores in ["1", "auto"] {
+        let ended = Sensor::behind(&["sh", "-c", &script], ["-r", "-", "--cores", cores]).run();
+        ended.assert_failure(1, &["directory"]);
+    }
+}
+
+#[test]
+fn too_little_locked_memory() {
+    // A limit that even root does not lift by itself.
+    let limited = ["prlimit", "--memlock=65536:65536"];
+    let ended = Sensor::behind(&limited, ["-r", "-"]).fed(&pcap([])).run();
+    ended.assert_failure(1, &["64 KiB", "512 KiB", "ulimit -l 512", "LimitMEMLOCK"]);
+}
+
+#[test]
+fn interfaces_that_can_t_be_captured_on() {
+    if !is_root("interfaces_that_can_t_be_captured_on") {
+        return;
+    }
+    refused("-i nosuch0", 1, &["'nosuch0'", "ip link"]);
+    refused(
+        "-i much.too.long.for.a.name",
+        1,
+        &["much.too.long.for.a.name"],
+    );
+    // A network of its own, in which only the loopback is, and that is down.
+    let alone = ["unshare", "--net"];
+    let ended = Sensor::behind(&alone, ["-i", "lo"]).run();
+    ended.assert_failure(1, &["'lo' is down", "ip link set lo up"]);
+    let none: [&str; 0] = [];
+    let ended = Sensor::behind(&alone, none).run();
+    ended.assert_failure(1, &["no interface is up", "-i"]);
+}
+
+#[test]
+fn no_permission_to_capture() {
+    let stripped: &[&str] = if is_root("taking the permission away") {
+        &["setpriv", "--bounding-set=-net_raw"]
+    } else {
+        &[]
+    };
+    let ended = Sensor::behind(stripped, ["-i", "lo"]).run();
+    ended.assert_failure(1, &["CAP_NET_RAW", "setcap"]);
+}
+
+#[test]
+fn help_and_version_are_no_failure() {
+    for (option, words) in [("--help", "Usage: dnsflow"), ("--version", "dnsflow 2")] {
+        let ended = Sensor::new([option]).run();
+        ended.assert_success();
+        assert!(String::from_utf8_lossy(&ended.stdout).contains(words));
+    }
+}
