@@ -110,7 +110,7 @@ impl Decoder {
     ///
     /// # Errors
     /// Why there is none, or that there is more to it, and then [`Decoder::involved`] sees to it.
-    #[inline]
+    #[inline(always)]
     pub fn datagram<'a>(&'a mut self, frame: &Frame<'a>) -> Result<Response<'a>, Unusual> {
         let network = link::network(frame)?;
         let packet = network::packet(&network)?;
@@ -221,7 +221,7 @@ impl Decoder {
     /// ```text
     /// source port 2 | destination port 2 | length 2 | checksum 2 | message ..
     /// ```
-    #[inline]
+    #[inline(always)]
     fn udp<'a>(&self, payload: Payload<'a>) -> Result<Inside<'a>, Reject> {
         let header = UdpHeaderSlice::from_slice(payload.bytes).map_err(|_| Reject::UdpDamaged)?;
         let length = usize::from(header.length());
@@ -374,7 +374,7 @@ struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    #[inline]
+    #[inline(always)]
     fn read(self, endpoints: Endpoints, marks: &'a mut Marks) -> Result<Response<'a>, Reject> {
         match Answers::parse(self.bytes, self.dialect, self.extent, marks) {
             Ok(answers) => Ok(Response { endpoints, answers }),

@@ -45,16 +45,26 @@ impl Batch {
     /// Appends a response; returns the number of sets that it took.
     #[inline]
     pub(super) fn push(&mut self, response: &Response<'_>) -> u64 {
+        let room = self.datagram_bytes - HEADER_BYTES;
+        if let Some(whole) = set::whole(response, room) {
+            self.place(&whole);
+            return 1;
+        }
         let mut sets = 0;
-        for part in set::parts(response, self.datagram_bytes - HEADER_BYTES) {
-            if self.pool.is_some() && part.size() <= MAX_POOLED_BYTES {
-                self.fit(&part);
-            } else {
-                self.append(&part);
-            }
+        for part in set::parts(response, room) {
+            self.place(&part);
             sets += 1;
         }
         sets
+    }
+
+    #[inline]
+    fn place(&mut self, part: &Part<'_>) {
+        if self.pool.is_some() && part.size() <= MAX_POOLED_BYTES {
+            self.fit(part);
+        } else {
+            self.append(part);
+        }
     }
 
     /// Ends all datagrams, however full they are.

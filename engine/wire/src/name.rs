@@ -44,14 +44,16 @@ pub struct Name<'m> {
     at: NameAt,
 }
 
-/// Where a checked name starts in its message, and its length uncompressed. Four bytes, so that
-/// a decoder can keep many.
+/// Where a checked name lies in its message, and its length uncompressed. Few bytes, so that a decoder
+/// can keep many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NameAt {
     offset: u16,
     wire_len: u8,
-    /// No pointer in it: the bytes in the message are the name.
-    flat: bool,
+    /// Bytes before the first pointer; all of them where there is none.
+    run: u8,
+    /// Pointers that are followed, up to 255.
+    pointers: u8,
 }
 
 impl NameAt {
@@ -78,8 +80,9 @@ impl<'m> Name<'m> {
     pub fn parse(message: &'m [u8], offset: usize) -> Result<(Self, usize), NameError> {
         let start = u16::try_from(offset).map_err(|_| NameError::Short)?;
         let mut cursor = offset;
-        let mut behind = None;
+        let mut behind = 0;
         let mut pointers = 0;
+        let mut run = 0;
         let mut wire_len = 0;
         loop {
             let byte = *message.get(cursor).ok_or(NameError::Short)?;
@@ -96,7 +99,10 @@ impl<'m> Name<'m> {
                 }
                 3 => {
                     let low = *message.get(cursor + 1).ok_or(NameError::Short)?;
-                    behind.get_or_insert(cursor + 2);
+                    if pointers == 0 {
+                        behind = cursor + 2;
+                        run = wire_len;
+                    }
                     pointers += 1;
                     if pointers > MAX_POINTERS {
                         return Err(NameError::Loop);
@@ -106,13 +112,18 @@ impl<'m> Name<'m> {
                 _ => return Err(NameError::LabelType),
             }
         }
-        let wire_len = u8::try_from(wire_len).map_err(|_| NameError::Long)?;
+        if pointers == 0 {
+            behind = cursor;
+            run = wire_len;
+        }
+        let byte = |count: usize| u8::try_from(count).map_err(|_| NameError::Long);
         let at = NameAt {
             offset: start,
-            wire_len,
-            flat: behind.is_none(),
+            wire_len: byte(wire_len)?,
+            run: byte(run)?,
+            pointers: byte(pointers)?,
         };
-        Ok((Name { message, at }, behind.unwrap_or(cursor)))
+        Ok((Name { message, at }, behind))
     }
 
     /// Where the name is; [`NameAt::within`] gives it back.
@@ -136,18 +147,33 @@ impl<'m> Name<'m> {
     /// Bytes that don't fit are left out, so `out` wants to have [`NameAt::wire_len`] of them.
     #[inline]
     pub fn write(&self, out: &mut [u8]) -> usize {
+        self.write_runs(out)
+            .unwrap_or_else(|| self.write_labels(out))
+    }
+
+    /// A name with one pointer at most is two runs of bytes, or one.
+    #[inline]
+    fn write_runs(&self, out: &mut [u8]) -> Option<usize> {
+        let NameAt {
+            offset,
+            run,
+            pointers,
+            ..
+        } = self.at;
         let length = self.at.wire_len();
-        if self.at.flat {
-            let start = usize::from(self.at.offset);
-            if let (Some(from), Some(to)) = (
-                self.message.get(start..start + length),
-                out.get_mut(..length),
-            ) {
-                copy_name(from, to);
-                return length;
+        let (first, second) = out.get_mut(..length)?.split_at_mut(usize::from(run));
+        let rest = self.message.get(usize::from(offset)..)?;
+        copy_name(rest.get(..first.len())?, first);
+        match pointers {
+            0 => {}
+            1 => {
+                let pointer = rest.get(first.len()..)?.first_chunk()?;
+                let target = usize::from(u16::from_be_bytes(*pointer) & 0x3fff);
+                copy_name(self.message.get(target..target + second.len())?, second);
             }
+            _ => return None,
         }
-        self.write_labels(out)
+        Some(length)
     }
 
     fn write_labels(&self, out: &mut [u8]) -> usize {

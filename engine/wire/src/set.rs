@@ -111,6 +111,22 @@ impl Part<'_> {
     }
 }
 
+/// The response in one set, if that has at most `room` bytes; nearly always it has.
+#[inline]
+#[must_use]
+pub fn whole<'a>(response: &'a Response<'a>, room: usize) -> Option<Part<'a>> {
+    let answers = &response.answers;
+    let part = Part {
+        response,
+        aliases: (1, answers.names_at().len()),
+        ipv4: (0, answers.ipv4().len()),
+        ipv6: (0, answers.ipv6().len()),
+        names_len: answers.names_len(),
+    };
+    let counted = part.aliases.1.max(part.ipv4.1).max(part.ipv6.1) <= MAX_COUNT;
+    (counted && part.size() <= room).then_some(part)
+}
+
 /// Splits a response into sets of at most `room` bytes; nearly always it is one.
 ///
 /// `room` below [`MIN_SET_ROOM_BYTES`] counts as that.
@@ -146,7 +162,7 @@ impl<'a> Iterator for Parts<'a> {
             return None;
         }
         let part = if self.alias == 1 && self.ipv4 == 0 && self.ipv6 == 0 {
-            self.whole().unwrap_or_else(|| self.slice())
+            whole(self.response, self.room).unwrap_or_else(|| self.slice())
         } else {
             self.slice()
         };
@@ -162,20 +178,6 @@ impl<'a> Iterator for Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// The response in one set, if it fits.
-    fn whole(&self) -> Option<Part<'a>> {
-        let answers = &self.response.answers;
-        let part = Part {
-            response: self.response,
-            aliases: (1, answers.names_at().len()),
-            ipv4: (0, answers.ipv4().len()),
-            ipv6: (0, answers.ipv6().len()),
-            names_len: answers.names_len(),
-        };
-        let counted = part.aliases.1.max(part.ipv4.1).max(part.ipv6.1) <= MAX_COUNT;
-        (counted && part.size() <= self.room).then_some(part)
-    }
-
     /// As much as fits of what is left: aliases first, then addresses. Room for one address is
     /// kept while there is one, so that a name never travels without an address to stand for.
     fn slice(&self) -> Part<'a> {

@@ -57,11 +57,12 @@ impl Network<'_> {
 /// # Errors
 /// [`Reject::LinkType`], [`Reject::LinkDamaged`], or [`Reject::NotIp`] where it can't be an IP packet that
 /// follows.
-#[inline]
+#[inline(always)]
 pub fn network<'a>(frame: &Frame<'a>) -> Result<Network<'a>, Reject> {
     match frame.link {
         LinkType::Ethernet => ethernet(frame.bytes),
         LinkType::Ip => ip(frame.bytes),
+        LinkType::Network(protocol) => ether_type(protocol, frame.bytes),
         link => layers(Layer::Link(link, frame.bytes)),
     }
 }
@@ -71,7 +72,7 @@ pub fn network<'a>(frame: &Frame<'a>) -> Result<Network<'a>, Reject> {
 /// ```text
 /// destination 6 | source 6 | EtherType 2 | ..
 /// ```
-#[inline]
+#[inline(always)]
 pub(super) fn ethernet(bytes: &[u8]) -> Result<Network<'_>, Reject> {
     let header = Ethernet2HeaderSlice::from_slice(bytes).map_err(|_| Reject::LinkDamaged)?;
     ether_type(header.ether_type().0, after(bytes, header.slice().len())?)
@@ -83,7 +84,7 @@ pub(super) fn ethernet(bytes: &[u8]) -> Result<Network<'_>, Reject> {
 /// ```text
 /// priority 3 bits | drop eligible 1 bit | VLAN 12 bits | EtherType 2 | ..
 /// ```
-#[inline]
+#[inline(always)]
 pub(super) fn ether_type(protocol: u16, bytes: &[u8]) -> Result<Network<'_>, Reject> {
     match protocol {
         IPV4 | IPV6 => Ok(Network { protocol, bytes }),
@@ -103,7 +104,7 @@ pub(super) fn ether_type(protocol: u16, bytes: &[u8]) -> Result<Network<'_>, Rej
 }
 
 /// Goes by the version in an IP header: address families differ from system to system, that does not.
-#[inline]
+#[inline(always)]
 pub(super) fn ip(bytes: &[u8]) -> Result<Network<'_>, Reject> {
     match bytes.first().ok_or(Reject::LinkDamaged)? >> 4 {
         4 => Ok(Network {
@@ -167,6 +168,7 @@ fn by_link_type(link: LinkType, bytes: &[u8]) -> Result<Layer<'_>, Reject> {
         LinkType::CiscoHdlc => ppp::cisco(bytes),
         LinkType::Null | LinkType::Loop => Ok(Layer::Network(ip(after(bytes, 4)?)?)),
         LinkType::Ip => Ok(Layer::Network(ip(bytes)?)),
+        LinkType::Network(protocol) => Ok(Layer::EtherType(protocol, bytes)),
         LinkType::Cooked => cooked::version_1(bytes),
         LinkType::Cooked2 => cooked::version_2(bytes),
         LinkType::Nflog => netfilter::log(bytes),
