@@ -6,7 +6,7 @@
 use std::thread;
 
 use crate::capture::pcap;
-use crate::sensor::{Folder, Sensor, is_root};
+use crate::sensor::{Folder, Sensor, is_root, skip};
 
 /// Status and words for options, divided at spaces.
 fn refused(options: &str, code: i32, words: &[&str]) {
@@ -116,8 +116,8 @@ fn too_little_locked_memory() {
 
 #[test]
 fn interfaces_that_can_t_be_captured_on() {
-    if !is_root("interfaces_that_can_t_be_captured_on") {
-        return;
+    if !is_root() {
+        return skip("interfaces_that_can_t_be_captured_on", "not root");
     }
     refused("-i nosuch0", 1, &["'nosuch0'", "ip link"]);
     refused(
@@ -136,7 +136,7 @@ fn interfaces_that_can_t_be_captured_on() {
 
 #[test]
 fn no_permission_to_capture() {
-    let stripped: &[&str] = if is_root("taking the permission away") {
+    let stripped: &[&str] = if is_root() {
         &["setpriv", "--bounding-set=-net_raw"]
     } else {
         &[]

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -264,28 +265,29 @@ fn read_all(mut stream: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
     })
 }
 
-/// One core, and two where the machine has them; where not, that is said.
+/// One core, and two where this process may use as many; where not, that is said once.
 pub(crate) fn core_counts() -> &'static [&'static str] {
+    static SAID: Once = Once::new();
     if thread::available_parallelism().is_ok_and(|cpus| cpus.get() > 1) {
         &["1", "2"]
     } else {
-        say("SKIPPED with 2 cores: this machine has 1 CPU");
+        SAID.call_once(|| say("SKIPPED all tests with 2 cores: there is 1 CPU"));
         &["1"]
     }
 }
 
-/// Whether this is root; where not, says what is skipped, and with CI=true that is a failure.
-pub(crate) fn is_root(test: &str) -> bool {
+/// Says that a test can't run, and why; with CI=true that is a failure.
+pub(crate) fn skip(test: &str, why: &str) {
+    let strict = env::var_os("CI").is_some_and(|ci| ci == "true");
+    assert!(!strict, "skipped {test}: {why}");
+    say(&format!("SKIPPED {test}: {why}"));
+}
+
+/// Whether this is root.
+pub(crate) fn is_root() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let root = status
-        .lines()
-        .any(|line| line.starts_with("Uid:") && line.split_whitespace().nth(2) == Some("0"));
-    if !root {
-        let strict = env::var_os("CI").is_some_and(|ci| ci == "true");
-        assert!(!strict, "skipped {test}: not root");
-        say(&format!("SKIPPED {test}: not root"));
-    }
-    root
+    let ids = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+    ids.and_then(|ids| ids.split_whitespace().nth(1)) == Some("0")
 }
 
 /// Says it to the person, whatever the harness does with what tests print.
