@@ -8,12 +8,16 @@
 use pcap::{BpfInstruction, Capture, Linktype};
 
 use crate::instruction::{Instruction, code};
+use crate::selection::{DLT_RAW, NETWORK_HEADER};
 use crate::{FilterError, Program};
 
 /// Largest snap length, in bytes: any packet whole, as in libpcap's `MAXIMUM_SNAPLEN`.
 pub const MAX_SNAP_LENGTH: u32 = 262_144;
 
 /// Compiles a pcap expression, optimised, for a link type given as a DLT number.
+///
+/// For [`NETWORK_HEADER`] it is compiled as for packets that start with their IP header: of those that have
+/// tags or labels before it, such an expression says nothing.
 ///
 /// The program returns `snap_length` bytes for a packet that it keeps; 0 stands for
 /// [`MAX_SNAP_LENGTH`], and more is cut to that. An empty expression keeps every packet.
@@ -32,7 +36,11 @@ pub fn compile(expression: &str, link_type: i32, snap_length: u32) -> Result<Pro
         reason: reason(error),
     };
     let snap_length = kept_bytes(snap_length);
-    let capture = Capture::dead(Linktype(link_type)).map_err(refused)?;
+    let known = match link_type {
+        NETWORK_HEADER => DLT_RAW,
+        link_type => link_type,
+    };
+    let capture = Capture::dead(Linktype(known)).map_err(refused)?;
     let program = capture.compile(expression, true).map_err(refused)?;
     let instructions = program
         .get_instructions()

@@ -13,6 +13,7 @@
 //! - [`Balance`]: which socket of a fanout group gets a packet, or which of several processes;
 //! - [`sample`] and [`Balance::share`]: a [`Prologue`] that stands before a capture filter and thins
 //!   it out;
+//! - [`without_loopback_echo`]: another, for a socket of all interfaces;
 //! - [`Interpreter`]: runs a program over a packet, with the kernel's semantics.
 //!
 //! ```
@@ -38,6 +39,7 @@ mod instruction;
 mod interpreter;
 mod link;
 mod listing;
+mod loopback;
 mod operation;
 mod ports;
 mod program;
@@ -53,8 +55,9 @@ pub use error::{FilterError, Problem};
 pub use instruction::Instruction;
 pub use interpreter::{Interpreter, Packet, VlanTag};
 pub use link::{MAX_MPLS_LABELS, MAX_VLAN_TAGS};
+pub use loopback::without_loopback_echo;
 pub use program::{MAX_INSTRUCTIONS, Program};
 pub use prologue::Prologue;
 pub use sampling::sample;
-pub use selection::{DLT_EN10MB, DNS_PORT, MDNS_PORT, Selection};
+pub use selection::{DLT_EN10MB, DNS_PORT, MDNS_PORT, NETWORK_HEADER, Selection};
 pub use tunnel::Tunnels;

@@ -13,14 +13,19 @@ use crate::instruction::{Instruction, code};
 use crate::link::{
     self, ETHERTYPE_IPV4, ETHERTYPE_IPV6, PPP_ADDRESS_CONTROL, PPP_IP, PPP_MPLS, Targets,
 };
+use crate::operation::Ancillary;
 use crate::relocation::relocate;
 use crate::{FilterError, Program, Tunnels};
 
 /// Link type of Ethernet, as a DLT number.
 pub const DLT_EN10MB: i32 = 1;
 
+/// In place of a link type: packets from their network header on, whose ethertype is the kernel's to
+/// say, as sockets without link layer (`SOCK_DGRAM`, packet(7)) get them. No DLT has this number.
+pub const NETWORK_HEADER: i32 = -1;
+
 /// Link type of packets that start with their IP header.
-const DLT_RAW: i32 = 12;
+pub(crate) const DLT_RAW: i32 = 12;
 
 /// Source port of DNS responses.
 pub const DNS_PORT: u16 = 53;
@@ -95,13 +100,14 @@ impl Selection {
         self.ports.iter().copied()
     }
 
-    /// The program for a link type, given as a DLT or LINKTYPE number, that keeps `snap_length`
-    /// bytes; 0 stands for [`MAX_SNAP_LENGTH`](crate::MAX_SNAP_LENGTH), and more is cut to that.
+    /// The program for a link type, given as a DLT or LINKTYPE number or as [`NETWORK_HEADER`], that
+    /// keeps `snap_length` bytes; 0 stands for [`MAX_SNAP_LENGTH`](crate::MAX_SNAP_LENGTH), and more is cut to that.
     ///
     /// It finds IP by an ethertype on Ethernet, also behind the tag of a switch, on Cisco HDLC and
     /// on Linux cooked frames, below up to [`MAX_VLAN_TAGS`](crate::MAX_VLAN_TAGS) tags, then
     /// behind SNAP, in PPPoE, or below up to [`MAX_MPLS_LABELS`](crate::MAX_MPLS_LABELS) labels,
-    /// with Ethernet between or not; and on raw IP, NULL, LOOP, PPP, IEEE 802 and FDDI. What nests
+    /// with Ethernet between or not; the same from the network header on; and on raw IP, NULL, LOOP,
+    /// PPP, IEEE 802 and FDDI. What nests
     /// deeper than that is kept, and so is every packet of any other link type: whether there is IP
     /// in it, and where, is then decode's to say.
     ///
@@ -114,17 +120,28 @@ impl Selection {
         let bare = || compile(&expression, DLT_RAW, snap_length);
         let below = |link: fn(&mut Assembler, Targets)| below_link(link, &bare()?, snap_length);
         let (found, instructions) = match link_type {
-            DLT_EN10MB => {
-                let untagged = compile(&expression, DLT_EN10MB, snap_length)?;
-                let tagged = below(|program, targets| {
-                    program.emit(code::LD | code::H | code::ABS, 12);
-                    link::from_type(program, 0, 14, targets);
-                })?;
-                (
-                    "on Ethernet, tagged or labelled",
-                    if_untagged(untagged, tagged),
-                )
-            }
+            DLT_EN10MB => (
+                "on Ethernet, tagged or labelled",
+                if_untagged(
+                    ethernet_type,
+                    compile(&expression, DLT_EN10MB, snap_length)?,
+                    below(|program, targets| {
+                        ethernet_type(program);
+                        link::from_type(program, 0, 14, targets);
+                    })?,
+                ),
+            ),
+            NETWORK_HEADER => (
+                "from the network header, tagged or labelled",
+                if_untagged(
+                    kernels_type,
+                    bare()?,
+                    below(|program, targets| {
+                        kernels_type(program);
+                        link::from_type(program, 0, 0, targets);
+                    })?,
+                ),
+            ),
             0 | 108 => ("behind an address family", below(address_family)?),
             6 => ("on IEEE 802", below(ieee_802)?),
             9 => ("on PPP", below(ppp)?),
@@ -154,17 +171,32 @@ impl Default for Selection {
     }
 }
 
+/// `A <-` the type in an Ethernet header.
+fn ethernet_type(program: &mut Assembler) {
+    program.emit(code::LD | code::H | code::ABS, 12);
+}
+
+/// `A <-` the type that the kernel knows.
+fn kernels_type(program: &mut Assembler) {
+    program.load_ancillary(Ancillary::Protocol);
+}
+
 /// Untagged IP by the one program, all else by the other.
 ///
 /// ```text
+///       A = type
 ///       if type == IPv4 or IPv6: untagged
 ///       tagged
 /// ```
-fn if_untagged(untagged: Program, tagged: Vec<Instruction>) -> Vec<Instruction> {
+fn if_untagged(
+    load_type: fn(&mut Assembler),
+    untagged: Program,
+    tagged: Vec<Instruction>,
+) -> Vec<Instruction> {
     let (_, untagged) = untagged.into_parts();
     let mut program = Assembler::new();
     let [ip, other] = std::array::from_fn(|_| program.label());
-    program.emit(code::LD | code::H | code::ABS, 12);
+    load_type(&mut program);
     let ethertypes = [ETHERTYPE_IPV4, ETHERTYPE_IPV6];
     link::one_of(&mut program, ethertypes, To::Label(ip), To::Label(other));
     program.bind(ip);

@@ -4,7 +4,9 @@
 #[expect(dead_code, reason = "each test program uses its part of the table")]
 mod frames;
 
-use dnsflow_filters::{DLT_EN10MB, Interpreter, Packet, Selection, Tunnels, compile};
+use dnsflow_filters::{
+    DLT_EN10MB, Interpreter, NETWORK_HEADER, Packet, Selection, Tunnels, compile,
+};
 use frames::build::{DOT1Q, IPV4, IPV6};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -57,6 +59,32 @@ fn what_has_an_ethertype_is_kept_as_on_ethernet() {
         let bytes = [&ethertype.to_be_bytes(), &cooked2[..], &rest].concat();
         assert_eq!(keeps(&program, &bytes), kept, "{name} on 276");
     }
+}
+
+/// What a socket without link layer gets: the kernel says the type, and the packet starts behind it.
+#[test]
+fn what_the_kernel_knows_the_type_of_is_kept_as_on_ethernet() {
+    let program = interpreter(&Selection::default(), NETWORK_HEADER);
+    for (name, protocol, rest, kept) in table() {
+        let packet = Packet {
+            frame: &rest,
+            wire_length: u32::try_from(rest.len()).expect("a short packet"),
+            data_offset: 0,
+            network_offset: 0,
+            protocol,
+            vlan: None,
+        };
+        assert_eq!(program.run(&packet, || 0) > 0, kept, "{name}");
+    }
+}
+
+#[test]
+fn an_expression_finds_ip_at_the_network_header() {
+    let compiled = |link_type| {
+        let program = compile("udp src port 53", link_type, 0).expect("it is sound");
+        program.instructions().to_vec()
+    };
+    assert_eq!(compiled(NETWORK_HEADER), compiled(DLT_RAW));
 }
 
 #[test]

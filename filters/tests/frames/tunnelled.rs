@@ -58,6 +58,21 @@ pub(super) fn in_udp() -> Vec<Frame> {
             v6(&to(6081)),
             OTHER_V6.kept_if(&["geneve"]),
         ),
+        frame(
+            "from Geneve's port",
+            v4(&[], &udp(6081, 40_000, CHECKSUM, &inside)),
+            OTHER_V4.kept_if(&["geneve"]),
+        ),
+        frame(
+            "GRE over UDP",
+            v4(&[], &to(4754)),
+            OTHER_V4.kept_if(&["gre"]),
+        ),
+        frame(
+            "GRE over UDP over IPv6, from its port",
+            v6(&udp(4754, 40_000, CHECKSUM, &inside)),
+            OTHER_V6.kept_if(&["gre"]),
+        ),
         frame("GTP-U", v4(&[], &to(2152)), OTHER_V4.kept_if(&["gtp"])),
         frame(
             "GTP-U from its port",
