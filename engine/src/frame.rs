@@ -74,6 +74,8 @@ pub enum LinkType {
     Loop,
     /// An IP header, version 4 or 6.
     Ip,
+    /// Whatever follows this EtherType: live, from sockets that are not given the link layer.
+    Network(u16),
     /// Linux cooked capture, 16 byte header.
     Cooked,
     /// Linux cooked capture version 2, 20 byte header.
@@ -137,8 +139,7 @@ impl LinkType {
             1 | 772 => Some(LinkType::Ethernet),
             // IEEE802, IEEE802_TR.
             6 | 800 => Some(LinkType::TokenRing),
-            // SLIP to CSLIP6, PPP, RAWIP, TUNNEL, TUNNEL6, SIT, IPGRE, PIMREG, IP6GRE, NONE: what they put
-            // around IP is added behind the tap and taken off before it.
+            // SLIP to CSLIP6, PPP, RAWIP, TUNNEL, TUNNEL6, SIT, IPGRE, PIMREG, IP6GRE, NONE.
             256..=259 | 512 | 519 | 768 | 769 | 776 | 778 | 779 | 823 | 65534 => Some(LinkType::Ip),
             // CISCO.
             513 => Some(LinkType::CiscoHdlc),
@@ -151,7 +152,7 @@ impl LinkType {
         }
     }
 
-    /// The DLT_ number that libpcap compiles expressions for.
+    /// The DLT_ number that libpcap compiles expressions for, or what the filters have in its place.
     #[must_use]
     pub fn dlt(self) -> i32 {
         match self {
@@ -162,6 +163,7 @@ impl LinkType {
             LinkType::Ppp => 9,
             LinkType::Fddi => 10,
             LinkType::Ip => 12,
+            LinkType::Network(_) => dnsflow_filters::NETWORK_HEADER,
             LinkType::PppSerial => 50,
             LinkType::PppOverEthernet => 51,
             LinkType::CiscoHdlc => 104,

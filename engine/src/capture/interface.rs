@@ -4,6 +4,9 @@ use std::fs;
 
 use crate::error::StartError;
 
+/// The name for all interfaces at once, as libpcap has it.
+pub const ANY: &str = "any";
+
 /// The interface that is used where none is named: the first that is up, the loopback left out.
 ///
 /// # Errors
@@ -16,7 +19,7 @@ pub fn default_interface() -> Result<String, StartError> {
         .find(|device| {
             device.flags.is_up()
                 && !device.flags.is_loopback()
-                && device.name != "any"
+                && device.name != ANY
                 && fs::exists(format!("/sys/class/net/{}", device.name)).unwrap_or(false)
         })
         .map(|device| device.name)
@@ -47,8 +50,20 @@ impl InterfaceDrops {
     }
 }
 
-/// What libpcap counts as `ps_ifdrop`: receive misses and FIFO errors of the driver.
+/// What libpcap counts as `ps_ifdrop`: receive misses and FIFO errors of the driver. Those of [`ANY`] are those
+/// of all interfaces that there are.
 fn drops(interface: &str) -> u64 {
+    if interface != ANY {
+        return drops_of_one(interface);
+    }
+    let interfaces = fs::read_dir("/sys/class/net").into_iter().flatten();
+    interfaces
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .map(|name| drops_of_one(&name))
+        .sum()
+}
+
+fn drops_of_one(interface: &str) -> u64 {
     ["rx_missed_errors", "rx_fifo_errors"]
         .iter()
         .filter_map(|name| {

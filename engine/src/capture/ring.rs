@@ -8,6 +8,9 @@ use dnsflow_filters::Program;
 use super::sys::{BlockBytes, KernelCounts, Mapping, PacketSocket};
 use crate::frame::{Frame, LinkType, Timestamp};
 
+/// Bytes from a packet's header to its address: TPACKET_ALIGN(sizeof(struct tpacket3_hdr)).
+const ADDRESS_OFFSET: usize = 48;
+
 /// The socket, ring and place in the ring of one shard.
 #[derive(Debug)]
 pub struct Ring {
@@ -129,6 +132,10 @@ impl<'b> Iterator for Frames<'b> {
         let mac = usize::from(u16::from_ne_bytes([header[24], header[25]]));
         // The kernel wrote these offsets; a wrong one ends the block, never the process.
         let bytes = rest.get(mac..)?.get(..captured)?;
+        let link = match self.link {
+            LinkType::Network(_) => LinkType::Network(protocol(rest)?),
+            link => link,
+        };
         self.at += usize::try_from(word(0)).ok()?;
         self.left -= 1;
         Some(Frame {
@@ -138,7 +145,18 @@ impl<'b> Iterator for Frames<'b> {
                 seconds: word(4).into(),
                 nanoseconds: word(8),
             },
-            link: self.link,
+            link,
         })
     }
+}
+
+/// The EtherType of a packet, out of the address that the kernel puts behind its header:
+///
+/// ```text
+/// struct sockaddr_ll: sll_family 2 | sll_protocol 2, network byte order | ..
+/// ```
+fn protocol(packet: &[u8]) -> Option<u16> {
+    let address = packet.get(ADDRESS_OFFSET..)?;
+    let [_, _, high, low] = *address.first_chunk()?;
+    Some(u16::from_be_bytes([high, low]))
 }

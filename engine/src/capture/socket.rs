@@ -7,8 +7,9 @@
 
 use std::io;
 
-use dnsflow_filters::Program;
+use dnsflow_filters::{Program, without_loopback_echo};
 
+use super::interface::ANY;
 use super::ring::Ring;
 use super::sys::{FanoutMode, Mapping, PacketSocket, RingShape, interface};
 use crate::error::StartError;
@@ -20,6 +21,12 @@ pub const BLOCK_BYTES: u32 = 1 << 20;
 /// Milliseconds until the kernel hands over a block that is not full: the most that capture adds to the
 /// age of a record.
 pub const RETIRE_MS: u32 = 10;
+
+/// The index that stands for all interfaces (packet(7)).
+const ALL_INTERFACES: i32 = 0;
+
+/// The index of the loopback, in every network namespace (LOOPBACK_IFINDEX, net/net_namespace.h).
+const LOOPBACK: u32 = 1;
 
 /// How the kernel spreads packets over the sockets.
 #[derive(Clone, Debug)]
@@ -35,9 +42,10 @@ pub enum Spread {
 /// An interface to capture on.
 #[derive(Clone, Debug)]
 pub struct Tap {
-    /// Its name.
+    /// Its name, or [`ANY`] for all that there are and will be. A packet that passes several is then seen on
+    /// each, but for the loopback, where it comes in again at once.
     pub interface: String,
-    /// Whether to take what is addressed to others too.
+    /// Whether to take what is addressed to others too; of no effect on [`ANY`].
     pub promiscuous: bool,
     /// Sockets to open, one a shard.
     pub shards: usize,
@@ -54,6 +62,63 @@ pub struct Armed {
     pub rings: Vec<Ring>,
     /// What the interface's packets start with.
     pub link: LinkType,
+    every_interface: bool,
+}
+
+/// What the name of an interface stands for.
+#[derive(Clone, Copy, Debug)]
+struct Source {
+    /// For bind(2).
+    index: i32,
+    link: LinkType,
+    is_loopback: bool,
+}
+
+impl Source {
+    /// Packets as they are without a link layer, each with an EtherType of its own.
+    const NETWORK: LinkType = LinkType::Network(0);
+
+    const EVERY_INTERFACE: Source = Source {
+        index: ALL_INTERFACES,
+        link: Self::NETWORK,
+        is_loopback: false,
+    };
+
+    fn look_up(name: &str) -> Result<Self, StartError> {
+        if name == ANY {
+            return Ok(Self::EVERY_INTERFACE);
+        }
+        let socket = PacketSocket::open().map_err(StartError::socket)?;
+        let found =
+            interface(&socket, name).map_err(|source| StartError::interface(name, source))?;
+        let link = LinkType::from_hardware(found.hardware).ok_or_else(|| StartError::Hardware {
+            interface: name.to_owned(),
+            hardware: found.hardware,
+        })?;
+        if found.flags & libc::IFF_UP == 0 {
+            return Err(StartError::InterfaceDown {
+                interface: name.to_owned(),
+            });
+        }
+        Ok(Source {
+            index: found.index,
+            // What is in front of the network layer there differs from driver to driver, and from what comes
+            // in to what goes out: some leave the header that they have taken off.
+            link: match link {
+                LinkType::Ip => Self::NETWORK,
+                link => link,
+            },
+            is_loopback: found.flags & libc::IFF_LOOPBACK != 0,
+        })
+    }
+
+    fn socket(&self) -> Result<PacketSocket, StartError> {
+        let opened = match self.link {
+            LinkType::Network(_) => PacketSocket::open_without_link_layer(),
+            _ => PacketSocket::open(),
+        };
+        opened.map_err(StartError::socket)
+    }
 }
 
 impl Tap {
@@ -62,22 +127,11 @@ impl Tap {
     /// # Errors
     /// Which step failed and what would mend it.
     pub fn open(&self) -> Result<Armed, StartError> {
+        let source = Source::look_up(&self.interface)?;
         let mut group = None;
         let mut rings = Vec::with_capacity(self.shards);
-        let mut link = LinkType::Ethernet;
         for _ in 0..self.shards {
-            let socket = PacketSocket::open().map_err(StartError::socket)?;
-            let found = interface(&socket, &self.interface)
-                .map_err(|source| StartError::interface(&self.interface, source))?;
-            link = LinkType::from_hardware(found.hardware).ok_or_else(|| StartError::Hardware {
-                interface: self.interface.clone(),
-                hardware: found.hardware,
-            })?;
-            if found.flags & libc::IFF_UP == 0 {
-                return Err(StartError::InterfaceDown {
-                    interface: self.interface.clone(),
-                });
-            }
+            let socket = source.socket()?;
             let step = |what: &'static str| {
                 move |source: io::Error| StartError::SocketOption { what, source }
             };
@@ -89,18 +143,18 @@ impl Tap {
                 .set_ring(shape)
                 .map_err(|source| self.ring_error(source))?;
             let mapping = Mapping::new(&socket, shape).map_err(|source| self.ring_error(source))?;
-            if found.flags & libc::IFF_LOOPBACK != 0 {
+            if source.is_loopback {
                 // On the loopback every packet is seen twice, going out and coming in.
                 socket
                     .ignore_outgoing()
                     .map_err(step("leave out outgoing packets"))?;
             }
             socket
-                .bind(found.index)
+                .bind(source.index)
                 .map_err(step("bind to the interface"))?;
-            if self.promiscuous {
+            if self.promiscuous && source.index != ALL_INTERFACES {
                 socket
-                    .promiscuous(found.index)
+                    .promiscuous(source.index)
                     .map_err(step("make the interface promiscuous"))?;
             }
             if self.shards > 1 {
@@ -109,9 +163,13 @@ impl Tap {
                         .map_err(step("join the fanout group"))?,
                 );
             }
-            rings.push(Ring::new(socket, mapping, link));
+            rings.push(Ring::new(socket, mapping, source.link));
         }
-        Ok(Armed { rings, link })
+        Ok(Armed {
+            rings,
+            link: source.link,
+            every_interface: source.index == ALL_INTERFACES,
+        })
     }
 
     fn join(&self, socket: &PacketSocket, group: Option<u16>) -> io::Result<u16> {
@@ -150,6 +208,11 @@ impl Armed {
     /// # Errors
     /// What the kernel says of the program.
     pub fn start(&self, filter: &Program) -> Result<(), StartError> {
+        let filter = if self.every_interface {
+            &without_loopback_echo(LOOPBACK).then(filter.clone())?
+        } else {
+            filter
+        };
         for ring in &self.rings {
             ring.set_filter(filter)
                 .map_err(|source| StartError::SocketOption {
