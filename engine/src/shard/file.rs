@@ -53,8 +53,22 @@ impl Offline {
 
     async fn read(&mut self, source: Box<dyn Read>) -> Result<(), ShardError> {
         let mut records = Records::open(source)?;
-        let mut until_report = PROGRESS_PACKETS;
-        while let Some(frame) = records.next_frame()? {
+        while self.fill(&mut records)? {
+            self.shard.export.send().await?;
+            if self.progress.report(records.offset()) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes packets until there is something to send or to report; false at the end of the file. Nothing is
+    /// waited for here, so that what is known of a packet stays in registers.
+    fn fill(&mut self, records: &mut Records<Box<dyn Read>>) -> Result<bool, ShardError> {
+        for _ in 0..PROGRESS_PACKETS {
+            let Some(frame) = records.next_frame()? else {
+                return Ok(false);
+            };
             match self.admission.verdict(&frame)? {
                 Verdict::Ours => self.shard.take(&frame),
                 Verdict::Reject(reason) => {
@@ -64,16 +78,9 @@ impl Offline {
                 Verdict::OtherShard => {}
             }
             if self.shard.export.is_full() {
-                self.shard.export.send().await?;
-            }
-            until_report -= 1;
-            if until_report == 0 {
-                until_report = PROGRESS_PACKETS;
-                if self.progress.report(records.offset()) {
-                    break;
-                }
+                break;
             }
         }
-        Ok(())
+        Ok(true)
     }
 }

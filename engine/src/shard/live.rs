@@ -85,15 +85,14 @@ impl Live {
     }
 
     async fn block(&mut self) -> Result<(), ShardError> {
-        if let Some(block) = self.ring.block() {
-            for frame in block.frames() {
-                self.shard.take(&frame);
-                if self.shard.export.is_full() {
-                    self.shard.export.send().await?;
-                }
+        let Live { ring, shard, .. } = self;
+        if let Some(block) = ring.block() {
+            let mut frames = block.frames();
+            while shard.fill(&mut frames) {
+                shard.export.send().await?;
             }
         }
-        Ok(self.shard.export.send().await?)
+        Ok(shard.export.send().await?)
     }
 
     async fn stats(&mut self) -> Result<(), ShardError> {

@@ -128,6 +128,18 @@ impl Shard {
         }
     }
 
+    /// Takes packets until there is something to send; false when there are no more. Nothing is waited for
+    /// here, so that what is known of a packet stays in registers.
+    fn fill<'a>(&mut self, frames: &mut impl Iterator<Item = Frame<'a>>) -> bool {
+        for frame in frames {
+            self.take(&frame);
+            if self.export.is_full() {
+                return true;
+            }
+        }
+        false
+    }
+
     /// The life of one packet. What it gives waits in the stream's batch, to be sent when that is full.
     #[inline]
     fn take(&mut self, frame: &Frame<'_>) {

@@ -112,6 +112,7 @@ impl<'a> Answers<'a> {
     ///
     /// # Errors
     /// The first reason, in wire order, for which the message gives no set.
+    #[inline(always)]
     pub fn parse(
         message: &'a [u8],
         dialect: Dialect,
