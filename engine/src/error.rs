@@ -97,6 +97,15 @@ pub enum StartError {
         /// Cores asked for.
         cores: usize,
     },
+    /// RLIMIT_MEMLOCK is large enough, and others use it up.
+    #[error(
+        "no locked memory is left: the limit of {have} KiB holds for all processes of this user together. Raise \
+         it: ulimit -l, or LimitMEMLOCK= in the unit"
+    )]
+    MemlockUsed {
+        /// KiB there are for all of them.
+        have: u64,
+    },
     /// An executor did not start.
     #[error("can't start the executor of core {cpu}: {reason}")]
     Executor {

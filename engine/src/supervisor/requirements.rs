@@ -1,5 +1,7 @@
 //! What the machine must allow, asked before an executor finds out in words that help nobody.
 
+use std::io;
+
 use crate::capture::sys;
 use crate::error::{MEMLOCK_BYTES_PER_CORE, StartError};
 
@@ -13,12 +15,10 @@ pub(super) fn cpus() -> Result<Vec<usize>, StartError> {
 
 /// Whether `cores` executors can start.
 pub(super) fn check(cores: usize) -> Result<(), StartError> {
-    sys::io_uring_probe().map_err(|source| StartError::IoUring { source })?;
     let limit = sys::raise_memlock().map_err(|source| StartError::System {
         what: "can't ask for the limit on locked memory",
         source,
     })?;
-    // The kernel charges the executors of one user together.
     let need = MEMLOCK_BYTES_PER_CORE.saturating_mul(u64::try_from(cores).unwrap_or(u64::MAX));
     if limit.soft < need {
         return Err(StartError::Memlock {
@@ -27,5 +27,11 @@ pub(super) fn check(cores: usize) -> Result<(), StartError> {
             cores,
         });
     }
-    Ok(())
+    sys::io_uring_probe().map_err(|source| match source.kind() {
+        // The kernel charges all processes of a user together.
+        io::ErrorKind::OutOfMemory => StartError::MemlockUsed {
+            have: limit.soft >> 10,
+        },
+        _ => StartError::IoUring { source },
+    })
 }
