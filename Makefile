@@ -17,6 +17,7 @@ OPTIONS ?=
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 RELEASE = $(TARGET)/release
 PROGRAMS = dnsflow dnsflow-read dnsflow-gen
+PACKAGES = --package dnsflow --package dnsflow-tools
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 
 .PHONY: help
@@ -32,7 +33,7 @@ setup: ## Install what building and testing need, if it is missing
 .PHONY: build
 build: ## Build the programs, optimised, into target/release
 	@.ci/setup build
-	cargo build --release --workspace --bins
+	cargo build --release $(PACKAGES) --bins
 
 .PHONY: run
 run: build ## See it work: a sample capture of the project's own, or live with IF=eth0
@@ -46,14 +47,14 @@ endif
 
 .PHONY: test
 test: setup ## Run every test; as root, or those that capture live are skipped
-	cargo build --workspace --bins
+	cargo build $(PACKAGES) --bins
 	cargo test --workspace --no-fail-fast
 	@[ "$$(id -u)" = 0 ] || echo "make test: not root: live tests were skipped; 'make test-live' runs them with sudo"
 
 .PHONY: test-live
-test-live: setup ## Run the tests that capture live, with sudo
-	cargo build --workspace --bins
-	CARGO_TARGET_$(HOST)_RUNNER="$(SUDO) env CI=true" cargo test --package dnsflow --test live
+test-live: setup ## Run the sensor's tests with sudo, and let none be skipped
+	cargo build $(PACKAGES) --bins
+	CARGO_TARGET_$(HOST)_RUNNER="$(SUDO) env CI=true" cargo test --package dnsflow --tests --no-fail-fast
 
 HOST = $(shell rustc -vV | sed -n 's/^host: //p' | tr a-z- A-Z_)
 

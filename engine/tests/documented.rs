@@ -1,12 +1,17 @@
-//! What operators meet is in the operator's page: every counter with its meaning, every option.
+//! What operators meet is in the operator's page: every counter with its meaning, every option. And what the
+//! architecture's page names is there.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 
 use clap::CommandFactory as _;
 use dnsflow::cli::Cli;
 use dnsflow::decode::{Loss, Reject};
 
 const PAGE: &str = include_str!("../../docs/operators.md");
+
+const ARCHITECTURE: &str = include_str!("../../ARCHITECTURE.md");
 
 /// Counter and meaning of everything that the summary may name.
 fn counters() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -68,4 +73,44 @@ fn every_option() {
         missing.is_empty(),
         "docs/operators.md does not explain {missing:?}"
     );
+}
+
+/// Every `type::function` and `module::function` that the page names is a word of the sources.
+#[test]
+fn names_of_the_architecture() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut sources = String::new();
+    for folder in ["engine/src", "engine/wire/src", "filters/src", "tools/src"] {
+        read_sources(&root.join(folder), &mut sources);
+    }
+    let words: BTreeSet<&str> = sources
+        .split(|character: char| !character.is_ascii_alphanumeric() && character != '_')
+        .collect();
+    let named: Vec<&str> = ARCHITECTURE
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|text| text.contains("::"))
+        .collect();
+    assert!(named.len() > 10, "the page names functions: {named:?}");
+    let gone: Vec<_> = named
+        .iter()
+        .filter(|path| path.split("::").any(|part| !words.contains(part)))
+        .collect();
+    assert!(
+        gone.is_empty(),
+        "ARCHITECTURE.md names what is gone: {gone:?}"
+    );
+}
+
+fn read_sources(folder: &Path, sources: &mut String) {
+    let entries = fs::read_dir(folder).expect("the folders of the workspace are there");
+    for entry in entries {
+        let path = entry.expect("a folder can be listed").path();
+        if path.is_dir() {
+            read_sources(&path, sources);
+        } else if path.extension().is_some_and(|kind| kind == "rs") {
+            sources.push_str(&fs::read_to_string(&path).expect("sources are UTF-8"));
+        }
+    }
 }
