@@ -171,6 +171,21 @@ impl<'a> Answers<'a> {
         self.names
     }
 
+    /// The message they are in.
+    pub(crate) fn message(&self) -> &'a [u8] {
+        self.message
+    }
+
+    /// Where the addresses of the A records are.
+    pub(crate) fn ipv4_at(&self) -> &'a [u16] {
+        self.ipv4
+    }
+
+    /// Where the addresses of the AAAA records are.
+    pub(crate) fn ipv6_at(&self) -> &'a [u16] {
+        self.ipv6
+    }
+
     /// Bytes of all names in uncompressed wire format, without padding.
     pub(crate) fn names_len(&self) -> usize {
         self.names_len
@@ -290,18 +305,20 @@ impl Walk<'_> {
             .get(owner_end..)
             .and_then(<[u8]>::split_first_chunk::<RECORD_FIXED_BYTES>)
             .ok_or(Broken::Short)?;
-        let rdata = behind
-            .get(..usize::from(u16::from_be_bytes([fixed[8], fixed[9]])))
-            .ok_or(Broken::Short)?;
-        let rdata_at = owner_end + fixed.len();
-        self.cursor = rdata_at + rdata.len();
+        let length = usize::from(u16::from_be_bytes([fixed[8], fixed[9]]));
+        if behind.len() < length {
+            return Err(Broken::Short);
+        }
+        let rdata_at = owner_end + RECORD_FIXED_BYTES;
+        self.cursor = rdata_at + length;
         if marks.names.is_empty() {
             let (owner, _) = Name::parse(self.message, start).map_err(|_| Broken::Wrong)?;
             marks.name(owner.at());
         }
         match Type::parse(u16::from_be_bytes([fixed[0], fixed[1]])) {
-            Ok(Type::A) => mark_address::<4>(&mut marks.ipv4, rdata_at, rdata),
-            Ok(Type::AAAA) => mark_address::<16>(&mut marks.ipv6, rdata_at, rdata),
+            Ok(Type::A) if length == 4 => mark(&mut marks.ipv4, rdata_at),
+            Ok(Type::AAAA) if length == 16 => mark(&mut marks.ipv6, rdata_at),
+            Ok(Type::A | Type::AAAA) => Err(Broken::Wrong),
             Ok(Type::CNAME) => {
                 let (target, behind) =
                     Name::parse(self.message, rdata_at).map_err(|_| Broken::Wrong)?;
@@ -346,15 +363,9 @@ enum Broken {
     Wrong,
 }
 
-fn mark_address<const N: usize>(
-    marks: &mut Vec<u16>,
-    rdata_at: usize,
-    rdata: &[u8],
-) -> Result<(), Broken> {
-    if rdata.len() != N {
-        return Err(Broken::Wrong);
-    }
-    marks.push(u16::try_from(rdata_at).map_err(|_| Broken::Wrong)?);
+#[inline]
+fn mark(marks: &mut Vec<u16>, at: usize) -> Result<(), Broken> {
+    marks.push(u16::try_from(at).map_err(|_| Broken::Wrong)?);
     Ok(())
 }
 

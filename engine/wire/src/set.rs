@@ -6,6 +6,7 @@
 //! with the name asked for; together they hold every alias once and every address once. What the
 //! protocol can't say is never dropped here.
 
+use crate::name::NameAt;
 use crate::response::{Endpoints, Response};
 
 /// Bytes of a set before its names.
@@ -34,23 +35,24 @@ pub const MIN_SET_ROOM_BYTES: usize = SET_HEADER_BYTES + 2 * 256 + 16;
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Part<'a> {
-    response: &'a Response<'a>,
-    /// Aliases, by their place in the response's names; the name asked for comes besides.
-    aliases: (usize, usize),
-    ipv4: (usize, usize),
-    ipv6: (usize, usize),
+    endpoints: &'a Endpoints,
+    message: &'a [u8],
+    /// The name asked for, alone.
+    asked: &'a [NameAt],
+    aliases: &'a [NameAt],
+    /// Where the addresses are in the message.
+    ipv4: &'a [u16],
+    ipv6: &'a [u16],
     /// Without padding, the name asked for included.
     names_len: usize,
 }
 
 impl Part<'_> {
     /// Bytes of the set: a multiple of 4.
+    #[inline]
     #[must_use]
     pub fn size(&self) -> usize {
-        SET_HEADER_BYTES
-            + self.names_len.next_multiple_of(4)
-            + 4 * count(self.ipv4)
-            + 16 * count(self.ipv6)
+        SET_HEADER_BYTES + padded(self.names_len) + 4 * self.ipv4.len() + 16 * self.ipv6.len()
     }
 
     /// Writes the set to `out`, which has [`Part::size`] bytes.
@@ -59,30 +61,31 @@ impl Part<'_> {
     /// If `out` is shorter.
     #[inline]
     pub fn write(&self, out: &mut [u8]) {
-        let answers = &self.response.answers;
         let (head, body) = out.split_at_mut(SET_HEADER_BYTES);
         head.copy_from_slice(&self.header());
-        let (names, addresses) = body.split_at_mut(self.names_len.next_multiple_of(4));
+        let (names, addresses) = body.split_at_mut(padded(self.names_len));
         // The padding is in the last four bytes, of which the names then take back theirs.
         if let Some(end) = names.last_chunk_mut::<4>() {
             *end = [0; 4];
         }
-        let mut filled = answers.names().next().map_or(0, |asked| asked.write(names));
-        for alias in answers
-            .names()
-            .skip(self.aliases.0)
-            .take(count(self.aliases))
-        {
-            filled += alias.write(&mut names[filled..]);
+        let mut names = names;
+        for at in self.asked.iter().chain(self.aliases) {
+            let filled = at.within(self.message).write(names);
+            names = names.get_mut(filled..).unwrap_or_default();
         }
-        let (ipv4, ipv6) = addresses.split_at_mut(4 * count(self.ipv4));
-        let ipv4 = ipv4.as_chunks_mut().0.iter_mut();
-        for (slot, address) in ipv4.zip(answers.ipv4().skip(self.ipv4.0)) {
-            *slot = *address;
-        }
-        let ipv6 = ipv6.as_chunks_mut().0.iter_mut();
-        for (slot, address) in ipv6.zip(answers.ipv6().skip(self.ipv6.0)) {
-            *slot = *address;
+        let (ipv4, ipv6) = addresses.split_at_mut(4 * self.ipv4.len());
+        self.write_addresses::<4>(self.ipv4, ipv4);
+        self.write_addresses::<16>(self.ipv6, ipv6);
+    }
+
+    #[inline]
+    fn write_addresses<const N: usize>(&self, offsets: &[u16], out: &mut [u8]) {
+        for (offset, slot) in offsets.iter().zip(out.as_chunks_mut::<N>().0) {
+            let at = usize::from(*offset);
+            // The walk marks an address only when all its bytes are there.
+            if let Some(address) = self.message.get(at..at + N) {
+                slot.copy_from_slice(address);
+            }
         }
     }
 
@@ -90,7 +93,7 @@ impl Part<'_> {
     #[inline]
     fn header(&self) -> [u8; SET_HEADER_BYTES] {
         let mut head = [0; SET_HEADER_BYTES];
-        head[0] = match &self.response.endpoints {
+        head[0] = match self.endpoints {
             Endpoints::V4 { client, resolver } => {
                 head[8..12].copy_from_slice(client);
                 head[24..28].copy_from_slice(resolver);
@@ -102,10 +105,10 @@ impl Part<'_> {
                 6
             }
         };
-        head[1] = byte(1 + count(self.aliases));
-        head[2] = byte(count(self.ipv4));
-        head[3] = byte(count(self.ipv6));
-        let names_len = u16::try_from(self.names_len.next_multiple_of(4)).unwrap_or(u16::MAX);
+        head[1] = byte(1 + self.aliases.len());
+        head[2] = byte(self.ipv4.len());
+        head[3] = byte(self.ipv6.len());
+        let names_len = u16::try_from(padded(self.names_len)).unwrap_or(u16::MAX);
         head[4..6].copy_from_slice(&names_len.to_be_bytes());
         head
     }
@@ -116,14 +119,18 @@ impl Part<'_> {
 #[must_use]
 pub fn whole<'a>(response: &'a Response<'a>, room: usize) -> Option<Part<'a>> {
     let answers = &response.answers;
+    let (asked, aliases) = answers.names_at().split_at_checked(1)?;
     let part = Part {
-        response,
-        aliases: (1, answers.names_at().len()),
-        ipv4: (0, answers.ipv4().len()),
-        ipv6: (0, answers.ipv6().len()),
+        endpoints: &response.endpoints,
+        message: answers.message(),
+        asked,
+        aliases,
+        ipv4: answers.ipv4_at(),
+        ipv6: answers.ipv6_at(),
         names_len: answers.names_len(),
     };
-    let counted = part.aliases.1.max(part.ipv4.1).max(part.ipv6.1) <= MAX_COUNT;
+    let counted =
+        aliases.len() < MAX_COUNT && part.ipv4.len() <= MAX_COUNT && part.ipv6.len() <= MAX_COUNT;
     (counted && part.size() <= room).then_some(part)
 }
 
@@ -132,13 +139,15 @@ pub fn whole<'a>(response: &'a Response<'a>, room: usize) -> Option<Part<'a>> {
 /// `room` below [`MIN_SET_ROOM_BYTES`] counts as that.
 #[must_use]
 pub fn parts<'a>(response: &'a Response<'a>, room: usize) -> Parts<'a> {
+    let answers = &response.answers;
+    let names = answers.names_at();
     Parts {
         response,
         room: room.max(MIN_SET_ROOM_BYTES),
-        alias: 1,
-        ipv4: 0,
-        ipv6: 0,
-        done: false,
+        aliases: names.get(1..).unwrap_or_default(),
+        ipv4: answers.ipv4_at(),
+        ipv6: answers.ipv6_at(),
+        started: false,
     }
 }
 
@@ -147,73 +156,63 @@ pub fn parts<'a>(response: &'a Response<'a>, room: usize) -> Parts<'a> {
 pub struct Parts<'a> {
     response: &'a Response<'a>,
     room: usize,
-    /// First alias, IPv4 and IPv6 address not yet given.
-    alias: usize,
-    ipv4: usize,
-    ipv6: usize,
-    done: bool,
+    /// What is not yet given.
+    aliases: &'a [NameAt],
+    ipv4: &'a [u16],
+    ipv6: &'a [u16],
+    started: bool,
 }
 
 impl<'a> Iterator for Parts<'a> {
     type Item = Part<'a>;
 
     fn next(&mut self) -> Option<Part<'a>> {
-        if self.done {
+        if !self.started {
+            self.started = true;
+            if let Some(part) = whole(self.response, self.room) {
+                (self.aliases, self.ipv4, self.ipv6) = (&[], &[], &[]);
+                return Some(part);
+            }
+        } else if self.aliases.is_empty() && self.ipv4.is_empty() && self.ipv6.is_empty() {
             return None;
         }
-        let part = if self.alias == 1 && self.ipv4 == 0 && self.ipv6 == 0 {
-            whole(self.response, self.room).unwrap_or_else(|| self.slice())
-        } else {
-            self.slice()
-        };
-        self.alias = part.aliases.1;
-        self.ipv4 = part.ipv4.1;
-        self.ipv6 = part.ipv6.1;
-        let answers = &self.response.answers;
-        self.done = self.alias == answers.names_at().len()
-            && self.ipv4 == answers.ipv4().len()
-            && self.ipv6 == answers.ipv6().len();
-        Some(part)
+        Some(self.slice())
     }
 }
 
 impl<'a> Parts<'a> {
     /// As much as fits of what is left: aliases first, then addresses. Room for one address is
     /// kept while there is one, so that a name never travels without an address to stand for.
-    fn slice(&self) -> Part<'a> {
+    fn slice(&mut self) -> Part<'a> {
         let answers = &self.response.answers;
-        let names = answers.names_at();
-        let mut names_len = names.first().map_or(1, |name| name.wire_len());
-        let room = self.room - SET_HEADER_BYTES;
-        let mut alias = self.alias;
-        while let Some(name) = names.get(alias) {
+        let asked = answers.names_at().get(..1).unwrap_or_default();
+        let mut names_len = asked.first().map_or(1, |name| name.wire_len());
+        let mut room = self.room - SET_HEADER_BYTES;
+        let mut named = 0;
+        while let Some(name) = self.aliases.get(named) {
             let longer = names_len + name.wire_len();
-            if alias - self.alias + 1 == MAX_COUNT || longer.next_multiple_of(4) + 16 > room {
+            if named + 1 == MAX_COUNT || padded(longer) + 16 > room {
                 break;
             }
             names_len = longer;
-            alias += 1;
+            named += 1;
         }
-        let mut room = room - names_len.next_multiple_of(4);
-        let mut fill = |from: usize, until: usize, bytes: usize| {
-            let taken = (until - from).min(MAX_COUNT).min(room / bytes);
-            room -= taken * bytes;
-            (from, from + taken)
-        };
+        room -= padded(names_len);
+        let aliases = take(&mut self.aliases, named);
         // Addresses wait for the last aliases, but for one a set.
-        let all_named = alias == names.len();
-        let limit = |from: usize, until: usize| {
-            if all_named {
-                until
-            } else {
-                until.min(from + 1)
-            }
+        let limit = if self.aliases.is_empty() {
+            MAX_COUNT
+        } else {
+            1
         };
-        let ipv4 = fill(self.ipv4, limit(self.ipv4, answers.ipv4().len()), 4);
-        let ipv6 = fill(self.ipv6, limit(self.ipv6, answers.ipv6().len()), 16);
+        let ipv4 = take(&mut self.ipv4, limit.min(room / 4));
+        room -= 4 * ipv4.len();
+        let ipv6 = take(&mut self.ipv6, limit.min(room / 16));
         Part {
-            response: self.response,
-            aliases: (self.alias, alias),
+            endpoints: &self.response.endpoints,
+            message: answers.message(),
+            asked,
+            aliases,
             ipv4,
             ipv6,
             names_len,
@@ -221,11 +220,21 @@ impl<'a> Parts<'a> {
     }
 }
 
-fn count(range: (usize, usize)) -> usize {
-    range.1 - range.0
+/// Takes up to `count` from the front.
+fn take<'a, T>(rest: &mut &'a [T], count: usize) -> &'a [T] {
+    let (taken, left) = rest.split_at(count.min(rest.len()));
+    *rest = left;
+    taken
+}
+
+/// Rounded up to whole words of 4 bytes.
+#[inline]
+fn padded(bytes: usize) -> usize {
+    (bytes + 3) & !3
 }
 
 /// A count of at most [`MAX_COUNT`], which [`Parts`] sees to.
+#[inline]
 fn byte(count: usize) -> u8 {
     u8::try_from(count).unwrap_or(u8::MAX)
 }

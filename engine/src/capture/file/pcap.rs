@@ -65,41 +65,87 @@ impl Header {
         &mut self,
         window: &'w mut Window<impl Read>,
     ) -> Result<Option<Frame<'w>>, FileError> {
+        let head = window.ready().first_chunk::<RECORD_HEADER_BYTES>();
+        let fields = match head {
+            Some(head) => self.fields(head),
+            None => match self.await_head(window)? {
+                Some(fields) => fields,
+                None => return Ok(None),
+            },
+        };
+        let bytes = self.record_bytes + fields.captured;
+        if window.ready().len() < bytes {
+            self.await_record(&fields, window)?;
+        }
+        window.take(bytes);
+        Ok(Some(Frame {
+            bytes: window.taken(fields.captured),
+            wire_bytes: fields.wire_bytes,
+            at: Timestamp {
+                seconds: fields.seconds.into(),
+                nanoseconds: fields.fraction.saturating_mul(self.fraction_ns),
+            },
+            link: self.link,
+        }))
+    }
+
+    #[inline]
+    fn fields(&self, head: &[u8; RECORD_HEADER_BYTES]) -> Fields {
+        let field = |at: usize| {
+            let bytes = [head[at], head[at + 1], head[at + 2], head[at + 3]];
+            self.order.u32(bytes)
+        };
+        Fields {
+            seconds: field(0),
+            fraction: field(4),
+            captured: usize::try_from(field(8)).unwrap_or(usize::MAX),
+            wire_bytes: field(12),
+        }
+    }
+
+    /// Reads on for the header of a record; `None` at the end of the file.
+    #[cold]
+    fn await_head(&self, window: &mut Window<impl Read>) -> Result<Option<Fields>, FileError> {
         let offset = window.offset();
         let head = window.peek(self.record_bytes)?;
         if head.is_empty() {
             return window.end().map(|()| None);
         }
-        let Some(fields) = head
-            .first_chunk::<16>()
-            .filter(|_| head.len() == self.record_bytes)
-        else {
-            return Err(FileError::Cut { offset });
-        };
-        let order = self.order;
-        let seconds = order.u32_at(fields, 0);
-        let fraction = order.u32_at(fields, 4);
-        let captured = usize::try_from(order.u32_at(fields, 8)).unwrap_or(usize::MAX);
-        let wire_bytes = order.u32_at(fields, 12);
-        if captured > MAX_PACKET_BYTES {
+        match head.first_chunk() {
+            Some(first) if head.len() == self.record_bytes => Ok(Some(self.fields(first))),
+            _ => Err(FileError::Cut { offset }),
+        }
+    }
+
+    /// Reads on for the rest of a record.
+    #[cold]
+    fn await_record(
+        &self,
+        fields: &Fields,
+        window: &mut Window<impl Read>,
+    ) -> Result<(), FileError> {
+        let offset = window.offset();
+        if fields.captured > MAX_PACKET_BYTES {
             return Err(FileError::Damaged {
                 offset,
                 what: "a packet of more than 256 KiB",
             });
         }
-        let record = window.read(self.record_bytes + captured)?;
-        let bytes = record.get(self.record_bytes..).unwrap_or_default();
-        if bytes.len() < captured {
+        let bytes = self.record_bytes + fields.captured;
+        if window.peek(bytes)?.len() < bytes {
             return Err(FileError::Cut { offset });
         }
-        Ok(Some(Frame {
-            bytes,
-            wire_bytes,
-            at: Timestamp {
-                seconds: seconds.into(),
-                nanoseconds: fraction.saturating_mul(self.fraction_ns),
-            },
-            link: self.link,
-        }))
+        Ok(())
     }
+}
+
+/// Bytes of a record's header that every variant has.
+const RECORD_HEADER_BYTES: usize = 16;
+
+/// What a record's header says.
+struct Fields {
+    seconds: u32,
+    fraction: u32,
+    captured: usize,
+    wire_bytes: u32,
 }

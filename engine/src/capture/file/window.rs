@@ -54,6 +54,20 @@ impl<R: Read> Window<R> {
         Ok(self.buffer.get(self.start..end).unwrap_or_default())
     }
 
+    /// What is in memory and not yet taken.
+    #[inline]
+    pub(super) fn ready(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// The last `count` bytes that were taken.
+    #[inline]
+    pub(super) fn taken(&self, count: usize) -> &[u8] {
+        self.buffer
+            .get(self.start.saturating_sub(count)..self.start)
+            .unwrap_or_default()
+    }
+
     /// To be asked where no bytes are left: whether the file is whole.
     #[cold]
     pub(super) fn end(&self) -> Result<(), FileError> {
