@@ -1,0 +1,326 @@
+//! What a packet may not cost: once everything is warm, a packet with a plain answer over UDP asks for no memory,
+//! and is sent with hundreds of others by one system call.
+//!
+//! Allocations are counted by an allocator, sends by the other end: with UDP_GRO a receive gives what one send gave.
+//! That packets take no lock is not tested, because there is none to count: nothing of a shard is shared
+//! (`shard` has no Arc, Mutex or channel besides a file's progress, once in 1,024 packets). Nor are log lines: what
+//! writes one has to format it, and so allocates.
+
+#![allow(
+    unsafe_code,
+    reason = "an allocator can't be made otherwise; every call goes to the system's as it came"
+)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::io::IoSliceMut;
+use std::net::UdpSocket;
+use std::os::fd::AsRawFd;
+
+use dnsflow::capture::file::Records;
+use dnsflow::counters::Counters;
+use dnsflow::decode::tunnel::Tunnels;
+use dnsflow::decode::{Decoder, Selection, Unusual};
+use dnsflow::export::collector::Collector;
+use dnsflow::export::{Export, Sinks};
+use dnsflow::frame::{Frame, LinkType, Timestamp};
+use etherparse::PacketBuilder;
+use futures_lite::future::block_on;
+use glommio::LocalExecutorBuilder;
+use nix::cmsg_space;
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, recvmsg, setsockopt, sockopt};
+
+/// Packets after which everything has the size that it keeps, and packets that are then counted.
+const WARM_UP: usize = 10_000;
+const COUNTED: usize = 100_000;
+
+/// UDP payload of a full datagram at an MTU of 1500 over IPv4, in bytes.
+const DATAGRAM_BYTES: usize = 1472;
+
+thread_local! {
+    // Neither made on first use nor dropped, so that the allocator itself may use it at any time. Tests on other
+    // threads have counts of their own.
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn count() {
+    ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+}
+
+// SAFETY: every method passes its arguments on to `System` unchanged and gives back what that gives, so that the
+// contract of `GlobalAlloc` holds because it holds for `System`. Counting neither allocates nor unwinds.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller keeps the contract of `alloc`: a layout of more than 0 bytes.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller keeps the contract of `alloc_zeroed`: a layout of more than 0 bytes.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, old: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
+        count();
+        // SAFETY: the caller keeps the contract of `realloc`: `old` is of this allocator, hence of `System`, and has
+        // this layout; `bytes` is more than 0 and does not overflow.
+        unsafe { System.realloc(old, layout, bytes) }
+    }
+
+    unsafe fn dealloc(&self, old: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the contract of `dealloc`: `old` is of this allocator, hence of `System`, and
+        // has this layout.
+        unsafe { System.dealloc(old, layout) }
+    }
+}
+
+#[test]
+fn the_counter_counts() {
+    let before = ALLOCATIONS.get();
+    let mut memory = vec![1_u8];
+    memory.reserve_exact(100);
+    drop(memory);
+    assert_eq!(ALLOCATIONS.get() - before, 2);
+}
+
+#[test]
+fn packets_of_a_file_cost_no_allocation() {
+    let packets = packets();
+    let capture = capture(&packets, WARM_UP + COUNTED);
+    let mut records = Records::open(capture.as_slice()).expect("a capture of our own");
+    let mut shard = Shard::new(Sinks::default());
+    let mut before = 0;
+    for packet in 0..WARM_UP + COUNTED {
+        if packet == WARM_UP {
+            before = ALLOCATIONS.get();
+        }
+        let frame = records.next_frame().expect("a capture of our own");
+        shard.take(&frame.expect("as many packets as were written"));
+        if shard.export.is_full() {
+            block_on(shard.export.send()).expect("no sink that can fail");
+        }
+    }
+    let allocated = ALLOCATIONS.get() - before;
+    assert_eq!(allocated, 0, "allocations for {COUNTED} packets");
+    shard.assert_all_exported(WARM_UP + COUNTED);
+}
+
+#[test]
+fn packets_sent_to_a_collector_cost_no_allocation_and_few_sends() {
+    let packets = packets();
+    let mut receiver = Receiver::new();
+    let address = receiver
+        .socket
+        .local_addr()
+        .expect("a bound socket has an address");
+    let executor = LocalExecutorBuilder::default().make().expect("an executor");
+    executor.run(async move {
+        let sinks = Sinks {
+            collectors: vec![Collector::new(address, DATAGRAM_BYTES)],
+            ..Sinks::default()
+        };
+        let mut shard = Shard::new(sinks);
+        let mut before = (0, 0);
+        for packet in 0..WARM_UP + COUNTED {
+            if packet == WARM_UP {
+                before = (ALLOCATIONS.get(), receiver.sends);
+            }
+            shard.take(&frame(&packets[packet % packets.len()]));
+            if shard.export.is_full() {
+                shard
+                    .export
+                    .send()
+                    .await
+                    .expect("a collector may fail, the export may not");
+                receiver.drain();
+            }
+        }
+        let after = (ALLOCATIONS.get(), receiver.sends);
+        shard.assert_all_exported(WARM_UP + COUNTED);
+        assert_eq!(shard.export.sent().failed, 0);
+        assert_eq!(receiver.datagrams, shard.export.sent().datagrams);
+        assert_eq!(after.0 - before.0, 0, "allocations for {COUNTED} packets");
+        let sends = after.1 - before.1;
+        assert!(
+            sends > 0 && sends <= COUNTED / 100,
+            "{sends} sends for {COUNTED} packets"
+        );
+    });
+}
+
+/// What `shard` joins: the tests of a crate see its parts, and not how they are joined.
+struct Shard {
+    decoder: Decoder,
+    export: Export,
+    counters: Counters,
+}
+
+impl Shard {
+    fn new(sinks: Sinks) -> Self {
+        let selection = Selection {
+            ports: vec![53],
+            any_port: false,
+            mdns: false,
+            plain: false,
+            tunnels: Tunnels::default(),
+        };
+        Shard {
+            decoder: Decoder::new(selection),
+            export: Export::new(DATAGRAM_BYTES, sinks),
+            counters: Counters::default(),
+        }
+    }
+
+    fn take(&mut self, frame: &Frame<'_>) {
+        self.counters.received += 1;
+        match self.decoder.datagram(frame) {
+            Ok(response) => {
+                self.counters.exported += 1;
+                self.export.push(&response, frame.at);
+            }
+            Err(Unusual::Reject(reason)) => self.counters.reject(reason),
+            Err(Unusual::Involved) => panic!("plain UDP"),
+        }
+    }
+
+    /// What was not looked at, or was rejected, would cost nothing too.
+    fn assert_all_exported(&self, packets: usize) {
+        let exported = u64::try_from(packets).expect("packets that were counted one by one");
+        assert_eq!(self.counters.exported, exported);
+        assert_eq!(self.export.sent().sets, exported);
+    }
+}
+
+/// The other end of a collector's socket.
+struct Receiver {
+    socket: UdpSocket,
+    memory: Vec<u8>,
+    control: Vec<u8>,
+    sends: usize,
+    datagrams: u64,
+}
+
+impl Receiver {
+    fn new() -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a port on the loopback");
+        setsockopt(&socket, sockopt::UdpGroSegment, &true).expect("a kernel that has io_uring");
+        Receiver {
+            socket,
+            memory: vec![0; 1 << 16],
+            control: cmsg_space!(i32),
+            sends: 0,
+            datagrams: 0,
+        }
+    }
+
+    /// Takes all there is. Room for control messages is there to be used; the size of a segment is known.
+    fn drain(&mut self) {
+        loop {
+            let mut slices = [IoSliceMut::new(&mut self.memory)];
+            let received = recvmsg::<()>(
+                self.socket.as_raw_fd(),
+                &mut slices,
+                Some(&mut self.control),
+                MsgFlags::MSG_DONTWAIT,
+            );
+            match received {
+                Ok(received) => {
+                    self.sends += 1;
+                    let datagrams = received.bytes.div_ceil(DATAGRAM_BYTES);
+                    self.datagrams += u64::try_from(datagrams).expect("at most 65,535 bytes");
+                }
+                Err(Errno::EAGAIN) => return,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+}
+
+/// Answers of several sizes over IPv4 and IPv6, from the Ethernet header on.
+fn packets() -> Vec<Vec<u8>> {
+    (0..499_u16)
+        .map(|number| {
+            let host = "h".repeat(1 + usize::from(number % 37));
+            let message = answer(&host, number % 3, 1 + number % 5);
+            let ethernet = PacketBuilder::ethernet2([2; 6], [4; 6]);
+            let [high, low] = number.to_be_bytes();
+            let ip = if number % 4 == 0 {
+                let mut client = [0xfd; 16];
+                client[14..].copy_from_slice(&[high, low]);
+                ethernet.ipv6([0xfd; 16], client, 64)
+            } else {
+                ethernet.ipv4([192, 0, 2, 53], [10, 0, high, low], 64)
+            };
+            let mut packet = Vec::new();
+            ip.udp(53, 40_000)
+                .write(&mut packet, &message)
+                .expect("a packet that fits, into memory");
+            packet
+        })
+        .collect()
+}
+
+/// The answer for `host`.example with so many aliases and addresses (RFC 1035 section 4.1).
+fn answer(host: &str, aliases: u16, addresses: u16) -> Vec<u8> {
+    let mut message = vec![0x12, 0x34, 0x81, 0x80, 0, 1];
+    message.extend((aliases + addresses).to_be_bytes());
+    message.extend([0; 4]);
+    push_label(&mut message, host);
+    push_label(&mut message, "example");
+    message.extend([0, 0, 1, 0, 1]);
+    for alias in 0..aliases {
+        let target = format!("alias{alias}");
+        message.extend([0xc0, 12, 0, 5, 0, 1, 0, 0, 0, 60, 0]);
+        message.push(u8::try_from(target.len() + 3).expect("a short name"));
+        push_label(&mut message, &target);
+        // The rest is `example`, behind the first label of the question.
+        message.extend([
+            0xc0,
+            u8::try_from(12 + 1 + host.len()).expect("a short name"),
+        ]);
+    }
+    for address in 0..addresses {
+        message.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 198, 51, 100]);
+        message.push(u8::try_from(address).expect("a few addresses"));
+    }
+    message
+}
+
+fn push_label(message: &mut Vec<u8>, label: &str) {
+    message.push(u8::try_from(label.len()).expect("a label has at most 63 bytes"));
+    message.extend(label.as_bytes());
+}
+
+fn frame(bytes: &[u8]) -> Frame<'_> {
+    Frame {
+        bytes,
+        wire_bytes: u32::try_from(bytes.len()).expect("a packet that fits a link"),
+        at: Timestamp::default(),
+        link: LinkType::Ethernet,
+    }
+}
+
+/// `count` packets in turn, as a capture file (pcap-savefile(5)).
+fn capture(packets: &[Vec<u8>], count: usize) -> Vec<u8> {
+    let words = |words: &[u32]| {
+        words
+            .iter()
+            .flat_map(|word| word.to_le_bytes())
+            .collect::<Vec<_>>()
+    };
+    let mut file = words(&[0xa1b2_c3d4, 0x0004_0002, 0, 0, 65_535, 1]);
+    for packet in packets.iter().cycle().take(count) {
+        let bytes = u32::try_from(packet.len()).expect("a packet that fits a link");
+        file.extend(words(&[1_700_000_000, 0, bytes, bytes]));
+        file.extend(packet);
+    }
+    file
+}
