@@ -49,7 +49,8 @@ pub struct Selection {
     pub any_port: bool,
     /// Whether port 5353 speaks multicast DNS.
     pub mdns: bool,
-    /// Whether only what the original selects is taken: whole UDP datagrams in one packet.
+    /// Whether only what the original selects is taken: whole UDP datagrams in one packet, right behind its
+    /// IP header.
     pub plain: bool,
     /// What is unpacked.
     pub tunnels: Tunnels,
@@ -113,7 +114,7 @@ impl Decoder {
     #[inline(always)]
     pub fn datagram<'a>(&'a mut self, frame: &Frame<'a>) -> Result<Response<'a>, Unusual> {
         let network = link::network(frame)?;
-        let packet = network::packet(&network)?;
+        let packet = self.packet(&network)?;
         let payload = match packet.carried {
             Carried::Whole(payload) if payload.protocol == IpNumber::UDP => payload,
             _ => return Err(Unusual::Involved),
@@ -151,8 +152,17 @@ impl Decoder {
         seconds: u64,
         fate: &mut impl FnMut(Fate<'_>),
     ) -> Result<(), Reject> {
-        let packet = network::packet(network)?;
+        let packet = self.packet(network)?;
         self.carried(packet.endpoints, packet.carried, depth, seconds, fate)
+    }
+
+    /// The original knows of no extension headers: what is behind them is not its.
+    #[inline(always)]
+    fn packet<'a>(&self, network: &Network<'a>) -> Result<network::Packet<'a>, Reject> {
+        if self.selection.plain && network::is_extended(network) {
+            return Err(Reject::Protocol);
+        }
+        network::packet(network)
     }
 
     fn carried(

@@ -132,6 +132,23 @@ fn ipv6(bytes: &[u8]) -> Result<Packet<'_>, Reject> {
     })
 }
 
+/// Whether an extension header is the first thing in a packet.
+pub(super) fn is_extended(network: &Network<'_>) -> bool {
+    const NEXT_HEADER: usize = 6;
+    let next = network.bytes.get(NEXT_HEADER).copied().map(IpNumber);
+    network.protocol == IPV6
+        && matches!(
+            next,
+            Some(
+                IpNumber::IPV6_HEADER_HOP_BY_HOP
+                    | IpNumber::IPV6_ROUTE_HEADER
+                    | IpNumber::IPV6_FRAGMENTATION_HEADER
+                    | IpNumber::AUTHENTICATION_HEADER
+                    | IpNumber::IPV6_DESTINATION_OPTIONS
+            )
+        )
+}
+
 /// Steps over extension headers, of which nearly every packet has none.
 #[inline(always)]
 pub(super) fn extensions(
