@@ -106,7 +106,7 @@ pub struct Cli {
     )]
     pub share: Option<Share>,
 
-    /// Send to a collector: a name or an address, [IPv6] in brackets; again for each, at most 64 [port: 5300]
+    /// Send to a collector: a name or an address, IPv6 in brackets; again for each, at most 64; port 5300 where none is given
     #[arg(short = 'u', long = "udp", value_name = "HOST[:PORT]", action = ArgAction::Append, help_heading = "Output")]
     pub collectors: Vec<String>,
 

@@ -86,7 +86,7 @@ pub enum StartError {
     },
     /// RLIMIT_MEMLOCK is too small.
     #[error(
-        "the limit on locked memory is {have} KiB, and {cores} cores need {need} KiB. Raise it: ulimit -l {need}, \
+        "the limit on locked memory is {have} KiB, and --cores {cores} needs {need} KiB. Raise it: ulimit -l {need}, \
          or LimitMEMLOCK= in the unit"
     )]
     Memlock {

@@ -10,6 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread;
+use std::time::Duration;
 
 /// Bytes that are passed on at a time, as many as a pipe holds.
 const PASS_ON_BYTES: usize = 64 << 10;
@@ -36,11 +37,12 @@ pub struct Relayed {
 }
 
 /// `count` readers, each of which gets all that `path` gives once, `-` being standard input. The slowest
-/// reader sets the pace.
+/// reader sets the pace. A read for which nothing comes in the time of a `pause` ends with `WouldBlock`, so that
+/// what is there already need not wait.
 ///
 /// # Errors
 /// What the system says. What it says when the input is opened and read comes to the readers.
-pub fn relay(path: &Path, count: usize) -> io::Result<(Vec<Relayed>, Stop)> {
+pub fn relay(path: &Path, count: usize, pause: Duration) -> io::Result<(Vec<Relayed>, Stop)> {
     if path.as_os_str() != "-" && path.metadata()?.is_dir() {
         return Err(ErrorKind::IsADirectory.into());
     }
@@ -48,6 +50,7 @@ pub fn relay(path: &Path, count: usize) -> io::Result<(Vec<Relayed>, Stop)> {
     let (mut readers, mut writers, mut stops) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..count {
         let (stream, writer) = UnixStream::pair()?;
+        stream.set_read_timeout(Some(pause))?;
         stops.push(stream.try_clone()?);
         writers.push(writer);
         readers.push(Relayed {

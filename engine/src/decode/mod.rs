@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Each step gives a slice of the one before or a [`Reject`], which is also the name of the counter that
-//! goes up. Packets that carry a part of something wait in [`fragments`] and [`streams`], whose memory is
+//! goes up. Packets that carry a part of something wait in `fragments` and `streams`, whose memory is
 //! bounded; all others are done with at once, by [`Decoder::datagram`], and cost no allocation.
 //!
 //! Decode knows nothing of where packets come from and where responses go.

@@ -1,7 +1,7 @@
 //! From a response to the datagrams of one stream, and from there to everybody who wants them.
 //!
 //! A stream is what a collector sees of one shard: a source port, a sequence of numbers without a gap.
-//! Responses are written once, into a [`Batch`](batch::Batch) of datagrams that lie side by side; the batch
+//! Responses are written once, into a `Batch` of datagrams that lie side by side; the batch
 //! leaves when it is full, when the shard has nothing else to do, and when the flush interval is over.
 //! Sinks get each datagram in order: collectors, the file of `-w`; `--print` gets the response itself.
 //!

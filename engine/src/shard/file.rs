@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::admission::{Admission, Verdict};
 use super::{Progress, Report, Shard, ShardError};
@@ -19,6 +20,8 @@ pub struct Offline {
     pub admission: Admission,
     /// How far it has come.
     pub progress: Arc<Progress>,
+    /// Longest time that a set waits for others to fill its datagram.
+    pub flush: Duration,
 }
 
 impl Offline {
@@ -53,18 +56,34 @@ impl Offline {
 
     async fn read(&mut self, source: Box<dyn Read>) -> Result<(), ShardError> {
         let mut records = Records::open(source)?;
-        while self.fill(&mut records)? {
-            self.shard.export.send().await?;
+        let mut flush_at = Instant::now() + self.flush;
+        loop {
+            match self.fill(&mut records, flush_at) {
+                Ok(true) if Instant::now() < flush_at => self.shard.export.send().await?,
+                Ok(true) => self.shard.export.flush().await?,
+                // A pipe on which nothing comes: what waits for more need wait no longer.
+                Err(ShardError::Capture(error)) if error.is_pause() => {
+                    self.shard.export.flush().await?;
+                }
+                done => return done.map(|_| ()),
+            }
+            if Instant::now() >= flush_at {
+                flush_at = Instant::now() + self.flush;
+            }
             if self.progress.report(records.offset()) {
-                break;
+                return Ok(());
             }
         }
-        Ok(())
     }
 
     /// Takes packets until there is something to send or to report; false at the end of the file. Nothing is
     /// waited for here, so that what is known of a packet stays in registers.
-    fn fill(&mut self, records: &mut Records<Box<dyn Read>>) -> Result<bool, ShardError> {
+    fn fill(
+        &mut self,
+        records: &mut Records<Box<dyn Read>>,
+        flush_at: Instant,
+    ) -> Result<bool, ShardError> {
+        let mut reads = records.reads();
         for _ in 0..PROGRESS_PACKETS {
             let Some(frame) = records.next_frame()? else {
                 return Ok(false);
@@ -79,6 +98,13 @@ impl Offline {
             }
             if self.shard.export.is_full() {
                 break;
+            }
+            // Time passes where the source is waited for, so only there the clock is looked at.
+            if records.reads() != reads {
+                reads = records.reads();
+                if Instant::now() >= flush_at {
+                    break;
+                }
             }
         }
         Ok(true)

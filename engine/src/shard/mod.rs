@@ -1,8 +1,8 @@
 //! One core's share of the work, from the packet to the datagram. Nothing is shared with other shards while
 //! packets flow.
 //!
-//! This is the only place that joins capture, decode and export. The life of a packet is [`Shard::take`];
-//! the two ways in which packets come, from a ring and from a file, are [`live`] and [`file`].
+//! This is the only place that joins capture, decode and export. The life of a packet is `Shard::take`;
+//! the two ways in which packets come, from a ring and from a file, are [`mod@live`] and [`mod@file`].
 
 pub mod admission;
 pub mod file;

@@ -13,6 +13,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::capture::file::Records;
 use crate::capture::input::Source;
@@ -79,7 +80,7 @@ fn live(
     let program = capture.program(armed.link)?;
     let outputs = Outputs::open(&settings.output, cpus.len())?;
     say(format_args!(
-        "capturing on {interface}, {} cores",
+        "capturing on {interface}; cores: {}",
         cpus.len()
     ));
     armed.start(&program)?;
@@ -127,7 +128,7 @@ fn offline(
             source,
         })?;
     }
-    let (sources, stop) = sources(path, cpus.len()).map_err(failed)?;
+    let (sources, stop) = sources(path, cpus.len(), settings.output.flush).map_err(failed)?;
     let outputs = Outputs::open(&settings.output, cpus.len())?;
     let balance = capture.balance().fanout()?;
     let part = |index: usize, count: usize| {
@@ -154,12 +155,14 @@ fn offline(
         let progress = Arc::new(Progress::default());
         all_progress.push(Arc::clone(&progress));
         let (selection, sample) = (capture.decode(), capture.sample);
+        let flush = settings.output.flush;
         shards.spawn(*cpu, events.sender(), move |_control| async move {
             let shard = Shard::new(Decoder::new(selection), output.export(), sample);
             let offline = Offline {
                 shard,
                 admission,
                 progress,
+                flush,
             };
             match input::unpacked(source) {
                 Ok(source) => offline.run(source).await,
@@ -180,12 +183,12 @@ fn offline(
 }
 
 /// One reader of the whole input for each shard, and, where it is no file, a way to end it early.
-fn sources(path: &Path, count: usize) -> io::Result<(Vec<Source>, Option<Stop>)> {
+fn sources(path: &Path, count: usize, pause: Duration) -> io::Result<(Vec<Source>, Option<Stop>)> {
     if input::is_repeatable(path) {
         let sources = (0..count).map(|_| input::open(path));
         return Ok((sources.collect::<io::Result<_>>()?, None));
     }
-    let (readers, stop) = relay(path, count)?;
+    let (readers, stop) = relay(path, count, pause)?;
     let boxed = readers.into_iter().map(|reader| Box::new(reader) as _);
     Ok((boxed.collect(), Some(stop)))
 }

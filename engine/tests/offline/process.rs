@@ -46,6 +46,29 @@ fn a_pid_file_is_held_until_the_end() {
 }
 
 #[test]
+fn a_record_from_a_pipe_does_not_wait_for_others() {
+    let folder = Folder::new();
+    let written = folder.path("export.pcap");
+    let mut running = Sensor::new(["-r", "-", "--flush", "0.05"])
+        .option("-w", &written)
+        .with_pipe()
+        .start();
+    let mut stdin = running.stdin();
+    stdin
+        .write_all(&pcap([&response(1).ethernet()]))
+        .expect("it reads");
+    // The pipe stays open, and nothing more comes.
+    until("the record", || {
+        let bytes = fs::read(&written).ok()?;
+        (bytes.len() > HEADER_BYTES).then_some(())
+    });
+    drop(stdin);
+    running.wait().assert_success();
+    let export = Export::parse(&fs::read(&written).expect("it is there")).expect("an export");
+    assert_eq!(export.sets(), [response(1).line()]);
+}
+
+#[test]
 fn a_pid_file_that_nobody_holds_is_taken_over() {
     let folder = Folder::new();
     let pidfile = folder.file("dnsflow.pid", b"4194304 and what else was in it\n");

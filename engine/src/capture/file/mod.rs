@@ -54,6 +54,14 @@ pub enum FileError {
     },
 }
 
+impl FileError {
+    /// Whether it only says that nothing has come for a while: reading may go on where it stopped.
+    #[must_use]
+    pub fn is_pause(&self) -> bool {
+        matches!(self, FileError::Read { source, .. } if source.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
 /// The packets of a capture file.
 #[derive(Debug)]
 pub struct Records<R> {
@@ -86,6 +94,7 @@ impl<R: Read> Records<R> {
         } else {
             Format::Pcap(pcap::Header::read(&mut window)?)
         };
+        window.patient = false;
         Ok(Records { window, format })
     }
 
@@ -99,6 +108,12 @@ impl<R: Read> Records<R> {
             Format::Pcap(header) => header.next_frame(&mut self.window),
             Format::Pcapng(section) => section.next_frame(&mut self.window),
         }
+    }
+
+    /// How often the source has given bytes: while that stays, no time was spent waiting.
+    #[inline]
+    pub fn reads(&self) -> u64 {
+        self.window.reads
     }
 
     /// Bytes read so far, of the uncompressed file.

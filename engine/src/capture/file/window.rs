@@ -20,6 +20,10 @@ pub(super) struct Window<R> {
     exhausted: bool,
     /// The source ended before it should, as a compressed one can know.
     cut: bool,
+    /// Reads that the source has answered.
+    pub(super) reads: u64,
+    /// Whether to wait on where the source says that nothing has come for a while.
+    pub(super) patient: bool,
 }
 
 impl<R: Read> Window<R> {
@@ -32,6 +36,8 @@ impl<R: Read> Window<R> {
             base: 0,
             exhausted: false,
             cut: false,
+            reads: 0,
+            patient: true,
         }
     }
 }
@@ -108,8 +114,12 @@ impl<R: Read> Window<R> {
         while self.end < count && !self.exhausted {
             match self.source.read(&mut self.buffer[self.end..]) {
                 Ok(0) => self.exhausted = true,
-                Ok(read) => self.end += read,
+                Ok(read) => {
+                    self.end += read;
+                    self.reads += 1;
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock && self.patient => {}
                 // What a compressor wrote last may be missing: then the file is cut there.
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
                     self.exhausted = true;

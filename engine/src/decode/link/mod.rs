@@ -2,7 +2,7 @@
 //!
 //! What most packets have, Ethernet with at most one VLAN tag in front of IP, is read right here. All the
 //! rest is taken apart layer by layer, since it nests: a PPP session over Ethernet with tags, an Ethernet
-//! frame below MPLS labels. Each [`Layer`] gives the next, up to a limit, without recursion.
+//! frame below MPLS labels. Each `Layer` gives the next, up to a limit, without recursion.
 //!
 //! The module refuses to judge addresses, checksums and frame check sequences, and to put anything
 //! together: a frame that holds part of a packet gives that part.
