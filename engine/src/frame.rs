@@ -74,7 +74,7 @@ pub enum LinkType {
     Loop,
     /// An IP header, version 4 or 6.
     Ip,
-    /// Whatever follows this EtherType: live, from sockets that are not given the link layer.
+    /// Whatever follows this EtherType: live, where the kernel says where the network layer starts.
     Network(u16),
     /// Linux cooked capture, 16 byte header.
     Cooked,

@@ -7,7 +7,9 @@
 
 use pcap::{BpfInstruction, Capture, Linktype};
 
-use crate::instruction::{Instruction, code};
+use crate::assembler::Assembler;
+use crate::instruction::{Instruction, NETWORK_OFFSET, code};
+use crate::relocation::relocate;
 use crate::selection::{DLT_RAW, NETWORK_HEADER};
 use crate::{FilterError, Program};
 
@@ -16,8 +18,9 @@ pub const MAX_SNAP_LENGTH: u32 = 262_144;
 
 /// Compiles a pcap expression, optimised, for a link type given as a DLT number.
 ///
-/// For [`NETWORK_HEADER`] it is compiled as for packets that start with their IP header: of those that have
-/// tags or labels before it, such an expression says nothing.
+/// For [`NETWORK_HEADER`] it is compiled as for packets that start with their IP header, and counts from
+/// the kernel's network header: it finds nothing where tags or labels are there. Lengths in such an
+/// expression are of all that was received.
 ///
 /// The program returns `snap_length` bytes for a packet that it keeps; 0 stands for
 /// [`MAX_SNAP_LENGTH`], and more is cut to that. An empty expression keeps every packet.
@@ -36,11 +39,10 @@ pub fn compile(expression: &str, link_type: i32, snap_length: u32) -> Result<Pro
         reason: reason(error),
     };
     let snap_length = kept_bytes(snap_length);
-    let known = match link_type {
-        NETWORK_HEADER => DLT_RAW,
-        link_type => link_type,
-    };
-    let capture = Capture::dead(Linktype(known)).map_err(refused)?;
+    if link_type == NETWORK_HEADER {
+        return from_network_header(&compile(expression, DLT_RAW, snap_length)?);
+    }
+    let capture = Capture::dead(Linktype(link_type)).map_err(refused)?;
     let program = capture.compile(expression, true).map_err(refused)?;
     let instructions = program
         .get_instructions()
@@ -55,6 +57,18 @@ pub fn compile(expression: &str, link_type: i32, snap_length: u32) -> Result<Pro
         })
         .collect::<Result<Vec<_>, FilterError>>()?;
     Program::new(expression, instructions)
+}
+
+/// A program for packets from their IP header on, for the same wherever the kernel has found them.
+fn from_network_header(bare: &Program) -> Result<Program, FilterError> {
+    let mut program = Assembler::new();
+    program.emit(code::LDX | code::IMM, 0);
+    relocate(bare, NETWORK_OFFSET, &mut program).ok_or_else(|| FilterError::Expression {
+        expression: bare.name().to_owned(),
+        link_type: DLT_RAW,
+        reason: "the program needs all of scratch memory".to_owned(),
+    })?;
+    Program::new(bare.name(), program.finish())
 }
 
 /// The value of a program that keeps a packet.

@@ -21,12 +21,13 @@ use crate::instruction::{LINK_OFFSET, MEMORY_WORDS, code};
 use crate::operation::{Operand, Operation, Test};
 use crate::{Instruction, Program};
 
-/// Appends `program` to `into`, to run with `X` as the offset of its packet in the frame.
+/// Appends `program` to `into`, to run with `X` as the offset of its packet, from `origin` on: 0 for the
+/// start of the frame, or one of the kernel's negative offsets. Lengths are less `X` alone.
 ///
 /// `None` if the program leaves fewer than two scratch words free.
-pub(crate) fn relocate(program: &Program, into: &mut Assembler) -> Option<()> {
+pub(crate) fn relocate(program: &Program, origin: u32, into: &mut Assembler) -> Option<()> {
     let operations = program.operations();
-    let mut mover = Mover::new(operations)?;
+    let mut mover = Mover::new(operations, origin)?;
     let places: Vec<Label> = operations.iter().map(|_| into.label()).collect();
     let live = live_after(operations);
     into.emit(code::STX, mover.base);
@@ -59,6 +60,8 @@ struct Live {
 }
 
 struct Mover {
+    /// What loads count from.
+    origin: u32,
     /// Scratch word with the offset of the packet.
     base: u32,
     /// Scratch word for a register.
@@ -66,7 +69,7 @@ struct Mover {
 }
 
 impl Mover {
-    fn new(operations: &[Operation]) -> Option<Self> {
+    fn new(operations: &[Operation], origin: u32) -> Option<Self> {
         let mut used = [false; MEMORY_WORDS];
         for operation in operations {
             if let Operation::Store(slot) | Operation::StoreX(slot) = operation {
@@ -78,6 +81,7 @@ impl Mover {
             .filter(|(_, used)| !used)
             .map(|(slot, _)| slot);
         Some(Self {
+            origin,
             base: free.next()?,
             saved: free.next()?,
         })
@@ -95,7 +99,8 @@ impl Mover {
             code: its_code, k, ..
         } = instruction;
         // Width and class of a load, without its mode.
-        let load = |into: &mut Assembler| into.emit((its_code & 0x1f) | code::IND, k);
+        let from_origin = k.wrapping_add(self.origin);
+        let load = |into: &mut Assembler| into.emit((its_code & 0x1f) | code::IND, from_origin);
         match operation {
             Operation::LoadAbsolute(_, ..LINK_OFFSET) => {
                 self.save_x(live, into);
@@ -111,10 +116,10 @@ impl Mover {
                 load(into);
                 self.restore_x(live, into);
             }
-            Operation::LoadXHeaderLength(k) => {
+            Operation::LoadXHeaderLength(_) => {
                 self.save_a(live, into);
                 into.emit(code::LDX | code::MEM, self.base);
-                into.emit(code::LD | code::B | code::IND, k);
+                into.emit(code::LD | code::B | code::IND, from_origin);
                 into.emit(code::ALU | code::AND | code::K, 0x0f);
                 into.emit(code::ALU | code::LSH | code::K, 2);
                 into.emit(code::MISC | code::TAX, 0);

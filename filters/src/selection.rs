@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use crate::assembler::{Assembler, To};
 use crate::compile::{compile, kept_bytes};
-use crate::instruction::{Instruction, code};
+use crate::instruction::{Instruction, NETWORK_OFFSET, code};
 use crate::link::{
     self, ETHERTYPE_IPV4, ETHERTYPE_IPV6, PPP_ADDRESS_CONTROL, PPP_IP, PPP_MPLS, Targets,
 };
@@ -20,8 +20,8 @@ use crate::{FilterError, Program, Tunnels};
 /// Link type of Ethernet, as a DLT number.
 pub const DLT_EN10MB: i32 = 1;
 
-/// In place of a link type: packets from their network header on, whose ethertype is the kernel's to
-/// say, as sockets without link layer (`SOCK_DGRAM`, packet(7)) get them. No DLT has this number.
+/// In place of a link type: packets of which the kernel says where the network header is, and of which
+/// ethertype (`SKF_NET_OFF`, `SKF_AD_PROTOCOL`), whatever is before it. No DLT has this number.
 pub const NETWORK_HEADER: i32 = -1;
 
 /// Link type of packets that start with their IP header.
@@ -106,7 +106,7 @@ impl Selection {
     /// It finds IP by an ethertype on Ethernet, also behind the tag of a switch, on Cisco HDLC and
     /// on Linux cooked frames, below up to [`MAX_VLAN_TAGS`](crate::MAX_VLAN_TAGS) tags, then
     /// behind SNAP, in PPPoE, or below up to [`MAX_MPLS_LABELS`](crate::MAX_MPLS_LABELS) labels,
-    /// with Ethernet between or not; the same from the network header on; and on raw IP, NULL, LOOP,
+    /// with Ethernet between or not; the same from the kernel's network header on; and on raw IP, NULL, LOOP,
     /// PPP, IEEE 802 and FDDI. What nests
     /// deeper than that is kept, and so is every packet of any other link type: whether there is IP
     /// in it, and where, is then decode's to say.
@@ -118,30 +118,27 @@ impl Selection {
     pub fn program(&self, link_type: i32, snap_length: u32) -> Result<Program, FilterError> {
         let expression = self.ip_expression();
         let bare = || compile(&expression, DLT_RAW, snap_length);
-        let below = |link: fn(&mut Assembler, Targets)| below_link(link, &bare()?, snap_length);
+        let below = |link: fn(&mut Assembler, Targets)| below_link(link, 0, &bare()?, snap_length);
         let (found, instructions) = match link_type {
-            DLT_EN10MB => (
-                "on Ethernet, tagged or labelled",
-                if_untagged(
-                    ethernet_type,
-                    compile(&expression, DLT_EN10MB, snap_length)?,
-                    below(|program, targets| {
-                        ethernet_type(program);
-                        link::from_type(program, 0, 14, targets);
-                    })?,
-                ),
-            ),
-            NETWORK_HEADER => (
-                "from the network header, tagged or labelled",
-                if_untagged(
-                    kernels_type,
-                    bare()?,
-                    below(|program, targets| {
-                        kernels_type(program);
-                        link::from_type(program, 0, 0, targets);
-                    })?,
-                ),
-            ),
+            DLT_EN10MB => {
+                let untagged = compile(&expression, DLT_EN10MB, snap_length)?;
+                let tagged = below(|program, targets| {
+                    program.emit(code::LD | code::H | code::ABS, 12);
+                    link::from_type(program, 0, 14, targets);
+                })?;
+                (
+                    "on Ethernet, tagged or labelled",
+                    if_untagged(untagged, tagged),
+                )
+            }
+            NETWORK_HEADER => {
+                let way = |program: &mut Assembler, targets| {
+                    program.load_ancillary(Ancillary::Protocol);
+                    link::from_type(program, NETWORK_OFFSET, 0, targets);
+                };
+                let found = below_link(way, NETWORK_OFFSET, &bare()?, snap_length)?;
+                ("from the network header, tagged or labelled", found)
+            }
             0 | 108 => ("behind an address family", below(address_family)?),
             6 => ("on IEEE 802", below(ieee_802)?),
             9 => ("on PPP", below(ppp)?),
@@ -171,32 +168,17 @@ impl Default for Selection {
     }
 }
 
-/// `A <-` the type in an Ethernet header.
-fn ethernet_type(program: &mut Assembler) {
-    program.emit(code::LD | code::H | code::ABS, 12);
-}
-
-/// `A <-` the type that the kernel knows.
-fn kernels_type(program: &mut Assembler) {
-    program.load_ancillary(Ancillary::Protocol);
-}
-
 /// Untagged IP by the one program, all else by the other.
 ///
 /// ```text
-///       A = type
 ///       if type == IPv4 or IPv6: untagged
 ///       tagged
 /// ```
-fn if_untagged(
-    load_type: fn(&mut Assembler),
-    untagged: Program,
-    tagged: Vec<Instruction>,
-) -> Vec<Instruction> {
+fn if_untagged(untagged: Program, tagged: Vec<Instruction>) -> Vec<Instruction> {
     let (_, untagged) = untagged.into_parts();
     let mut program = Assembler::new();
     let [ip, other] = std::array::from_fn(|_| program.label());
-    load_type(&mut program);
+    program.emit(code::LD | code::H | code::ABS, 12);
     let ethertypes = [ETHERTYPE_IPV4, ETHERTYPE_IPV6];
     link::one_of(&mut program, ethertypes, To::Label(ip), To::Label(other));
     program.bind(ip);
@@ -206,9 +188,10 @@ fn if_untagged(
     program.finish()
 }
 
-/// A program for packets from their IP header on, behind a way to that.
+/// A program for packets from their IP header on, behind a way to that. Both count from `origin`.
 fn below_link(
     way: fn(&mut Assembler, Targets),
+    origin: u32,
     bare: &Program,
     snap_length: u32,
 ) -> Result<Vec<Instruction>, FilterError> {
@@ -229,7 +212,7 @@ fn below_link(
     program.bind(other);
     program.emit(code::RET | code::K, 0);
     program.bind(ip);
-    relocate(bare, &mut program).ok_or_else(|| FilterError::Expression {
+    relocate(bare, origin, &mut program).ok_or_else(|| FilterError::Expression {
         expression: bare.name().to_owned(),
         link_type: DLT_RAW,
         reason: "the program needs all of scratch memory".to_owned(),

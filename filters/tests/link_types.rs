@@ -61,30 +61,60 @@ fn what_has_an_ethertype_is_kept_as_on_ethernet() {
     }
 }
 
-/// What a socket without link layer gets: the kernel says the type, and the packet starts behind it.
-#[test]
-fn what_the_kernel_knows_the_type_of_is_kept_as_on_ethernet() {
-    let program = interpreter(&Selection::default(), NETWORK_HEADER);
-    for (name, protocol, rest, kept) in table() {
-        let packet = Packet {
-            frame: &rest,
-            wire_length: u32::try_from(rest.len()).expect("a short packet"),
-            data_offset: 0,
-            network_offset: 0,
-            protocol,
-            vlan: None,
-        };
-        assert_eq!(program.run(&packet, || 0) > 0, kept, "{name}");
-    }
+/// A packet behind something of which only the kernel knows what it is.
+fn behind(before: &[u8], protocol: u16, rest: &[u8], check: impl Fn(Packet<'_>)) {
+    let frame = [before, rest].concat();
+    check(Packet {
+        frame: &frame,
+        wire_length: u32::try_from(frame.len()).expect("a short packet"),
+        data_offset: 0,
+        network_offset: before.len(),
+        protocol,
+        vlan: None,
+    });
 }
 
 #[test]
-fn an_expression_finds_ip_at_the_network_header() {
-    let compiled = |link_type| {
-        let program = compile("udp src port 53", link_type, 0).expect("it is sound");
-        program.instructions().to_vec()
-    };
-    assert_eq!(compiled(NETWORK_HEADER), compiled(DLT_RAW));
+fn what_the_kernel_has_found_is_kept_as_on_ethernet() {
+    let program = interpreter(&Selection::default(), NETWORK_HEADER);
+    for (name, protocol, rest, kept) in table() {
+        for before in [&[][..], &[0; 14], &[0x45; 24]] {
+            behind(before, protocol, &rest, |packet| {
+                assert_eq!(
+                    program.run(&packet, || 0) > 0,
+                    kept,
+                    "{name} behind {before:x?}"
+                );
+            });
+        }
+    }
+}
+
+/// Loads of all kinds: fixed, by the header's length, by a computed offset.
+#[test]
+fn an_expression_counts_from_the_network_header() {
+    for expression in [
+        "udp src port 53",
+        "tcp or udp[10] & 0x80 != 0",
+        "ip[ip[0] & 0xf + 7] = 2 or ip6[6] = 44",
+        "host 192.0.2.77 and not port 4789",
+    ] {
+        let compiled = |link_type| {
+            let program = compile(expression, link_type, 0).expect("it is sound");
+            Interpreter::new(&program).expect("nothing that only a kernel knows")
+        };
+        let (bare, found) = (compiled(DLT_RAW), compiled(NETWORK_HEADER));
+        let ip = table().filter(|(_, protocol, ..)| [IPV4, IPV6].contains(protocol));
+        for (name, protocol, rest, _) in ip {
+            let wanted = keeps(&bare, &rest);
+            for before in [&[][..], &[0; 14], &[0x45; 24]] {
+                behind(before, protocol, &rest, |packet| {
+                    let kept = found.run(&packet, || 0) > 0;
+                    assert_eq!(kept, wanted, "{name}, {expression}");
+                });
+            }
+        }
+    }
 }
 
 #[test]

@@ -117,8 +117,8 @@ impl<'b> Iterator for Frames<'b> {
     /// 16 tp_len 4 | tp_status 4 | tp_mac 2 | tp_net 2 | tp_rxhash 4
     /// 32 tp_vlan_tci 4 | tp_vlan_tpid 2 | padding 10
     /// ```
-    /// `tp_mac` is where the link layer starts, counted from the header, as `tp_next_offset` is. A tag
-    /// that the kernel took out of the frame is in `tp_vlan_tci`; no record says it, so it stays there.
+    /// `tp_mac` is where the link layer starts and `tp_net` where the network layer does, counted from the
+    /// header, as `tp_next_offset` is. A tag that the kernel took out of the frame is in `tp_vlan_tci`; no record says it, so it stays there.
     fn next(&mut self) -> Option<Frame<'b>> {
         if self.left == 0 {
             return None;
@@ -130,17 +130,19 @@ impl<'b> Iterator for Frames<'b> {
         };
         let captured = usize::try_from(word(12)).ok()?;
         let mac = usize::from(u16::from_ne_bytes([header[24], header[25]]));
+        let net = usize::from(u16::from_ne_bytes([header[26], header[27]]));
         // The kernel wrote these offsets; a wrong one ends the block, never the process.
         let bytes = rest.get(mac..)?.get(..captured)?;
-        let link = match self.link {
-            LinkType::Network(_) => LinkType::Network(protocol(rest)?),
-            link => link,
+        let (link, before) = match self.link {
+            LinkType::Network(_) => (LinkType::Network(protocol(rest)?), net.checked_sub(mac)?),
+            link => (link, 0),
         };
+        let wire_bytes = word(16).saturating_sub(u32::try_from(before).ok()?);
         self.at += usize::try_from(word(0)).ok()?;
         self.left -= 1;
         Some(Frame {
-            bytes,
-            wire_bytes: word(16),
+            bytes: bytes.get(before..).unwrap_or_default(),
+            wire_bytes,
             at: Timestamp {
                 seconds: word(4).into(),
                 nanoseconds: word(8),

@@ -62,7 +62,8 @@ pub struct Armed {
     pub rings: Vec<Ring>,
     /// What the interface's packets start with.
     pub link: LinkType,
-    every_interface: bool,
+    /// The loopback, where it is among the interfaces.
+    loopback: Option<u32>,
 }
 
 /// What the name of an interface stands for.
@@ -71,17 +72,17 @@ struct Source {
     /// For bind(2).
     index: i32,
     link: LinkType,
-    is_loopback: bool,
+    loopback: Option<u32>,
 }
 
 impl Source {
-    /// Packets as they are without a link layer, each with an EtherType of its own.
+    /// Packets from their network header on, each with an EtherType of its own.
     const NETWORK: LinkType = LinkType::Network(0);
 
     const EVERY_INTERFACE: Source = Source {
         index: ALL_INTERFACES,
         link: Self::NETWORK,
-        is_loopback: false,
+        loopback: Some(LOOPBACK),
     };
 
     fn look_up(name: &str) -> Result<Self, StartError> {
@@ -100,24 +101,16 @@ impl Source {
                 interface: name.to_owned(),
             });
         }
+        let is_loopback = found.flags & libc::IFF_LOOPBACK != 0;
         Ok(Source {
             index: found.index,
-            // What is in front of the network layer there differs from driver to driver, and from what comes
-            // in to what goes out: some leave the header that they have taken off.
+            // Some of those drivers leave the header that they have taken off in front of what comes in.
             link: match link {
                 LinkType::Ip => Self::NETWORK,
                 link => link,
             },
-            is_loopback: found.flags & libc::IFF_LOOPBACK != 0,
+            loopback: u32::try_from(found.index).ok().filter(|_| is_loopback),
         })
-    }
-
-    fn socket(&self) -> Result<PacketSocket, StartError> {
-        let opened = match self.link {
-            LinkType::Network(_) => PacketSocket::open_without_link_layer(),
-            _ => PacketSocket::open(),
-        };
-        opened.map_err(StartError::socket)
     }
 }
 
@@ -131,7 +124,7 @@ impl Tap {
         let mut group = None;
         let mut rings = Vec::with_capacity(self.shards);
         for _ in 0..self.shards {
-            let socket = source.socket()?;
+            let socket = PacketSocket::open().map_err(StartError::socket)?;
             let step = |what: &'static str| {
                 move |source: io::Error| StartError::SocketOption { what, source }
             };
@@ -143,12 +136,6 @@ impl Tap {
                 .set_ring(shape)
                 .map_err(|source| self.ring_error(source))?;
             let mapping = Mapping::new(&socket, shape).map_err(|source| self.ring_error(source))?;
-            if source.is_loopback {
-                // On the loopback every packet is seen twice, going out and coming in.
-                socket
-                    .ignore_outgoing()
-                    .map_err(step("leave out outgoing packets"))?;
-            }
             socket
                 .bind(source.index)
                 .map_err(step("bind to the interface"))?;
@@ -168,7 +155,7 @@ impl Tap {
         Ok(Armed {
             rings,
             link: source.link,
-            every_interface: source.index == ALL_INTERFACES,
+            loopback: source.loopback,
         })
     }
 
@@ -208,10 +195,10 @@ impl Armed {
     /// # Errors
     /// What the kernel says of the program.
     pub fn start(&self, filter: &Program) -> Result<(), StartError> {
-        let filter = if self.every_interface {
-            &without_loopback_echo(LOOPBACK).then(filter.clone())?
-        } else {
-            filter
+        let filter = match self.loopback {
+            // The kernel's own way, PACKET_IGNORE_OUTGOING, has no effect on the sockets of a fanout group.
+            Some(index) => &without_loopback_echo(index).then(filter.clone())?,
+            None => filter,
         };
         for ring in &self.rings {
             ring.set_filter(filter)

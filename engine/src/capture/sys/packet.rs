@@ -68,21 +68,12 @@ impl AsRawFd for PacketSocket {
 }
 
 impl PacketSocket {
-    /// socket(AF_PACKET, SOCK_RAW, 0), which is given packets from the link layer's header on; protocol 0
-    /// takes no packet.
+    /// socket(AF_PACKET, SOCK_RAW, 0): protocol 0 takes no packet.
     ///
     /// # Errors
     /// EPERM without CAP_NET_RAW.
     pub fn open() -> io::Result<Self> {
         Socket::new(Domain::PACKET, Type::RAW, None).map(PacketSocket)
-    }
-
-    /// socket(AF_PACKET, SOCK_DGRAM, 0), which is given packets from the network layer's header on.
-    ///
-    /// # Errors
-    /// EPERM without CAP_NET_RAW.
-    pub fn open_without_link_layer() -> io::Result<Self> {
-        Socket::new(Domain::PACKET, Type::DGRAM, None).map(PacketSocket)
     }
 
     /// Attaches a capture filter, or swaps it for the one that is there.
@@ -110,11 +101,6 @@ impl PacketSocket {
                 tp_feature_req_word: 0,
             },
         )
-    }
-
-    /// Leaves out the packets that this machine sends.
-    pub fn ignore_outgoing(&self) -> io::Result<()> {
-        self.set(libc::PACKET_IGNORE_OUTGOING, &1_i32)
     }
 
     /// Starts taking the packets of all protocols on an interface, or on all for index 0.
