@@ -2,8 +2,8 @@
 //!
 //! Every test makes its own namespaces and removes them, whatever happens. It needs root and iproute2, some
 //! need unbound, dnsperf and tshark; what is missing is said loudly, and is a failure where CI=true.
-//! Expected sets come from whoever made the traffic (`dnsflow-gen`, or tshark beside the sensor), exports
-//! are decoded by a reader of the tests' own: nothing is compared with itself.
+//! Expected sets come from whoever made the traffic (`dnsflow-gen`, the test itself, or tshark beside the
+//! sensor), exports are decoded by a reader of the tests' own: nothing is compared with itself.
 
 #[path = "live/balance.rs"]
 mod balance;
@@ -13,12 +13,24 @@ mod collector;
 mod export;
 #[path = "live/generator.rs"]
 mod generator;
+#[path = "live/inject.rs"]
+mod inject;
+#[path = "live/interfaces.rs"]
+mod interfaces;
 #[path = "live/lifecycle.rs"]
 mod lifecycle;
 #[path = "live/network.rs"]
 mod network;
+#[expect(
+    dead_code,
+    reason = "each test program has its use for some of the packets"
+)]
+#[path = "every_counter/packets.rs"]
+mod packets;
 #[path = "live/patience.rs"]
 mod patience;
+#[path = "live/pieces.rs"]
+mod pieces;
 #[path = "live/process.rs"]
 mod process;
 #[path = "live/requirements.rs"]

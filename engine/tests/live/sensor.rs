@@ -27,10 +27,13 @@ pub(crate) struct Account {
     pub(crate) missed: u64,
 }
 
-/// `received N = exported N + reason N + ..`
+/// `received N + rebuilt N = exported N + reason N + ..; lost: what N, ..`
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
+    /// As the sensor has put it.
+    pub(crate) line: String,
     pub(crate) received: u64,
+    rebuilt: u64,
     pub(crate) exported: u64,
     reasons: BTreeMap<String, u64>,
 }
@@ -153,8 +156,10 @@ impl Tally {
     }
 
     fn parse(line: &str) -> Option<Self> {
-        let (received, rest) = line.strip_prefix("received ")?.split_once(" = exported ")?;
-        let mut parts = rest.split(" + ");
+        let (came, rest) = line.strip_prefix("received ")?.split_once(" = exported ")?;
+        let (received, rebuilt) = came.split_once(" + rebuilt ").unwrap_or((came, "0"));
+        let (became, _lost) = rest.split_once("; lost: ").unwrap_or((rest, ""));
+        let mut parts = became.split(" + ");
         let exported = parts.next()?.parse().ok()?;
         let reasons = parts
             .map(|part| {
@@ -163,7 +168,9 @@ impl Tally {
             })
             .collect::<Option<_>>()?;
         Some(Self {
+            line: line.to_owned(),
             received: received.parse().ok()?,
+            rebuilt: rebuilt.parse().ok()?,
             exported,
             reasons,
         })
@@ -171,7 +178,8 @@ impl Tally {
 
     fn assert_adds_up(&self, stderr: &str) {
         let reasons: u64 = self.reasons.values().sum();
-        assert_eq!(self.received, self.exported + reasons, "counters: {stderr}");
+        let came = self.received + self.rebuilt;
+        assert_eq!(came, self.exported + reasons, "counters: {stderr}");
     }
 }
 
