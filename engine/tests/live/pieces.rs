@@ -150,7 +150,8 @@ fn streams() {
         })
         .collect();
     let account = format!(
-        "received {} + rebuilt {COUNT} = exported {COUNT} + segment {} + segment_empty {} + segment_duplicate {COUNT}",
+        "received {} + rebuilt {COUNT} = exported {COUNT} + segment {} + segment_empty {} \
+         + segment_duplicate {COUNT}",
         18 * COUNT,
         15 * COUNT,
         2 * COUNT,
