@@ -58,6 +58,15 @@ test-live: setup ## Run the sensor's tests with sudo, and let none be skipped
 
 HOST = $(shell rustc -vV | sed -n 's/^host: //p' | tr a-z- A-Z_)
 
+# What `make bench` and `make bench-live` are given besides, such as --rounds 9, --peer 'COMMAND {file}' or
+# --readme benches/README.md, which puts the results there.
+BENCH ?=
+
+.PHONY: bench
+bench: build ## Measure on a capture file beside tcpdump and others: table, JSON and plot in target/bench
+	cargo build --release --package dnsflow-benches --bins
+	$(RELEASE)/bench-offline $(BENCH)
+
 .PHONY: lint
 lint: setup ## Check format, lints, documentation and that Cargo.lock is up to date
 	cargo metadata --locked --format-version 1 > /dev/null

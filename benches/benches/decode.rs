@@ -1,0 +1,37 @@
+//! From a frame in memory to the fate of its packet, for each case. Times are for one packet.
+
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use dnsflow::decode::Fate;
+use dnsflow_benches::cases::{Case, frame_of};
+use dnsflow_benches::counting::allocations;
+use dnsflow_benches::parts::take;
+
+fn decode(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("decode");
+    for case in Case::all() {
+        let mut decoder = case.decoder();
+        let mut decode = |bytes: &[u8]| {
+            take(&mut decoder, &frame_of(black_box(bytes)), |fate| {
+                if let Fate::Response(response) = &fate {
+                    black_box(response);
+                }
+            });
+        };
+        let allocated = allocations(|| case.frames.iter().for_each(|bytes| decode(bytes)));
+        let mut frames = case.frames.iter().cycle();
+        group.bench_function(case.name, |bencher| {
+            bencher.iter(|| frames.next().map(|bytes| decode(bytes)));
+        });
+        println!(
+            "{:24}allocations: {allocated} for {} packets",
+            "",
+            case.frames.len()
+        );
+    }
+    group.finish();
+}
+
+criterion_group!(benches, decode);
+criterion_main!(benches);

@@ -1,0 +1,52 @@
+//! The classic BPF programs in the interpreter, as they are run over packets of a file. Times are for one packet.
+
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use dnsflow_benches::cases::Case;
+use dnsflow_benches::counting::allocations;
+use dnsflow_benches::programs::ORIGINAL_EXPRESSION;
+use dnsflow_filters::{
+    Balance, DLT_EN10MB, FilterError, Interpreter, MAX_SNAP_LENGTH, Packet, Program, Selection,
+    compile, sample,
+};
+
+/// Programs by what they decide, and whether they are for a fanout.
+fn programs() -> Result<[(&'static str, Program, bool); 4], FilterError> {
+    let selection = Selection::new([53], false).program(DLT_EN10MB, MAX_SNAP_LENGTH)?;
+    let original = compile(ORIGINAL_EXPRESSION, DLT_EN10MB, MAX_SNAP_LENGTH)?;
+    Ok([
+        ("selection", selection.clone(), false),
+        ("original's expression", original, false),
+        ("sample and selection", sample(4)?.then(selection)?, false),
+        ("fanout by client", Balance::client().fanout()?, true),
+    ])
+}
+
+fn filters(criterion: &mut Criterion) {
+    for (name, program, fanout) in programs().expect("programs of the sensor's own") {
+        let interpreter = Interpreter::new(&program).expect("nothing that only a kernel knows");
+        let mut group = criterion.benchmark_group(name);
+        for case in Case::all() {
+            let run = |bytes: &[u8]| {
+                let packet = Packet::ethernet(black_box(bytes));
+                let packet = if fanout { packet.for_fanout() } else { packet };
+                black_box(interpreter.run(&packet, || 4));
+            };
+            let allocated = allocations(|| case.frames.iter().for_each(|bytes| run(bytes)));
+            let mut frames = case.frames.iter().cycle();
+            group.bench_function(case.name, |bencher| {
+                bencher.iter(|| frames.next().map(|bytes| run(bytes)));
+            });
+            println!(
+                "{:24}allocations: {allocated} for {} packets",
+                "",
+                case.frames.len()
+            );
+        }
+        group.finish();
+    }
+}
+
+criterion_group!(benches, filters);
+criterion_main!(benches);

@@ -1,0 +1,39 @@
+//! The whole way of a packet of a file: record, decode, export. Times are for one packet.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use dnsflow_benches::cases::Case;
+use dnsflow_benches::counting::allocations;
+use dnsflow_benches::parts::{nowhere, scaled, whole};
+
+fn path(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("whole");
+    for case in Case::all() {
+        let capture = case.capture();
+        let (mut decoder, mut export) = (case.decoder(), nowhere());
+        let mut pass = || whole(&capture, &mut decoder, &mut export).received;
+        let packets = pass();
+        // Those of opening the capture are the same however long it is.
+        let allocated = allocations(&mut pass);
+        group.bench_function(case.name, |bencher| {
+            bencher.iter_custom(|wanted| {
+                let passes = wanted.div_ceil(packets);
+                let start = Instant::now();
+                (0..passes).for_each(|_| {
+                    black_box(pass());
+                });
+                scaled(start.elapsed(), wanted, passes * packets)
+            });
+        });
+        println!(
+            "{:24}allocations: {allocated} for {packets} packets and a file",
+            ""
+        );
+    }
+    group.finish();
+}
+
+criterion_group!(benches, path);
+criterion_main!(benches);

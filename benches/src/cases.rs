@@ -1,0 +1,300 @@
+//! The cases on which every part is measured: frames that are named for what they are.
+//!
+//! Responses come from the generator, which draws them from a seed; what it does not make (queries alone,
+//! TCP, fragments, tunnels) is made of its frames here. Each case knows how many responses it holds, so that a
+//! bench can prove that it measures what it says.
+
+use crate::parts::take;
+use clap::Parser;
+use dnsflow::decode::tunnel::{Kind, Tunnels};
+use dnsflow::decode::{Decoder, Fate, Selection};
+use dnsflow::frame::{Frame, LinkType, Timestamp};
+use dnsflow_tools::generate::{Mix, Traffic};
+use etherparse::{PacketBuilder, SlicedPacket, TransportSlice};
+
+/// Responses in a case: enough that neither the caches nor the branch predictor know them all by heart.
+const RESPONSES: usize = 2048;
+
+/// Nothing but answers to A over IPv4 without tags or aliases; other cases change what they are named for.
+const PLAIN: &[&str] = &[
+    "--noise=0",
+    "--ipv6=0",
+    "--vlan=0",
+    "--aaaa=0",
+    "--any=0",
+    "--cname=0",
+    "--dname=0",
+    "--signed=0",
+];
+
+const SEED: u64 = 7;
+const MACS: [[u8; 6]; 2] = [[2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]];
+const ETHERNET_BYTES: usize = 14;
+const IPV4_BYTES: usize = 20;
+const VXLAN_PORT: u16 = 4789;
+
+/// Packets of one kind.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// What they are.
+    pub name: &'static str,
+    /// From the Ethernet header on.
+    pub frames: Vec<Vec<u8>>,
+    /// Responses that a decoder finds in them.
+    pub responses: usize,
+}
+
+impl Case {
+    /// All of them.
+    #[must_use]
+    pub fn all() -> Vec<Case> {
+        let plain = generated(PLAIN);
+        let mut queries = plain.clone();
+        for frame in &mut queries {
+            frame[ETHERNET_BYTES + IPV4_BYTES + 8 + 2] &= 0x7f;
+        }
+        let fragments: Vec<_> = (0..)
+            .zip(&plain)
+            .flat_map(|(id, frame)| fragmented(frame, id))
+            .collect();
+        vec![
+            Case::new("A over IPv4", plain.clone()),
+            Case::new(
+                "AAAA over IPv6",
+                generated(&with(&["--ipv6=100", "--aaaa=100"])),
+            ),
+            Case::new("VLAN", generated(&with(&["--vlan=100"]))),
+            Case::new("CNAME chain", generated(&with(&["--cname=100"]))),
+            Case {
+                name: "query",
+                frames: queries,
+                responses: 0,
+            },
+            Case {
+                name: "TCP",
+                frames: streams(&plain),
+                responses: RESPONSES,
+            },
+            Case {
+                name: "fragments",
+                frames: fragments,
+                responses: RESPONSES,
+            },
+            Case {
+                name: "VXLAN",
+                frames: plain.iter().map(|frame| in_vxlan(frame)).collect(),
+                responses: RESPONSES,
+            },
+            Case::mix(),
+        ]
+    }
+
+    /// What the generator makes unless told otherwise, without its noise.
+    #[must_use]
+    pub fn mix() -> Case {
+        Case::new("mix", generated(&["--noise=0"]))
+    }
+
+    fn new(name: &'static str, frames: Vec<Vec<u8>>) -> Self {
+        Case {
+            name,
+            responses: frames.len(),
+            frames,
+        }
+    }
+
+    /// A decoder that finds what the case has, warm: it has seen the case once.
+    ///
+    /// # Panics
+    /// If it does not find each response.
+    #[must_use]
+    pub fn decoder(&self) -> Decoder {
+        let mut decoder = Decoder::new(selection());
+        for pass in ["first", "second"] {
+            let mut found = 0;
+            for frame in &self.frames {
+                take(&mut decoder, &frame_of(frame), |fate| {
+                    found += usize::from(matches!(fate, Fate::Response(_)))
+                });
+            }
+            assert_eq!(
+                found, self.responses,
+                "{}: responses in the {pass} pass",
+                self.name
+            );
+        }
+        decoder
+    }
+
+    /// The case as a capture file (pcap-savefile(5)).
+    #[must_use]
+    pub fn capture(&self) -> Vec<u8> {
+        let mut file = Vec::new();
+        for word in [0xa1b2_c3d4, 0x0004_0002, 0, 0, 65_535, 1_u32] {
+            file.extend(word.to_le_bytes());
+        }
+        for frame in &self.frames {
+            let bytes = u32::try_from(frame.len()).unwrap_or(u32::MAX);
+            for word in [1_700_000_000, 0, bytes, bytes] {
+                file.extend(word.to_le_bytes());
+            }
+            file.extend(frame);
+        }
+        file
+    }
+}
+
+/// What decode looks for in the cases: the default, and VXLAN.
+#[must_use]
+pub fn selection() -> Selection {
+    Selection {
+        ports: vec![53],
+        any_port: false,
+        mdns: false,
+        plain: false,
+        tunnels: Tunnels::default().with(Kind::Vxlan),
+    }
+}
+
+/// A frame as capture gives it.
+#[inline]
+#[must_use]
+pub fn frame_of(bytes: &[u8]) -> Frame<'_> {
+    Frame {
+        bytes,
+        wire_bytes: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
+        at: Timestamp {
+            seconds: 1_700_000_000,
+            nanoseconds: 0,
+        },
+        link: LinkType::Ethernet,
+    }
+}
+
+fn with(more: &[&'static str]) -> Vec<&'static str> {
+    let replaced = |option: &&&str| {
+        !more
+            .iter()
+            .any(|new| new.split('=').next() == option.split('=').next())
+    };
+    PLAIN.iter().filter(replaced).chain(more).copied().collect()
+}
+
+/// The options of the generator that say what traffic is made of.
+#[derive(Debug, Parser)]
+struct Options {
+    #[command(flatten)]
+    mix: Mix,
+}
+
+/// Frames of the generator, by its own options.
+fn generated(options: &[&str]) -> Vec<Vec<u8>> {
+    let options = Options::parse_from(["mix"].iter().chain(options));
+    let mut traffic = Traffic::new(&options.mix, MACS, SEED, 0);
+    let make = || {
+        let mut frame = Vec::new();
+        traffic.next_frame(&mut frame);
+        frame
+    };
+    std::iter::repeat_with(make).take(RESPONSES).collect()
+}
+
+/// The DNS message in a frame of UDP.
+///
+/// # Panics
+/// If it is none.
+#[must_use]
+pub fn message(frame: &[u8]) -> &[u8] {
+    match SlicedPacket::from_ethernet(frame)
+        .ok()
+        .and_then(|packet| packet.transport)
+    {
+        Some(TransportSlice::Udp(udp)) => udp.payload(),
+        _ => panic!("not a frame of UDP"),
+    }
+}
+
+/// Connections of 16 messages, a segment each, opened and closed. Each pair of ports is used twice, from far
+/// apart sequence numbers on: so all are new connections again when the frames are taken again.
+fn streams(plain: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let (first, second) = plain.split_at(plain.len() / 2);
+    [connections(first, 0), connections(second, 1 << 31)].concat()
+}
+
+fn connections(plain: &[Vec<u8>], initial: u32) -> Vec<Vec<u8>> {
+    const MESSAGES: usize = 16;
+    let mut frames = Vec::new();
+    for (port, messages) in (10_000..).zip(plain.chunks(MESSAGES)) {
+        let segment = |sequence| {
+            PacketBuilder::ethernet2(MACS[0], MACS[1])
+                .ipv4([192, 0, 2, 53], [192, 0, 2, 1], 64)
+                .tcp(53, port, sequence, 65_535)
+                .ack(1)
+        };
+        let mut sequence = initial + 1;
+        frames.push(built(&[], |frame, payload| {
+            segment(initial).syn().write(frame, payload)
+        }));
+        for frame in messages {
+            let message = message(frame);
+            let length = u16::try_from(message.len()).expect("a message has at most 65,535 bytes");
+            let payload = [&length.to_be_bytes(), message].concat();
+            frames.push(built(&payload, |frame, payload| {
+                segment(sequence).write(frame, payload)
+            }));
+            sequence += u32::from(length) + 2;
+        }
+        frames.push(built(&[], |frame, payload| {
+            segment(sequence).fin().write(frame, payload)
+        }));
+    }
+    frames
+}
+
+/// The two halves of a plain frame's datagram.
+fn fragmented(frame: &[u8], identification: u16) -> [Vec<u8>; 2] {
+    let (headers, payload) = frame.split_at(ETHERNET_BYTES + IPV4_BYTES);
+    // Offsets count in units of 8 bytes (RFC 791 section 3.1).
+    let units = payload.len() / 16;
+    let (first, second) = payload.split_at(8 * units);
+    let fragment = |part: &[u8], flags: u16| {
+        let mut out = [headers, part].concat();
+        let total = u16::try_from(out.len() - ETHERNET_BYTES).expect("a frame is short");
+        out[ETHERNET_BYTES + 2..][..2].copy_from_slice(&total.to_be_bytes());
+        out[ETHERNET_BYTES + 4..][..2].copy_from_slice(&identification.to_be_bytes());
+        out[ETHERNET_BYTES + 6..][..2].copy_from_slice(&flags.to_be_bytes());
+        out
+    };
+    let offset = u16::try_from(units).expect("a frame is short");
+    [fragment(first, 0x2000), fragment(second, offset)]
+}
+
+/// RFC 7348 section 5: flags with the I bit, reserved, network 42, reserved; then the inner frame.
+fn in_vxlan(frame: &[u8]) -> Vec<u8> {
+    let payload = [&[8, 0, 0, 0, 0, 0, 42, 0], frame].concat();
+    let tunnel = PacketBuilder::ethernet2(MACS[0], MACS[1])
+        .ipv4([198, 51, 100, 1], [198, 51, 100, 2], 64)
+        .udp(50_000, VXLAN_PORT);
+    built(&payload, |frame, payload| tunnel.write(frame, payload))
+}
+
+fn built<E: std::fmt::Debug>(
+    payload: &[u8],
+    write: impl FnOnce(&mut Vec<u8>, &[u8]) -> Result<(), E>,
+) -> Vec<u8> {
+    let mut frame = Vec::new();
+    write(&mut frame, payload).expect("a frame that fits, into memory");
+    frame
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_case_gives_its_responses_again_and_again() {
+        for case in Case::all() {
+            drop(case.decoder());
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Programs that read one capture file, in turn and again and again, so that whatever else the machine does meets
+//! all of them alike.
+
+use std::error::Error;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::programs::{ORIGINAL_EXPRESSION, Usage, is_installed, measure, ours};
+use crate::report::{Machine, Spread, table};
+
+/// One of the programs.
+#[derive(Clone, Debug, Serialize)]
+pub struct Contender {
+    /// What it is called in tables.
+    pub name: String,
+    /// What is run.
+    pub command: Vec<String>,
+    /// Cores that the sensor was given; none for other programs.
+    pub cores: Option<usize>,
+    /// A run each.
+    pub runs: Vec<Usage>,
+}
+
+impl Contender {
+    fn new(name: impl Into<String>, command: &[&str], cores: Option<usize>) -> Self {
+        Contender {
+            name: name.into(),
+            command: command.iter().map(|&word| word.to_owned()).collect(),
+            cores,
+            runs: Vec::new(),
+        }
+    }
+
+    /// One figure, over all runs.
+    #[must_use]
+    pub fn spread(&self, figure: fn(&Usage) -> f64) -> Spread {
+        Spread::of(self.runs.iter().map(figure))
+    }
+
+    /// How many times another's figure this one's is: the middle of what each round says.
+    #[must_use]
+    pub fn ratio(&self, other: &Contender, figure: fn(&Usage) -> f64) -> Spread {
+        Spread::of(
+            self.runs
+                .iter()
+                .zip(&other.runs)
+                .map(|(mine, theirs)| figure(mine) / figure(theirs)),
+        )
+    }
+}
+
+/// All programs that there are: the sensor on 1, 2, 4 and so on up to all CPUs, `tcpdump`, `dnscap`, and `peers`,
+/// commands in which `{file}` stands for the capture.
+///
+/// # Errors
+/// If the sensor or `tcpdump` is missing.
+pub fn contenders(
+    file: &Path,
+    peers: &[String],
+    machine: &Machine,
+) -> Result<Vec<Contender>, Box<dyn Error>> {
+    let sensor = ours("dnsflow")?.display().to_string();
+    let file = file.display().to_string();
+    let mut found = Vec::new();
+    let mut cores: Vec<_> = (0..)
+        .map(|power| 1 << power)
+        .take_while(|cores| *cores < machine.cpus)
+        .collect();
+    cores.push(machine.cpus);
+    for cores in cores {
+        let command = [
+            &sensor,
+            "--cores",
+            &cores.to_string(),
+            "-r",
+            &file,
+            "-w",
+            "/dev/null",
+        ];
+        let plural = if cores == 1 { "" } else { "s" };
+        found.push(Contender::new(
+            format!("dnsflow, {cores} core{plural}"),
+            &command,
+            Some(cores),
+        ));
+    }
+    if !is_installed("tcpdump") {
+        return Err(
+            "tcpdump is not installed, and all else is measured beside it: apt-get install tcpdump"
+                .into(),
+        );
+    }
+    let command = [
+        "tcpdump",
+        "-r",
+        &file,
+        "-w",
+        "/dev/null",
+        ORIGINAL_EXPRESSION,
+    ];
+    found.push(Contender::new(TCPDUMP, &command, None));
+    if is_installed("dnscap") {
+        // Responses only, written as a capture to standard output, which goes nowhere.
+        let command = ["dnscap", "-r", &file, "-s", "r", "-w", "-"];
+        found.push(Contender::new("dnscap", &command, None));
+    }
+    for peer in peers {
+        let command = peer.replace("{file}", &file);
+        let name = peer.split_whitespace().next().unwrap_or("peer");
+        let name = name.rsplit('/').next().unwrap_or(name);
+        found.push(Contender::new(name, &["sh", "-c", &command], None));
+    }
+    Ok(found)
+}
+
+/// What `tcpdump` is called.
+pub const TCPDUMP: &str = "tcpdump";
+
+/// Runs all in turn, `rounds` times, after one round that only warms up. `tell` is told before each run.
+///
+/// # Errors
+/// If one of them fails.
+pub fn run(
+    contenders: &mut [Contender],
+    rounds: usize,
+    tell: &mut dyn FnMut(usize, &str),
+) -> Result<(), Box<dyn Error>> {
+    for round in 0..=rounds {
+        for contender in &mut *contenders {
+            tell(round, &contender.name);
+            let usage = measure(&contender.command)?;
+            if round > 0 {
+                contender.runs.push(usage);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What became of it, with the packets that the file has.
+///
+/// # Panics
+/// If there was no run.
+#[must_use]
+pub fn text(contenders: &[Contender], packets: f64) -> String {
+    let find = |wanted: &dyn Fn(&Contender) -> bool| contenders.iter().find(|known| wanted(known));
+    let tcpdump = find(&|known| known.name == TCPDUMP);
+    let one = find(&|known| known.cores == Some(1));
+    let rows: Vec<_> = contenders
+        .iter()
+        .map(|contender| {
+            let cpu = contender.spread(Usage::cpu);
+            let a_packet = |seconds: f64| seconds * 1e9 / packets;
+            let cpu = Spread {
+                median: a_packet(cpu.median),
+                min: a_packet(cpu.min),
+                max: a_packet(cpu.max),
+            };
+            let beside = tcpdump.map_or("-".to_owned(), |tcpdump| {
+                format!("{:.2}", contender.ratio(tcpdump, Usage::cpu).median)
+            });
+            let faster = one.map_or("-".to_owned(), |one| {
+                format!("{:.2}", one.ratio(contender, |usage| usage.wall).median)
+            });
+            vec![
+                contender.name.clone(),
+                cpu.text(0),
+                beside,
+                contender.spread(|usage| usage.wall).text(2),
+                faster,
+                format!(
+                    "{:.0}",
+                    contender.spread(|usage| mebibytes(usage.own_bytes)).max
+                ),
+            ]
+        })
+        .collect();
+    let head = [
+        "program",
+        "CPU ns a packet",
+        "of tcpdump's",
+        "seconds",
+        "speed-up against 1 core",
+        "MiB of its own",
+    ];
+    table(&head, &rows)
+}
+
+/// Bytes in MiB.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "no memory has 2^53 bytes")]
+pub fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}

@@ -1,0 +1,250 @@
+//! What was measured, in words, tables and targets.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::thread;
+
+use serde::Serialize;
+
+/// Where several runs of the same lie.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Spread {
+    /// The middle one; the mean of the two in the middle where there is none.
+    pub median: f64,
+    /// The least.
+    pub min: f64,
+    /// The most.
+    pub max: f64,
+}
+
+impl Spread {
+    /// Of at least one value.
+    ///
+    /// # Panics
+    /// Without a value.
+    #[must_use]
+    pub fn of(values: impl IntoIterator<Item = f64>) -> Self {
+        let mut sorted: Vec<f64> = values.into_iter().collect();
+        sorted.sort_by(f64::total_cmp);
+        let middle = sorted.len() / 2;
+        let median = if sorted.len().is_multiple_of(2) {
+            f64::midpoint(sorted[middle - 1], sorted[middle])
+        } else {
+            sorted[middle]
+        };
+        Spread {
+            median,
+            min: sorted[0],
+            max: sorted[sorted.len() - 1],
+        }
+    }
+
+    /// `median (min to max)`, with so many digits behind the point.
+    #[must_use]
+    pub fn text(&self, digits: usize) -> String {
+        format!(
+            "{:.digits$} ({:.digits$} to {:.digits$})",
+            self.median, self.min, self.max
+        )
+    }
+}
+
+/// Something that was wanted, beside what was measured.
+#[derive(Clone, Debug, Serialize)]
+pub struct Target {
+    /// What is measured.
+    pub what: String,
+    /// The most that it may be.
+    pub at_most: f64,
+    /// What it was, if it could be measured.
+    pub measured: Option<f64>,
+    /// Of both.
+    pub unit: &'static str,
+}
+
+impl Target {
+    /// A target, and what was measured.
+    pub fn new(
+        what: impl Into<String>,
+        at_most: f64,
+        unit: &'static str,
+        measured: Option<f64>,
+    ) -> Self {
+        Target {
+            what: what.into(),
+            at_most,
+            measured,
+            unit,
+        }
+    }
+
+    fn verdict(&self) -> &'static str {
+        match self.measured {
+            None => "not measured",
+            Some(measured) if measured <= self.at_most => "met",
+            Some(_) => "NOT MET",
+        }
+    }
+}
+
+/// All targets as a table.
+#[must_use]
+pub fn targets(targets: &[Target]) -> String {
+    let rows: Vec<_> = targets
+        .iter()
+        .map(|target| {
+            let measured = target
+                .measured
+                .map_or("-".to_owned(), |value| number(value, target.unit));
+            vec![
+                target.what.clone(),
+                number(target.at_most, target.unit),
+                measured,
+                target.verdict().to_owned(),
+            ]
+        })
+        .collect();
+    table(&["target", "at most", "measured", ""], &rows)
+}
+
+fn number(value: f64, unit: &str) -> String {
+    let digits = if value == 0.0 || value.abs() >= 20.0 {
+        0
+    } else {
+        2
+    };
+    format!("{value:.digits$} {unit}").trim_end().to_owned()
+}
+
+/// A table that can be read on a terminal, and is one in Markdown.
+#[must_use]
+pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+    let width = |column: usize| {
+        let cells = rows
+            .iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count());
+        cells.chain([head[column].len(), 3]).max().unwrap_or(3)
+    };
+    let widths: Vec<_> = (0..head.len()).map(width).collect();
+    let mut out = String::new();
+    let mut line = |cells: &mut dyn Iterator<Item = &str>| {
+        for (cell, width) in cells.zip(&widths) {
+            // Writing to a String does not fail.
+            let _ = write!(out, "| {cell:width$} ");
+        }
+        out.push_str("|\n");
+    };
+    line(&mut head.iter().copied());
+    let rules: Vec<_> = widths.iter().map(|width| "-".repeat(*width)).collect();
+    line(&mut rules.iter().map(String::as_str));
+    for row in rows {
+        line(&mut row.iter().map(String::as_str));
+    }
+    out
+}
+
+/// The machine that figures are of.
+#[derive(Clone, Debug, Serialize)]
+pub struct Machine {
+    /// CPUs that a program may use.
+    pub cpus: usize,
+    /// What the CPU calls itself.
+    pub model: String,
+    /// The kernel's release.
+    pub kernel: String,
+    /// Programs that ran or wanted to, on average over the minute before the bench.
+    pub load: f64,
+}
+
+impl Machine {
+    /// This one, now.
+    #[must_use]
+    pub fn this() -> Self {
+        let read = |path| fs::read_to_string(path).unwrap_or_default();
+        let cpuinfo = read("/proc/cpuinfo");
+        let model = cpuinfo
+            .lines()
+            .find_map(|line| line.strip_prefix("model name"));
+        Machine {
+            cpus: thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            model: model
+                .unwrap_or("unknown CPU")
+                .trim_start_matches(['\t', ' ', ':'])
+                .to_owned(),
+            kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+            load: read("/proc/loadavg")
+                .split(' ')
+                .next()
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(0.0),
+        }
+    }
+
+    /// A line about it, which says too if it was too busy for the figures to be worth much.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let Machine {
+            cpus,
+            model,
+            kernel,
+            load,
+        } = self;
+        let release = kernel.split('-').next().unwrap_or_default();
+        let short: Vec<_> = release.split('.').take(2).collect();
+        let busy = if *load > 0.5 {
+            format!(" PRELIMINARY: others were at work (load {load}).")
+        } else {
+            String::new()
+        };
+        format!(
+            "{cpus} virtual CPUs ({model}), Linux {}.{busy}",
+            short.join(".")
+        )
+    }
+}
+
+/// Puts `text` between the lines `<!-- NAME -->` and `<!-- /NAME -->` of a file, in place of what is there.
+///
+/// # Errors
+/// If the file can't be read or written, or has no such lines.
+pub fn replace_block(path: &Path, name: &str, text: &str) -> Result<(), Box<dyn Error>> {
+    let whole = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let (start, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
+    let missing = || {
+        format!(
+            "{}: the lines {} and {end} are missing",
+            path.display(),
+            start.trim()
+        )
+    };
+    let (before, rest) = whole.split_once(&start).ok_or_else(missing)?;
+    let (_, after) = rest.split_once(&end).ok_or_else(missing)?;
+    fs::write(
+        path,
+        format!("{before}{start}\n{}\n\n{end}{after}", text.trim()),
+    )?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians() {
+        let spread = Spread::of([3.0, 1.0, 2.0]);
+        assert_eq!(spread.text(1), "2.0 (1.0 to 3.0)");
+        assert_eq!(Spread::of([4.0, 1.0, 2.0, 3.0]).text(1), "2.5 (1.0 to 4.0)");
+    }
+
+    #[test]
+    fn verdicts() {
+        let verdict = |measured| Target::new("", 0.45, "", measured).verdict();
+        assert_eq!(verdict(Some(0.45)), "met");
+        assert_eq!(verdict(Some(0.46)), "NOT MET");
+        assert_eq!(verdict(None), "not measured");
+    }
+}

@@ -1,0 +1,147 @@
+//! How long each step of a packet's life takes, in CPU time of the thread that does it.
+
+use std::error::Error;
+use std::hint::black_box;
+use std::net::UdpSocket;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use dnsflow::decode::Decoder;
+use dnsflow::export::collector::Collector;
+use dnsflow::export::{Export, Sinks};
+use glommio::LocalExecutorBuilder;
+use nix::time::{ClockId, clock_gettime};
+use serde::Serialize;
+
+use crate::cases::selection;
+use crate::parts::{DATAGRAM_BYTES, decode, nowhere, walk, whole};
+use crate::report::{Spread, table};
+
+/// Bytes that are read to see how fast memory is: more than any cache has.
+const STRETCH_BYTES: usize = 128 << 20;
+
+/// Nanoseconds, in the middle of several rounds.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Steps {
+    /// A packet: finding its record.
+    pub walk: f64,
+    /// A packet: decoding it besides.
+    pub decode: f64,
+    /// A response: writing it into datagrams, in order, without a sink.
+    pub export: f64,
+    /// A response: writing it into datagrams of one size and sending them to a collector on the loopback, all of
+    /// the kernel's work included.
+    pub send: f64,
+    /// GB a second that all CPUs together read from memory.
+    pub bandwidth: f64,
+}
+
+/// Measures `rounds` times on the records of `capture`.
+///
+/// # Errors
+/// If there is no io_uring or no socket.
+pub fn measure(capture: &[u8], rounds: usize) -> Result<Steps, Box<dyn Error>> {
+    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    let address = socket.local_addr()?;
+    let executor = LocalExecutorBuilder::default()
+        .make()
+        .map_err(|error| format!("no io_uring for sending: {error}"))?;
+    executor.run(async {
+        let collectors = vec![Collector::new(address, DATAGRAM_BYTES)];
+        let mut collected = Export::new(
+            DATAGRAM_BYTES,
+            Sinks {
+                collectors,
+                ..Sinks::default()
+            },
+        );
+        let (mut export, mut decoder) = (nowhere(), Decoder::new(selection()));
+        let counters = whole(capture, &mut decoder, &mut export);
+        let packets = as_f64(counters.received);
+        let responses = as_f64(counters.exported);
+        let mut found = [const { Vec::new() }; 4];
+        for _ in 0..rounds.max(1) {
+            let walked = cpu(|| walk(capture))?;
+            let decoded = cpu(|| decode(capture, &mut decoder))?;
+            let exported = cpu(|| whole(capture, &mut decoder, &mut export))?;
+            let sent = cpu(|| whole(capture, &mut decoder, &mut collected))?;
+            found[0].push(walked / packets);
+            found[1].push((decoded - walked) / packets);
+            found[2].push((exported - decoded) / responses);
+            found[3].push((sent - decoded) / responses);
+        }
+        if collected.sent().failed > 0 {
+            return Err("the loopback did not take datagrams".into());
+        }
+        let [walk, decode, export, send] = found.map(|values| Spread::of(values).median);
+        Ok(Steps {
+            walk,
+            decode,
+            export,
+            send,
+            bandwidth: bandwidth(rounds),
+        })
+    })
+}
+
+impl Steps {
+    /// As a table.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let row = |step: &str, value: f64| vec![step.to_owned(), format!("{value:.1}")];
+        table(
+            &["step", "CPU ns"],
+            &[
+                row("a packet: find its record", self.walk),
+                row("a packet: decode it", self.decode),
+                row("a response: write it into datagrams", self.export),
+                row(
+                    "a response: write it into datagrams of one size and send those",
+                    self.send,
+                ),
+            ],
+        )
+    }
+}
+
+/// Nanoseconds of CPU that this thread spends on `work`.
+fn cpu<T>(work: impl FnOnce() -> T) -> Result<f64, Box<dyn Error>> {
+    let before = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?;
+    black_box(work());
+    let after = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?;
+    Ok(Duration::from(after - before).as_secs_f64() * 1e9)
+}
+
+/// GB a second, the best of several rounds: what disturbs can only make it less.
+fn bandwidth(rounds: usize) -> f64 {
+    let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let words = STRETCH_BYTES / 8 / threads;
+    let stretches: Vec<Vec<u64>> = (0..threads).map(|_| vec![1; words]).collect();
+    let read = |stretch: &Vec<u64>| {
+        black_box(
+            stretch
+                .iter()
+                .fold(0, |sum: u64, word| sum.wrapping_add(*word)),
+        )
+    };
+    let mut best: f64 = 0.0;
+    for _ in 0..rounds.max(1) {
+        let start = Instant::now();
+        thread::scope(|scope| {
+            for stretch in &stretches {
+                scope.spawn(move || read(stretch));
+            }
+        });
+        let bytes = u64::try_from(threads * words * 8).unwrap_or(u64::MAX);
+        best = best.max(as_f64(bytes) / start.elapsed().as_secs_f64() / 1e9);
+    }
+    best
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of one run are less than 2^53"
+)]
+fn as_f64(count: u64) -> f64 {
+    count as f64
+}
