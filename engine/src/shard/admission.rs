@@ -163,7 +163,7 @@ impl Division {
 }
 
 /// A frame of a file as a socket filter would see it, had it come in over an interface.
-fn as_program_sees<'a>(frame: &Frame<'a>) -> Packet<'a> {
+pub(super) fn as_program_sees<'a>(frame: &Frame<'a>) -> Packet<'a> {
     let (network_offset, protocol) = link::network(frame)
         .map_or((frame.bytes.len(), 0), |network| {
             (network.offset_in(frame), network.protocol)

@@ -1,10 +1,13 @@
 //! A shard that takes its packets from a capture file, to the end.
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::admission::{Admission, Verdict};
+use super::deferred::Deferred;
 use super::{Progress, Report, Shard, ShardError};
 use crate::capture::file::{FileError, Records};
 
@@ -27,21 +30,32 @@ pub struct Offline {
 impl Offline {
     /// Reads `source` to its end; what was found is sent even where the file turns out to be damaged.
     pub async fn run(mut self, source: Box<dyn Read>) -> Report {
-        let read = self
-            .read(source)
-            .await
-            .or_else(|failure| self.unless_stopped(failure));
-        self.shard.finish();
-        let stats = self.shard.stats(None, 0);
-        let flushed = self.shard.export.stats(&stats).await;
-        let failure = read.err().or(flushed.err().map(ShardError::Export));
-        self.shard.report(None, failure)
+        let read = match Records::open(source) {
+            Ok(mut records) => self.read(&mut records, None).await,
+            Err(error) => Err(error.into()),
+        };
+        self.end(read).await
+    }
+
+    /// Reads a part of a divided file, then what `deferred` has for this shard of all parts.
+    pub async fn run_part(mut self, file: File, part: Range<u64>, deferred: Deferred) -> Report {
+        let read = self.read_part(&file, &part, deferred).await;
+        self.end(read).await
     }
 
     /// The report of a source that could not be read at all.
     #[must_use]
     pub fn refused(self, failure: ShardError) -> Report {
         self.shard.report(None, Some(failure))
+    }
+
+    async fn end(mut self, read: Result<(), ShardError>) -> Report {
+        let read = read.or_else(|failure| self.unless_stopped(failure));
+        self.shard.finish();
+        let stats = self.shard.stats(None, 0);
+        let flushed = self.shard.export.stats(&stats).await;
+        let failure = read.err().or(flushed.err().map(ShardError::Export));
+        self.shard.report(None, failure)
     }
 
     /// Input that was ended early may end anywhere.
@@ -54,11 +68,48 @@ impl Offline {
         }
     }
 
-    async fn read(&mut self, source: Box<dyn Read>) -> Result<(), ShardError> {
-        let mut records = Records::open(source)?;
+    async fn read_part(
+        &mut self,
+        file: &File,
+        part: &Range<u64>,
+        mut deferred: Deferred,
+    ) -> Result<(), ShardError> {
+        let mut source = file;
+        source
+            .seek(SeekFrom::Start(part.start))
+            .map_err(|source| FileError::Read {
+                offset: part.start,
+                source,
+            })?;
+        let mut records = Records::part(source.take(part.end - part.start), file, part.start)?;
+        let read = self.read(&mut records, Some(&mut deferred)).await;
+        let offsets = deferred.exchange();
+        read?;
+        let mut records = Records::part(file, file, part.start)?;
+        for offset in offsets {
+            records.seek(offset)?;
+            if let Some(frame) = records.next_frame()? {
+                self.shard.take_involved(&frame);
+            }
+            if self.shard.export.is_full() {
+                self.shard.export.send().await?;
+                if self.progress.is_stopped() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn read<R: Read>(
+        &mut self,
+        records: &mut Records<R>,
+        mut deferred: Option<&mut Deferred>,
+    ) -> Result<(), ShardError> {
         let mut flush_at = Instant::now() + self.flush;
+        let start = records.offset();
         loop {
-            match self.fill(&mut records, flush_at) {
+            match self.fill(records, flush_at, deferred.as_deref_mut()) {
                 Ok(true) if Instant::now() < flush_at => self.shard.export.send().await?,
                 Ok(true) => self.shard.export.flush().await?,
                 // A pipe on which nothing comes: what waits for more need wait no longer.
@@ -70,7 +121,7 @@ impl Offline {
             if Instant::now() >= flush_at {
                 flush_at = Instant::now() + self.flush;
             }
-            if self.progress.report(records.offset()) {
+            if self.progress.report(records.offset() - start) {
                 return Ok(());
             }
         }
@@ -78,18 +129,27 @@ impl Offline {
 
     /// Takes packets until there is something to send or to report; false at the end of the file. Nothing is
     /// waited for here, so that what is known of a packet stays in registers.
-    fn fill(
+    fn fill<R: Read>(
         &mut self,
-        records: &mut Records<Box<dyn Read>>,
+        records: &mut Records<R>,
         flush_at: Instant,
+        mut deferred: Option<&mut Deferred>,
     ) -> Result<bool, ShardError> {
         let mut reads = records.reads();
         for _ in 0..PROGRESS_PACKETS {
+            let offset = records.offset();
             let Some(frame) = records.next_frame()? else {
                 return Ok(false);
             };
             match self.admission.verdict(&frame)? {
-                Verdict::Ours => self.shard.take(&frame),
+                Verdict::Ours => match &mut deferred {
+                    None => self.shard.take(&frame),
+                    Some(deferred) => {
+                        if !self.shard.take_usual(&frame) {
+                            deferred.put_off(offset, &frame);
+                        }
+                    }
+                },
                 Verdict::Reject(reason) => {
                     self.shard.counters.received += 1;
                     self.shard.counters.reject(reason);

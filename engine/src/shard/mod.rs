@@ -5,6 +5,7 @@
 //! the two ways in which packets come, from a ring and from a file, are [`mod@live`] and [`mod@file`].
 
 pub mod admission;
+pub mod deferred;
 pub mod file;
 pub mod live;
 mod wait;
@@ -143,6 +144,28 @@ impl Shard {
     /// The life of one packet. What it gives waits in the stream's batch, to be sent when that is full.
     #[inline]
     fn take(&mut self, frame: &Frame<'_>) {
+        if !self.take_usual(frame) {
+            self.take_involved(frame);
+        }
+    }
+
+    /// A packet with a response, or with none; false, and nothing done, if there is more to it.
+    #[inline]
+    fn take_usual(&mut self, frame: &Frame<'_>) -> bool {
+        match self.decoder.datagram(frame) {
+            Ok(response) => {
+                self.counters.exported += 1;
+                self.export.push(&response, frame.at);
+            }
+            Err(Unusual::Reject(reason)) => self.counters.reject(reason),
+            Err(Unusual::Involved) => return false,
+        }
+        self.counters.received += 1;
+        true
+    }
+
+    /// A packet that may complete several responses, or none.
+    fn take_involved(&mut self, frame: &Frame<'_>) {
         self.counters.received += 1;
         let Shard {
             decoder,
@@ -150,16 +173,7 @@ impl Shard {
             counters,
             ..
         } = self;
-        match decoder.datagram(frame) {
-            Ok(response) => {
-                counters.exported += 1;
-                export.push(&response, frame.at);
-            }
-            Err(Unusual::Reject(reason)) => counters.reject(reason),
-            Err(Unusual::Involved) => {
-                decoder.involved(frame, &mut |fate| follow(fate, frame.at, counters, export));
-            }
-        }
+        decoder.involved(frame, &mut |fate| follow(fate, frame.at, counters, export));
     }
 
     /// The end of a capture: what still waited for more is given up.

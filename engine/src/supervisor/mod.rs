@@ -4,23 +4,18 @@
 //! for shards to end. While packets flow it shares nothing with them but a descriptor that says stop.
 
 mod event;
+mod offline;
 mod output;
 mod progress;
 mod requirements;
 mod shards;
 
 use std::fs::File;
-use std::io;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
 
-use crate::capture::file::Records;
-use crate::capture::input::Source;
 use crate::capture::interface::{InterfaceDrops, default_interface};
-use crate::capture::relay::{Stop, relay};
 use crate::capture::socket::Tap;
-use crate::capture::{input, sys};
+use crate::capture::sys;
 use crate::counters::Counters;
 use crate::decode::Decoder;
 use crate::diagnostics::say;
@@ -28,10 +23,8 @@ use crate::error::StartError;
 use crate::export::Sent;
 use crate::pidfile::PidFile;
 use crate::settings::{Input, Settings};
-use crate::shard::admission::{Admission, Part};
-use crate::shard::file::Offline;
 use crate::shard::live::Live;
-use crate::shard::{Progress, Report, Shard, ShardError};
+use crate::shard::{Report, Shard};
 use event::Events;
 use output::Outputs;
 use shards::Shards;
@@ -52,7 +45,7 @@ pub fn run(settings: &Settings) -> Result<bool, StartError> {
     let events = Events::watch()?;
     let reports = match &settings.input {
         Input::Live(interface) => live(settings, interface.as_deref(), &cpus, events)?,
-        Input::File(path) => offline(settings, path, &cpus, events)?,
+        Input::File(path) => offline::run(settings, path, &cpus, events)?,
     };
     let input = match &settings.input {
         Input::Live(_) => String::new(),
@@ -105,92 +98,6 @@ fn live(
     events.wait(&shards, || {});
     shards.stop();
     shards.reports()
-}
-
-fn offline(
-    settings: &Settings,
-    path: &Path,
-    cpus: &[usize],
-    mut events: Events,
-) -> Result<Vec<Report>, StartError> {
-    let capture = &settings.capture;
-    let failed = |source| StartError::File {
-        path: path.to_owned(),
-        source,
-    };
-    if input::is_repeatable(path) {
-        // What is no capture at all is said before anything is opened for its sake.
-        let source = input::open(path)
-            .and_then(input::unpacked)
-            .map_err(failed)?;
-        Records::open(source).map_err(|source| StartError::Capture {
-            path: path.to_owned(),
-            source,
-        })?;
-    }
-    let (sources, stop) = sources(path, cpus.len(), settings.output.flush).map_err(failed)?;
-    let outputs = Outputs::open(&settings.output, cpus.len())?;
-    let balance = capture.balance().fanout()?;
-    let part = |index: usize, count: usize| {
-        Some(Part {
-            program: balance.clone(),
-            index: u32::try_from(index).ok()?,
-            count: u32::try_from(count).ok().filter(|count| *count > 1)?,
-        })
-    };
-    let mut shards = Shards::default();
-    let mut all_progress = Vec::new();
-    for (index, ((source, cpu), output)) in sources.into_iter().zip(cpus).zip(outputs).enumerate() {
-        let member = capture.share.map(|share| Part {
-            program: balance.clone(),
-            index: share.index,
-            count: share.count,
-        });
-        let admission = Admission::new(
-            part(index, cpus.len()),
-            member,
-            capture.expression.clone(),
-            capture.sample,
-        )?;
-        let progress = Arc::new(Progress::default());
-        all_progress.push(Arc::clone(&progress));
-        let (selection, sample) = (capture.decode(), capture.sample);
-        let flush = settings.output.flush;
-        shards.spawn(*cpu, events.sender(), move |_control| async move {
-            let shard = Shard::new(Decoder::new(selection), output.export(), sample);
-            let offline = Offline {
-                shard,
-                admission,
-                progress,
-                flush,
-            };
-            match input::unpacked(source) {
-                Ok(source) => offline.run(source).await,
-                Err(source) => offline.refused(ShardError::System {
-                    what: "can't unpack the file",
-                    source,
-                }),
-            }
-        })?;
-    }
-    let bar = progress::bar(path);
-    events.wait(&shards, || bar.show(&all_progress));
-    bar.finish();
-    all_progress.iter().for_each(|progress| progress.stop());
-    stop.iter().for_each(Stop::stop);
-    shards.stop();
-    shards.reports()
-}
-
-/// One reader of the whole input for each shard, and, where it is no file, a way to end it early.
-fn sources(path: &Path, count: usize, pause: Duration) -> io::Result<(Vec<Source>, Option<Stop>)> {
-    if input::is_repeatable(path) {
-        let sources = (0..count).map(|_| input::open(path));
-        return Ok((sources.collect::<io::Result<_>>()?, None));
-    }
-    let (readers, stop) = relay(path, count, pause)?;
-    let boxed = readers.into_iter().map(|reader| Box::new(reader) as _);
-    Ok((boxed.collect(), Some(stop)))
 }
 
 /// Says what came of it; true if nothing failed. `input` stands before what is wrong with it.

@@ -9,10 +9,13 @@ use crate::shard::Progress;
 
 /// A bar on standard error; nothing where that is no terminal, or where the size of the input is unknown.
 #[derive(Debug)]
-pub(super) struct Bar(ProgressBar);
+pub(super) struct Bar {
+    bar: ProgressBar,
+    divided: bool,
+}
 
-/// A bar for the file at `path`.
-pub(super) fn bar(path: &Path) -> Bar {
+/// A bar for the file at `path`, of which shards read parts where it is `divided`.
+pub(super) fn bar(path: &Path, divided: bool) -> Bar {
     let compressed = path
         .extension()
         .is_some_and(|kind| kind == "gz" || kind == "zst");
@@ -21,23 +24,31 @@ pub(super) fn bar(path: &Path) -> Bar {
         .ok()
         .filter(|found| found.is_file() && !compressed);
     let Some(size) = size else {
-        return Bar(ProgressBar::hidden());
+        let bar = ProgressBar::hidden();
+        return Bar { bar, divided };
     };
     let bar = ProgressBar::with_draw_target(Some(size.len()), ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{bar:40} {percent}% {bytes_per_sec} {eta} left");
-    Bar(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())))
+    let bar = bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    Bar { bar, divided }
 }
 
 impl Bar {
-    /// Shows the shard that is furthest behind.
+    /// Shows how far all parts have come together, or the shard that is furthest behind in the whole.
     pub(super) fn show(&self, shards: &[Arc<Progress>]) {
-        if let Some(offset) = shards.iter().map(|shard| shard.offset()).min() {
-            self.0.set_position(offset);
+        let offsets = shards.iter().map(|shard| shard.offset());
+        let position = if self.divided {
+            Some(offsets.sum())
+        } else {
+            offsets.min()
+        };
+        if let Some(position) = position {
+            self.bar.set_position(position);
         }
     }
 
     /// Takes the bar away.
     pub(super) fn finish(&self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
     }
 }

@@ -6,13 +6,17 @@
 
 mod pcap;
 mod pcapng;
+mod split;
 mod window;
 
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::os::unix::fs::FileExt;
 
 use thiserror::Error;
 
 use crate::frame::Frame;
+pub use split::split;
 use window::Window;
 
 /// What is wrong with a capture file. Offsets are in bytes, in the file as it is after decompression.
@@ -98,6 +102,22 @@ impl<R: Read> Records<R> {
         Ok(Records { window, format })
     }
 
+    /// The records of a part of a file that [`split`] has found; `source` ends where the part does.
+    ///
+    /// # Errors
+    /// If the file is none of those that can be divided.
+    pub fn part(source: R, file: &File, from: u64) -> Result<Self, FileError> {
+        let mut head = [0; pcap::HEADER_BYTES];
+        file.read_exact_at(&mut head, 0)
+            .map_err(|source| FileError::Read { offset: 0, source })?;
+        let mut window = Window::from(source, from);
+        window.patient = false;
+        Ok(Records {
+            window,
+            format: Format::Pcap(pcap::Header::parse(&head)?),
+        })
+    }
+
     /// The next packet; `None` at the end.
     ///
     /// # Errors
@@ -108,6 +128,17 @@ impl<R: Read> Records<R> {
             Format::Pcap(header) => header.next_frame(&mut self.window),
             Format::Pcapng(section) => section.next_frame(&mut self.window),
         }
+    }
+
+    /// Goes on at the record that starts at an offset.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn seek(&mut self, offset: u64) -> Result<(), FileError>
+    where
+        R: Seek,
+    {
+        self.window.seek(offset)
     }
 
     /// How often the source has given bytes: while that stays, no time was spent waiting.

@@ -7,10 +7,10 @@ use super::{ByteOrder, FileError};
 use crate::frame::{Frame, LinkType, Timestamp};
 
 /// Bytes of the file header.
-const HEADER_BYTES: usize = 24;
+pub(super) const HEADER_BYTES: usize = 24;
 
 /// Largest packet that is believed, in bytes: what libpcap takes for the largest snap length.
-const MAX_PACKET_BYTES: usize = 262_144;
+pub(super) const MAX_PACKET_BYTES: usize = 262_144;
 
 /// What the file header says.
 ///
@@ -29,7 +29,12 @@ pub(super) struct Header {
 
 impl Header {
     pub(super) fn read(window: &mut Window<impl Read>) -> Result<Self, FileError> {
-        let magic: [u8; 4] = *window.peek(4)?.first_chunk().ok_or(FileError::NotCapture)?;
+        Self::parse(window.read(HEADER_BYTES)?)
+    }
+
+    /// Reads the header that `bytes` start with.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, FileError> {
+        let magic: [u8; 4] = *bytes.first_chunk().ok_or(FileError::NotCapture)?;
         // Microseconds; nanoseconds; microseconds with 8 more bytes a record, as an old patch wrote them.
         let (order, fraction_ns, record_bytes) = match magic {
             [0xa1, 0xb2, 0xc3, 0xd4] => (ByteOrder::Big, 1000, 16),
@@ -40,7 +45,6 @@ impl Header {
             [0x34, 0xcd, 0xb2, 0xa1] => (ByteOrder::Little, 1000, 24),
             _ => return Err(FileError::NotCapture),
         };
-        let bytes = window.read(HEADER_BYTES)?;
         if bytes.len() < HEADER_BYTES {
             return Err(FileError::Cut { offset: 0 });
         }
@@ -55,6 +59,16 @@ impl Header {
                 link,
             }),
         }
+    }
+
+    /// Fractions in a second.
+    pub(super) fn fractions(&self) -> u32 {
+        1_000_000_000 / self.fraction_ns
+    }
+
+    /// Bytes of a record before its packet.
+    pub(super) fn record_bytes(&self) -> usize {
+        self.record_bytes
     }
 
     /// ```text
@@ -90,7 +104,7 @@ impl Header {
     }
 
     #[inline]
-    fn fields(&self, head: &[u8; RECORD_HEADER_BYTES]) -> Fields {
+    pub(super) fn fields(&self, head: &[u8; RECORD_HEADER_BYTES]) -> Fields {
         let field = |at: usize| {
             let bytes = [head[at], head[at + 1], head[at + 2], head[at + 3]];
             self.order.u32(bytes)
@@ -140,12 +154,12 @@ impl Header {
 }
 
 /// Bytes of a record's header that every variant has.
-const RECORD_HEADER_BYTES: usize = 16;
+pub(super) const RECORD_HEADER_BYTES: usize = 16;
 
 /// What a record's header says.
-struct Fields {
-    seconds: u32,
-    fraction: u32,
-    captured: usize,
-    wire_bytes: u32,
+pub(super) struct Fields {
+    pub(super) seconds: u32,
+    pub(super) fraction: u32,
+    pub(super) captured: usize,
+    pub(super) wire_bytes: u32,
 }

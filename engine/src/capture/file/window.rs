@@ -1,6 +1,6 @@
 //! A stretch of a file in memory, which moves on as records are taken from it.
 
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 
 use super::FileError;
 
@@ -28,17 +28,40 @@ pub(super) struct Window<R> {
 
 impl<R: Read> Window<R> {
     pub(super) fn new(source: R) -> Self {
+        Self::from(source, 0)
+    }
+
+    /// Reads from a source that stands at an offset of the file already.
+    pub(super) fn from(source: R, base: u64) -> Self {
         Window {
             source,
             buffer: vec![0; READ_BYTES],
             start: 0,
             end: 0,
-            base: 0,
+            base,
             exhausted: false,
             cut: false,
             reads: 0,
             patient: true,
         }
+    }
+}
+
+impl<R: Seek> Window<R> {
+    /// Goes on at another offset.
+    pub(super) fn seek(&mut self, offset: u64) -> Result<(), FileError> {
+        let ahead = offset.checked_sub(self.offset()).map(usize::try_from);
+        match ahead {
+            Some(Ok(ahead)) if ahead <= self.end - self.start => self.start += ahead,
+            _ => {
+                self.source
+                    .seek(SeekFrom::Start(offset))
+                    .map_err(|source| FileError::Read { offset, source })?;
+                (self.start, self.end, self.base) = (0, 0, offset);
+                self.exhausted = false;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -1,0 +1,111 @@
+//! Where a large capture can be divided, so that each of several readers walks a part of its own.
+//!
+//! Records have no mark at which they start, so a place is guessed and then proved: from there on, every
+//! record must be followed by another that makes sense, for more bytes than a packet can have. What looks like
+//! records inside a packet (a capture that was sent over the network) ends with that packet and so proves
+//! nothing. A reader whose part does not end where the next one starts says so, as it would of a file that
+//! is cut there.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+
+use super::pcap::{HEADER_BYTES, Header, MAX_PACKET_BYTES, RECORD_HEADER_BYTES};
+
+/// Smallest part that is worth a reader, in bytes.
+const MIN_PART_BYTES: u64 = 4 << 20;
+
+/// Bytes over which records must make sense: twice the largest packet.
+const PROOF_BYTES: usize = 2 * MAX_PACKET_BYTES;
+
+/// Bytes that are looked at to find and prove a place.
+const PROBE_BYTES: usize = PROOF_BYTES + 2 * MAX_PACKET_BYTES;
+
+/// Seconds by which the records of a file may differ: a year.
+const MAX_APART_SECONDS: u32 = 366 * 24 * 3600;
+
+/// Divides a file into `count` parts at records; `None` if it is no plain capture of the classic format, is
+/// too small, or has a place at which nothing could be proved.
+///
+/// # Errors
+/// What the system says.
+pub fn split(file: &File, count: usize) -> io::Result<Option<Vec<Range<u64>>>> {
+    let size = file.metadata()?.len();
+    let parts = u64::try_from(count).unwrap_or(u64::MAX);
+    if size / parts.max(1) < MIN_PART_BYTES {
+        return Ok(None);
+    }
+    let mut head = [0; HEADER_BYTES + RECORD_HEADER_BYTES];
+    file.read_exact_at(&mut head, 0)?;
+    let (Some(first), Ok(header)) = (head.last_chunk(), Header::parse(&head)) else {
+        return Ok(None);
+    };
+    let first_seconds = header.fields(first).seconds;
+    let mut starts = vec![HEADER_BYTES as u64];
+    let mut probe = vec![0; PROBE_BYTES];
+    for part in 1..parts {
+        let guess = size / parts * part;
+        let read = read_at(file, &mut probe, guess)?;
+        let seen = &probe[..read];
+        let at_end = read < probe.len();
+        let found = (0..read.min(MAX_PACKET_BYTES + RECORD_HEADER_BYTES))
+            .find(|at| header.is_proved(&seen[*at..], at_end, first_seconds));
+        match found.and_then(|at| u64::try_from(at).ok()) {
+            Some(at) => starts.push(guess + at),
+            None => return Ok(None),
+        }
+    }
+    let ends = starts.iter().skip(1).copied().chain([size]);
+    Ok(Some(
+        starts
+            .iter()
+            .copied()
+            .zip(ends)
+            .map(|(from, to)| from..to)
+            .collect(),
+    ))
+}
+
+impl Header {
+    /// Whether records follow each other from the start of `bytes` for [`PROOF_BYTES`], or exactly to their end
+    /// where that is the end of the file.
+    fn is_proved(&self, bytes: &[u8], at_end: bool, first_seconds: u32) -> bool {
+        let mut at = 0;
+        while at < PROOF_BYTES {
+            let Some(rest) = bytes.get(at..) else {
+                return false;
+            };
+            let Some(head) = rest.first_chunk() else {
+                return at_end && rest.is_empty() && at > 0;
+            };
+            let fields = self.fields(head);
+            let whole =
+                usize::try_from(fields.wire_bytes).is_ok_and(|wire| fields.captured <= wire);
+            if !whole
+                || fields.captured > MAX_PACKET_BYTES
+                || fields.fraction >= self.fractions()
+                || fields.seconds.abs_diff(first_seconds) > MAX_APART_SECONDS
+            {
+                return false;
+            }
+            at += self.record_bytes() + fields.captured;
+        }
+        true
+    }
+}
+
+/// Fills `out` from an offset on, as far as the file goes.
+fn read_at(file: &File, out: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < out.len() {
+        let from = offset + u64::try_from(filled).unwrap_or(0);
+        match file.read_at(&mut out[filled..], from) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
