@@ -16,6 +16,7 @@ mod formats;
 mod generator;
 mod output;
 mod packet;
+mod parts;
 mod process;
 mod refusals;
 mod selection;

@@ -52,7 +52,7 @@ impl Response {
         )
     }
 
-    fn message(&self) -> Vec<u8> {
+    pub(crate) fn message(&self) -> Vec<u8> {
         let name = [
             b"\x04n",
             format!("{:03}", self.number).as_bytes(),

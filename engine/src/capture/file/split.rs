@@ -1,10 +1,10 @@
 //! Where a large capture can be divided, so that each of several readers walks a part of its own.
 //!
 //! Records have no mark at which they start, so a place is guessed and then proved: from there on, every
-//! record must be followed by another that makes sense, for more bytes than a packet can have. What looks like
-//! records inside a packet (a capture that was sent over the network) ends with that packet and so proves
-//! nothing. A reader whose part does not end where the next one starts says so, as it would of a file that
-//! is cut there.
+//! record must be followed by another that makes sense, for more bytes than a packet can have, and the place
+//! is where that ends. What looks like records inside a packet (a capture that was sent over the network)
+//! ends with that packet, where the true ones go on. A reader whose part does not end where the next one
+//! starts says so, as it would of a file that is cut there.
 
 use std::fs::File;
 use std::io;
@@ -15,6 +15,9 @@ use super::pcap::{HEADER_BYTES, Header, MAX_PACKET_BYTES, RECORD_HEADER_BYTES};
 
 /// Smallest part that is worth a reader, in bytes.
 const MIN_PART_BYTES: u64 = 4 << 20;
+
+/// Records that must make sense, one behind the other, and fill [`PROOF_BYTES`].
+const PROOF_RECORDS: usize = 64;
 
 /// Bytes over which records must make sense: twice the largest packet.
 const PROOF_BYTES: usize = 2 * MAX_PACKET_BYTES;
@@ -48,9 +51,8 @@ pub fn split(file: &File, count: usize) -> io::Result<Option<Vec<Range<u64>>>> {
         let guess = size / parts * part;
         let read = read_at(file, &mut probe, guess)?;
         let seen = &probe[..read];
-        let at_end = read < probe.len();
         let found = (0..read.min(MAX_PACKET_BYTES + RECORD_HEADER_BYTES))
-            .find(|at| header.is_proved(&seen[*at..], at_end, first_seconds));
+            .find_map(|at| Some(at + header.proof(&seen[at..], first_seconds)?));
         match found.and_then(|at| u64::try_from(at).ok()) {
             Some(at) => starts.push(guess + at),
             None => return Ok(None),
@@ -68,30 +70,25 @@ pub fn split(file: &File, count: usize) -> io::Result<Option<Vec<Range<u64>>>> {
 }
 
 impl Header {
-    /// Whether records follow each other from the start of `bytes` for [`PROOF_BYTES`], or exactly to their end
-    /// where that is the end of the file.
-    fn is_proved(&self, bytes: &[u8], at_end: bool, first_seconds: u32) -> bool {
+    /// Where [`PROOF_RECORDS`] end that follow each other from the start of `bytes` over [`PROOF_BYTES`]; `None`
+    /// if one of them makes no sense.
+    fn proof(&self, bytes: &[u8], first_seconds: u32) -> Option<usize> {
         let mut at = 0;
-        while at < PROOF_BYTES {
-            let Some(rest) = bytes.get(at..) else {
-                return false;
-            };
-            let Some(head) = rest.first_chunk() else {
-                return at_end && rest.is_empty() && at > 0;
-            };
-            let fields = self.fields(head);
-            let whole =
-                usize::try_from(fields.wire_bytes).is_ok_and(|wire| fields.captured <= wire);
-            if !whole
-                || fields.captured > MAX_PACKET_BYTES
+        let mut records = 0;
+        while at < PROOF_BYTES || records < PROOF_RECORDS {
+            let fields = self.fields(bytes.get(at..)?.first_chunk()?);
+            let wire_bytes = usize::try_from(fields.wire_bytes).unwrap_or(usize::MAX);
+            if !(1..=wire_bytes).contains(&fields.captured)
+                || wire_bytes > MAX_PACKET_BYTES
                 || fields.fraction >= self.fractions()
                 || fields.seconds.abs_diff(first_seconds) > MAX_APART_SECONDS
             {
-                return false;
+                return None;
             }
             at += self.record_bytes() + fields.captured;
+            records += 1;
         }
-        true
+        Some(at)
     }
 }
 
