@@ -131,7 +131,7 @@ fn fragments(ip: &[u8], identification: usize) -> [Vec<u8>; 2] {
         let bytes = |value: usize| u16::try_from(value).expect("it is short").to_be_bytes();
         header[2..4].copy_from_slice(&bytes(20 + payload.len()));
         header[4..6].copy_from_slice(&bytes(identification));
-        header[6..8].copy_from_slice(&bytes(offset / 8 | usize::from(more) << 13));
+        header[6..8].copy_from_slice(&bytes((offset / 8) | (usize::from(more) << 13)));
         out.extend(header);
         out.extend(payload);
         out
