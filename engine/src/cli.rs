@@ -14,7 +14,7 @@ use crate::decode::tunnel::Tunnels;
 #[derive(Clone, Debug, Parser)]
 #[command(name = "dnsflow", version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Cli {
-    /// Capture on this interface. Without -i and -r: the first that is up, besides the loopback
+    /// Capture on this interface; any is all of them. Without -i and -r: the first that is up, besides the loopback
     #[arg(
         short = 'i',
         long,
