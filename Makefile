@@ -67,6 +67,11 @@ bench: build ## Measure on a capture file beside tcpdump and others: table, JSON
 	cargo build --release --package dnsflow-benches --bins
 	$(RELEASE)/bench-offline $(BENCH)
 
+.PHONY: bench-live
+bench-live: build ## Measure live, in network namespaces, beside tcpdump; takes minutes, needs root
+	cargo build --release --package dnsflow-benches --bins
+	$(SUDO) $(RELEASE)/bench-live $(BENCH)
+
 .PHONY: lint
 lint: setup ## Check format, lints, documentation and that Cargo.lock is up to date
 	cargo metadata --locked --format-version 1 > /dev/null

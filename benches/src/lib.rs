@@ -5,6 +5,7 @@
 //! - [`parts`]: the steps of a packet's life, one by one, in this process;
 //! - [`steps`]: how long each takes;
 //! - [`offline`]: the sensor as its users run it, beside other [`programs`] on the same capture file;
+//! - [`live`]: the same on a wire, in a [`network`] with a [`collector`];
 //! - [`model`]: from measured parts to what larger machines can do;
 //! - [`report`] and [`chart`]: tables, targets and plots.
 //!
@@ -13,10 +14,14 @@
 
 pub mod cases;
 pub mod chart;
+pub mod collector;
 pub mod counting;
+pub mod live;
 pub mod model;
+pub mod network;
 pub mod offline;
 pub mod parts;
+pub mod process;
 pub mod programs;
 pub mod report;
 pub mod steps;

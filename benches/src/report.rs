@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::thread;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -155,8 +156,8 @@ pub struct Machine {
     pub model: String,
     /// The kernel's release.
     pub kernel: String,
-    /// Programs that ran or wanted to, on average over the minute before the bench.
-    pub load: f64,
+    /// CPUs that others kept busy when the bench looked, before it began and after it ended.
+    pub busy: f64,
 }
 
 impl Machine {
@@ -175,12 +176,13 @@ impl Machine {
                 .trim_start_matches(['\t', ' ', ':'])
                 .to_owned(),
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
-            load: read("/proc/loadavg")
-                .split(' ')
-                .next()
-                .and_then(|text| text.parse().ok())
-                .unwrap_or(0.0),
+            busy: busy(),
         }
+    }
+
+    /// Looks once more whether others are at work.
+    pub fn look_again(&mut self) {
+        self.busy = self.busy.max(busy());
     }
 
     /// A line about it, which says too if it was too busy for the figures to be worth much.
@@ -190,12 +192,12 @@ impl Machine {
             cpus,
             model,
             kernel,
-            load,
+            busy,
         } = self;
         let release = kernel.split('-').next().unwrap_or_default();
         let short: Vec<_> = release.split('.').take(2).collect();
-        let busy = if *load > 0.5 {
-            format!(" PRELIMINARY: others were at work (load {load}).")
+        let busy = if *busy > BUSY_CPUS {
+            format!(" PRELIMINARY: others kept {busy:.1} CPUs busy.")
         } else {
             String::new()
         };
@@ -204,6 +206,36 @@ impl Machine {
             short.join(".")
         )
     }
+}
+
+/// CPUs in use by others from which on figures are not worth much.
+const BUSY_CPUS: f64 = 0.1;
+
+/// Time over which that is looked at.
+const BUSY_LOOK: Duration = Duration::from_secs(2);
+
+/// CPUs that do something while this program does nothing (proc_stat(5)).
+fn busy() -> f64 {
+    const TICKS_A_SECOND: f64 = 100.0;
+    const COUNTED: [usize; 6] = [1, 2, 3, 6, 7, 8];
+    let worked = || {
+        let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+        let fields: Vec<f64> = stat
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .split_whitespace()
+            .map(|field| field.parse().unwrap_or(0.0))
+            .collect();
+        // user, nice, system; irq, softirq, steal: all but idle and waiting for a disk.
+        COUNTED
+            .iter()
+            .filter_map(|index| fields.get(*index))
+            .sum::<f64>()
+    };
+    let before = worked();
+    thread::sleep(BUSY_LOOK);
+    (worked() - before) / TICKS_A_SECOND / BUSY_LOOK.as_secs_f64()
 }
 
 /// Puts `text` between the lines `<!-- NAME -->` and `<!-- /NAME -->` of a file, in place of what is there.

@@ -71,7 +71,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
-    let machine = Machine::this();
+    let mut machine = Machine::this();
     let out = match &options.out {
         Some(out) => out.clone(),
         None => env::current_exe()?.with_file_name("../bench"),
@@ -94,6 +94,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     }
     let steps = steps::measure(&head(&capture)?, options.rounds.into())?;
     let targets_found = wanted(&contenders, &steps);
+    machine.look_again();
     let results = Results {
         machine: &machine,
         packets: options.packets,

@@ -1,0 +1,166 @@
+//! A collector that counts, as cheaply as it can, and tells how old probes are when they arrive.
+//!
+//! A probe is an answer to [`TAP_ADDRESS`](crate::network::TAP_ADDRESS) whose name says when it was sent, in
+//! nanoseconds since an instant that both sides know.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::io::IoSliceMut;
+use std::net::{SocketAddrV4, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::cmsg_space;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg, setsockopt, sockopt};
+
+use crate::network::{COLLECTOR, Namespace, TAP_ADDRESS};
+
+/// Room for what arrives while nobody looks, in bytes.
+const BUFFER_BYTES: usize = 64 << 20;
+
+/// Hexadecimal digits of a probe's time, which are its first label.
+const DIGITS: usize = 16;
+
+const DATAGRAM_HEADER_BYTES: usize = 8;
+const SET_HEADER_BYTES: usize = 40;
+
+/// What arrived.
+#[derive(Clone, Debug, Default)]
+pub struct Arrived {
+    /// Data sets.
+    pub records: u64,
+    /// Datagrams, those with statistics included.
+    pub datagrams: u64,
+    /// Receives: with UDP_GRO, what a sensor gave the kernel with one call comes with one.
+    pub receives: u64,
+    /// Datagrams that are missing by the sequence numbers.
+    pub missing: u64,
+    /// How old each probe was.
+    pub ages: Vec<Duration>,
+}
+
+/// The socket of [`COLLECTOR`].
+///
+/// # Errors
+/// What the system says.
+pub fn open(namespace: &Namespace) -> Result<UdpSocket, Box<dyn Error>> {
+    let socket = namespace.enter(|| UdpSocket::bind(COLLECTOR))??;
+    setsockopt(&socket, sockopt::RcvBufForce, &BUFFER_BYTES)?;
+    setsockopt(&socket, sockopt::UdpGroSegment, &true)?;
+    Ok(socket)
+}
+
+/// Receives until `stop` is set and nothing is left.
+///
+/// # Errors
+/// What the system says.
+pub fn collect(socket: &UdpSocket, epoch: Instant, stop: &AtomicBool) -> Result<Arrived, Errno> {
+    let mut arrived = Arrived::default();
+    let mut streams: HashMap<SocketAddrV4, (u64, u32)> = HashMap::new();
+    let mut memory = vec![0; 1 << 16];
+    let mut control = cmsg_space!(i32);
+    loop {
+        let ending = stop.load(Ordering::Acquire);
+        let mut waiting = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
+        if poll(&mut waiting, PollTimeout::from(20_u8))? == 0 {
+            if ending {
+                break;
+            }
+            continue;
+        }
+        let mut slices = [IoSliceMut::new(&mut memory)];
+        let received = recvmsg::<SockaddrIn>(
+            socket.as_raw_fd(),
+            &mut slices,
+            Some(&mut control),
+            MsgFlags::MSG_DONTWAIT,
+        );
+        let received = match received {
+            Ok(received) => received,
+            Err(Errno::EAGAIN | Errno::EINTR) => continue,
+            Err(error) => return Err(error),
+        };
+        let (bytes, source) = (received.bytes, received.address);
+        let segment = received.cmsgs()?.find_map(|message| match message {
+            ControlMessageOwned::UdpGroSegments(bytes) => usize::try_from(bytes).ok(),
+            _ => None,
+        });
+        arrived.receives += 1;
+        let Some(source) = source.map(SocketAddrV4::from) else {
+            continue;
+        };
+        let stream = streams.entry(source).or_default();
+        for datagram in memory[..bytes].chunks(segment.unwrap_or(bytes).max(1)) {
+            arrived.take(datagram, epoch);
+            let sequence = datagram
+                .get(4..)
+                .and_then(<[u8]>::first_chunk)
+                .map_or(0, |four| u32::from_be_bytes(*four));
+            *stream = (stream.0 + 1, stream.1.max(sequence));
+        }
+    }
+    arrived.missing = streams
+        .values()
+        .map(|(count, last)| u64::from(*last).saturating_sub(*count))
+        .sum();
+    Ok(arrived)
+}
+
+impl Arrived {
+    /// Goes over the sets of a datagram of version 4 by their lengths alone: looking closer would take the CPU that the
+    /// sensor is to be measured on.
+    fn take(&mut self, datagram: &[u8], epoch: Instant) {
+        self.datagrams += 1;
+        let is_stats = datagram.get(3).is_some_and(|flags| flags & 1 != 0);
+        let mut rest = datagram.get(DATAGRAM_HEADER_BYTES..).unwrap_or_default();
+        while !is_stats && let Some((head, behind)) = rest.split_first_chunk::<SET_HEADER_BYTES>() {
+            self.records += 1;
+            if head[0] == 4 && head[8..12] == TAP_ADDRESS.octets() {
+                self.ages
+                    .extend(sent_at(behind).and_then(|sent| epoch.elapsed().checked_sub(sent)));
+            }
+            let names = usize::from(u16::from_be_bytes([head[4], head[5]]));
+            let addresses = 4 * usize::from(head[2]) + 16 * usize::from(head[3]);
+            rest = behind.get(names + addresses..).unwrap_or_default();
+        }
+    }
+}
+
+fn sent_at(names: &[u8]) -> Option<Duration> {
+    let digits = std::str::from_utf8(names.get(1..=DIGITS)?).ok()?;
+    u64::from_str_radix(digits, 16)
+        .ok()
+        .map(Duration::from_nanos)
+}
+
+/// The message of a probe that is sent now (RFC 1035 section 4.1).
+#[must_use]
+pub fn probe(epoch: Instant) -> Vec<u8> {
+    let sent = u64::try_from(epoch.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    let mut message = b"\0\0\x81\x80\0\x01\0\x01\0\0\0\0\x10".to_vec();
+    message.extend(format!("{sent:0DIGITS$x}").into_bytes());
+    message.extend(b"\x05probe\0\0\x01\0\x01");
+    message.extend(b"\xc0\x0c\0\x01\0\x01\0\0\0\0\0\x04\xc6\x33\x64\x01");
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use dnsflow_wire::message::{Answers, Dialect, Extent, Marks};
+
+    use super::*;
+
+    #[test]
+    fn a_probe_is_an_answer_that_tells_its_time() {
+        let epoch = Instant::now();
+        let (message, mut marks) = (probe(epoch), Marks::default());
+        let answers = Answers::parse(&message, Dialect::Unicast, Extent::Whole, &mut marks);
+        let answers = answers.expect("an answer");
+        assert_eq!((answers.names().len(), answers.ipv4().len()), (1, 1));
+        let sent = sent_at(&message[12..]).expect("its time");
+        assert!(sent <= epoch.elapsed());
+    }
+}

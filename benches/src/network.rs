@@ -1,0 +1,160 @@
+//! Network namespaces joined by veth: a sender, the sensor in the middle, a collector. They go when the bench does.
+
+use std::error::Error;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::net::Ipv4Addr;
+use std::process::{self, Command};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sched::{CloneFlags, setns};
+
+/// The sender's end of the wire to the sensor, and the address it probes from.
+pub const OUT: &str = "out";
+/// The sensor's end, which it listens on, and the address that probes are for.
+pub const TAP: &str = "tap";
+/// Addresses of those two.
+pub const OUT_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+/// See [`OUT_ADDRESS`].
+pub const TAP_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+/// Where the collector is.
+pub const COLLECTOR: (Ipv4Addr, u16) = (Ipv4Addr::new(198, 51, 100, 2), 5300);
+
+/// A namespace; removed with all that is in it when dropped.
+#[derive(Debug)]
+pub struct Namespace {
+    name: String,
+}
+
+impl Namespace {
+    fn new(role: &str) -> Result<Self, Box<dyn Error>> {
+        let name = format!("dnsflow-bench-{}-{role}", process::id());
+        run(Command::new("ip").args(["netns", "add", &name]))?;
+        let namespace = Namespace { name };
+        // Nothing is on the wires that the bench did not put there.
+        let quiet = "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6 2>/dev/null || true";
+        run(namespace.command("sh").args(["-c", quiet]))?;
+        namespace.ip("link set dev lo up")?;
+        Ok(namespace)
+    }
+
+    /// A command that runs `program` in this namespace, under the id that spawning gives.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.name]).arg(program);
+        command
+    }
+
+    /// Runs `work` on a thread in this namespace: sockets made there belong to it for ever.
+    ///
+    /// # Errors
+    /// If the namespace can't be entered.
+    ///
+    /// # Panics
+    /// If `work` does.
+    pub fn enter<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, Box<dyn Error>> {
+        let namespace = File::open(format!("/run/netns/{}", self.name))?;
+        let entered = thread::scope(|scope| {
+            let thread = scope.spawn(move || {
+                setns(namespace, CloneFlags::CLONE_NEWNET)?;
+                Ok::<_, nix::Error>(work())
+            });
+            thread.join().expect("nothing in a namespace panics")
+        });
+        Ok(entered?)
+    }
+
+    fn ip(&self, arguments: &str) -> Result<(), Box<dyn Error>> {
+        run(Command::new("ip")
+            .args(["-n", &self.name])
+            .args(arguments.split_whitespace()))
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        // It fails only where somebody has removed it already.
+        let _ = Command::new("ip")
+            .args(["netns", "del", &self.name])
+            .status();
+    }
+}
+
+/// The three namespaces.
+#[derive(Debug)]
+pub struct Network {
+    /// Sends through [`OUT`].
+    pub sender: Namespace,
+    /// Listens on [`TAP`].
+    pub sensor: Namespace,
+    /// Has the address of [`COLLECTOR`].
+    pub collector: Namespace,
+}
+
+impl Network {
+    /// Makes them.
+    ///
+    /// # Errors
+    /// If `ip` is missing or refuses, which it does for all but root.
+    pub fn new() -> Result<Self, Box<dyn Error>> {
+        let network = Network {
+            sender: Namespace::new("sender")?,
+            sensor: Namespace::new("sensor")?,
+            collector: Namespace::new("collector")?,
+        };
+        let Network {
+            sender,
+            sensor,
+            collector,
+        } = &network;
+        wire(sender, OUT, "192.0.2.1/24", sensor, TAP, "192.0.2.2/24")?;
+        wire(
+            sensor,
+            "export",
+            "198.51.100.1/24",
+            collector,
+            "import",
+            "198.51.100.2/24",
+        )?;
+        Ok(network)
+    }
+}
+
+fn wire(
+    from: &Namespace,
+    near: &str,
+    near_address: &str,
+    to: &Namespace,
+    far: &str,
+    far_address: &str,
+) -> Result<(), Box<dyn Error>> {
+    from.ip(&format!(
+        "link add dev {near} type veth peer name {far} netns {}",
+        to.name
+    ))?;
+    for (namespace, interface, address) in [(from, near, near_address), (to, far, far_address)] {
+        namespace.ip(&format!("addr add {address} dev {interface}"))?;
+        namespace.ip(&format!("link set dev {interface} up"))?;
+    }
+    let path = format!("/sys/class/net/{far}/operstate");
+    let start = Instant::now();
+    while to.command("cat").arg(&path).output()?.stdout != b"up\n" {
+        if start.elapsed() > Duration::from_secs(10) {
+            return Err(format!("{far} does not come up").into());
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}
+
+fn run(command: &mut Command) -> Result<(), Box<dyn Error>> {
+    let output = command
+        .output()
+        .map_err(|error| format!("ip (iproute2): {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{command:?}: {}; network namespaces need root", said.trim()).into())
+}
