@@ -520,3 +520,6 @@ fn distance(from: u32, to: u32) -> Distance {
         Distance::Behind(usize::try_from(from.wrapping_sub(to)).unwrap_or(usize::MAX))
     }
 }
+
+#[cfg(test)]
+mod tests;
