@@ -152,6 +152,9 @@ fn escaped(text: &str) -> String {
 
 /// The next of 1, 2, 4, 5 and 8 with as many zeros as it takes, so that quarters are round.
 fn round_up(value: f64) -> f64 {
+    if value <= 0.0 {
+        return 1.0;
+    }
     let unit = 10_f64.powf(value.max(1e-9).log10().floor());
     let steps = [1.0, 2.0, 4.0, 5.0, 8.0, 10.0];
     steps

@@ -1,6 +1,6 @@
 //! A collector that counts, as cheaply as it can, and tells how old probes are when they arrive.
 //!
-//! A probe is an answer to [`TAP_ADDRESS`](crate::network::TAP_ADDRESS) whose name says when it was sent, in
+//! A probe is an answer to [`TAP_ADDRESS`] whose name says when it was sent, in
 //! nanoseconds since an instant that both sides know.
 
 use std::collections::HashMap;

@@ -372,7 +372,8 @@ fn plot(options: &Options, measured: &[Measured]) -> String {
                 values,
             }
         };
-        names.iter().map(of).collect()
+        let is_known = |series: &Series| series.values.iter().any(Option::is_some);
+        names.iter().map(of).filter(is_known).collect()
     };
     let mut chart = Chart::default();
     chart.lines(
