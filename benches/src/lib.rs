@@ -5,7 +5,8 @@
 //! - [`parts`]: the steps of a packet's life, one by one, in this process;
 //! - [`steps`]: how long each takes;
 //! - [`offline`]: the sensor as its users run it, beside other [`programs`] on the same capture file;
-//! - [`live`]: the same on a wire, in a [`network`] with a [`collector`];
+//! - [`live`]: the same on a wire, in a [`network`] with a [`collector`], as [`process`]es that an
+//!   [`interrupt`] ends;
 //! - [`model`]: from measured parts to what larger machines can do;
 //! - [`report`] and [`chart`]: tables, targets and plots.
 //!
@@ -16,6 +17,7 @@ pub mod cases;
 pub mod chart;
 pub mod collector;
 pub mod counting;
+pub mod interrupt;
 pub mod live;
 pub mod model;
 pub mod network;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::collector::{self, Arrived};
+use crate::interrupt::{Interrupted, pause};
 use crate::network::{COLLECTOR, Network, OUT, OUT_ADDRESS, TAP, TAP_ADDRESS};
 use crate::process::{Process, cpu_ns, peak_bytes, sleeps};
 use crate::programs::{ORIGINAL_EXPRESSION, ours};
@@ -147,20 +148,20 @@ fn watched(
     let (before, after, probed) = network.sender.enter(|| {
         let none = sent_packets();
         while sent_packets() < none + 1000 && epoch.elapsed() < Duration::from_secs(20) {
-            thread::sleep(Duration::from_millis(1));
+            pause(Duration::from_millis(1))?;
         }
-        thread::sleep(EDGE);
+        pause(EDGE)?;
         let before = look();
         let mut probed = 0;
         while before.at.elapsed() < time {
             probed += u64::from(probes.send(epoch));
-            thread::sleep(PROBE_INTERVAL);
+            pause(PROBE_INTERVAL)?;
         }
-        (before, look(), probed)
-    })?;
+        Ok::<_, Interrupted>((before, look(), probed))
+    })??;
     let generated: Generated = serde_json::from_str(&generator.finish()?)?;
     // What is on its way arrives; then the ring is empty.
-    thread::sleep(EDGE);
+    pause(EDGE)?;
     let peak_bytes = id.map_or(0, peak_bytes);
     let account = match listening.take() {
         Some(listening) => account(&listening.stop()?),
@@ -358,15 +359,15 @@ pub fn quiet(network: &Network, cores: usize) -> Result<Quiet, Box<dyn Error>> {
                 fanout: "hash",
             };
             let sensor = start(network, &listener)?.ok_or("a sensor runs")?;
-            thread::sleep(2 * EDGE);
+            pause(2 * EDGE)?;
             let before = sleeps(sensor.id());
-            thread::sleep(IDLE);
+            pause(IDLE)?;
             let wake_ups = ratio(sleeps(sensor.id()) - before, 1) / IDLE.as_secs_f64();
             for _ in 0..8 {
                 probes.send(epoch);
-                thread::sleep(Duration::from_millis(730));
+                pause(Duration::from_millis(730))?;
             }
-            thread::sleep(Duration::from_millis(1500));
+            pause(Duration::from_millis(1500))?;
             sensor.stop()?;
             Ok(wake_ups)
         };

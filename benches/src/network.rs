@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use nix::sched::{CloneFlags, setns};
 
+use crate::interrupt::pause;
+
 /// The sender's end of the wire to the sensor, and the address it probes from.
 pub const OUT: &str = "out";
 /// The sensor's end, which it listens on, and the address that probes are for.
@@ -143,7 +145,7 @@ fn wire(
         if start.elapsed() > Duration::from_secs(10) {
             return Err(format!("{far} does not come up").into());
         }
-        thread::sleep(Duration::from_millis(10));
+        pause(Duration::from_millis(10))?;
     }
     Ok(())
 }

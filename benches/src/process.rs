@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::interrupt::pause;
 use crate::programs::field_kib;
 
 /// Longest time that a program may take to get ready or to end.
@@ -78,7 +79,7 @@ impl Process {
             if self.child.try_wait()?.is_some() || start.elapsed() > PATIENCE {
                 return Err(format!("{} did not get ready: {}", self.name, self.said()).into());
             }
-            thread::sleep(Duration::from_millis(5));
+            pause(Duration::from_millis(5))?;
         }
         Ok(())
     }
@@ -111,7 +112,7 @@ impl Process {
             if start.elapsed() > PATIENCE {
                 return Err(format!("{} does not end", self.name).into());
             }
-            thread::sleep(Duration::from_millis(5));
+            pause(Duration::from_millis(5))?;
         };
         let mut written = String::new();
         if let Some((stdout, stderr)) = self.readers.take() {

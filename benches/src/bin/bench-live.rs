@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use dnsflow_benches::chart::{Chart, Series};
+use dnsflow_benches::interrupt;
 use dnsflow_benches::live::{self, Listener, Quiet, RING_MIB, Run};
 use dnsflow_benches::model;
 use dnsflow_benches::network::Network;
@@ -96,6 +97,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         None => env::current_exe()?.with_file_name("../bench"),
     };
     fs::create_dir_all(&out)?;
+    interrupt::watch()?;
     let network = Network::new()?;
     let tell = |text: &str| {
         if std::io::stderr().is_terminal() {
