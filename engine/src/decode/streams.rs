@@ -39,6 +39,9 @@ const LENGTH_BYTES: usize = 2;
 /// Bytes of a DNS header.
 const HEADER_BYTES: usize = 12;
 
+/// Bytes by which a message is recognised, at most: length, header, the longest name, type and class.
+const QUESTION_BYTES: usize = LENGTH_BYTES + HEADER_BYTES + 255 + 4;
+
 /// The two ends of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
@@ -108,7 +111,7 @@ struct Stream {
     /// Sequence number of the next byte.
     next: u32,
     step: Step,
-    /// A message that is not whole, from its length bytes on.
+    /// In step, a message that is not whole, from its length bytes on; out of step, the last bytes that came.
     partial: Vec<u8>,
     /// Segments ahead of `next`, in order.
     held: Vec<Held>,
@@ -325,8 +328,11 @@ impl Stream {
         while !self.held.is_empty() {
             self.skip_gap(found);
         }
-        if !self.partial.is_empty() || matches!(self.step, Step::Skipping(_)) {
-            found(Found::Incomplete);
+        match self.step {
+            Step::In if self.partial.is_empty() => {}
+            Step::In | Step::Skipping(_) => found(Found::Incomplete),
+            Step::Out if self.partial.is_empty() => {}
+            Step::Out => found(Found::Gap),
         }
         self.partial = Vec::new();
         self.step = Step::Out;
@@ -340,19 +346,10 @@ impl Stream {
         while !bytes.is_empty() {
             bytes = match self.step {
                 Step::Skipping(left) => self.skip(bytes, left, found),
-                Step::Out => match boundary(bytes) {
-                    Some(at) => {
-                        if at > 0 {
-                            found(Found::Gap);
-                        }
-                        self.step = Step::In;
-                        &bytes[at..]
-                    }
-                    None => {
-                        found(Found::Gap);
-                        &[]
-                    }
-                },
+                Step::Out => {
+                    self.search(bytes, found);
+                    &[]
+                }
                 Step::In if self.partial.is_empty() => self.messages(bytes, found),
                 Step::In => self.complete(bytes, found),
             };
@@ -360,6 +357,29 @@ impl Stream {
         if cut > 0 {
             self.lose(cut, found);
         }
+    }
+
+    /// Looks for messages in the end of what came before and in `bytes`: length, header and question may come
+    /// in segments of their own. What may be the start of one is kept.
+    fn search(&mut self, bytes: &[u8], found: &mut impl FnMut(Found<'_>)) {
+        let mut seen = std::mem::take(&mut self.partial);
+        seen.extend_from_slice(bytes);
+        let mut rest = seen.as_slice();
+        while let Some(at) = boundary(rest) {
+            if at > 0 {
+                found(Found::Gap);
+            }
+            self.step = Step::In;
+            rest = self.messages(&rest[at..], found);
+            if rest.is_empty() {
+                return;
+            }
+        }
+        let passed = rest.len().saturating_sub(QUESTION_BYTES);
+        if passed > 0 {
+            found(Found::Gap);
+        }
+        self.partial.extend_from_slice(&rest[passed..]);
     }
 
     fn skip<'b>(

@@ -16,6 +16,9 @@ use crate::diagnostics::say;
 /// Time between two stats datagrams of a stream.
 const STATS_INTERVAL: Duration = Duration::from_secs(10);
 
+/// Longest time that a packet is in a block before the shard sees it.
+const RETIRE: Duration = Duration::from_millis(RETIRE_MS as u64);
+
 /// After the ring is closed to new packets, the kernel hands over the open block within the retire time;
 /// twice that, to be sure.
 const SETTLE: Duration = Duration::from_millis(2 * RETIRE_MS as u64);
@@ -47,6 +50,8 @@ impl Live {
             Waiter::new(&self.ring, control).map_err(system("can't wait for packets"))?;
         let mut stats_at = Instant::now() + STATS_INTERVAL;
         let mut flush_at = None;
+        // A packet may have been in the ring for so long when the clock starts.
+        let wait = self.flush.saturating_sub(RETIRE);
         loop {
             let deadline = flush_at.map_or(stats_at, |at| stats_at.min(at));
             match waiter.next(&self.ring, deadline).await {
@@ -66,7 +71,7 @@ impl Live {
                 stats_at = now + STATS_INTERVAL;
             }
             flush_at = if self.shard.export.is_waiting() {
-                flush_at.filter(|at| *at > now).or(Some(now + self.flush))
+                flush_at.filter(|at| *at > now).or(Some(now + wait))
             } else {
                 None
             };

@@ -61,16 +61,25 @@ impl Events {
         self.sender.clone()
     }
 
-    /// Waits until a signal comes or all shards have ended, or one has ended before it should. Calls
-    /// `tick` now and then.
-    pub(super) fn wait(&mut self, shards: &Shards, mut tick: impl FnMut()) {
+    /// Waits until a signal comes or all shards have ended.
+    pub(super) fn wait(&mut self, shards: &Shards) {
+        let mut running = shards.count();
+        while running > 0 {
+            match self.receiver.recv() {
+                Ok(Event::Ended) => running -= 1,
+                Ok(Event::Signal) | Err(_) => return,
+            }
+        }
+    }
+
+    /// The same, with a look at what is shown now and then.
+    pub(super) fn wait_showing(&mut self, shards: &Shards, mut show: impl FnMut()) {
         let mut running = shards.count();
         while running > 0 {
             match self.receiver.recv_timeout(TICK) {
-                Ok(Event::Signal) => return,
                 Ok(Event::Ended) => running -= 1,
-                Err(RecvTimeoutError::Timeout) => tick(),
-                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => show(),
+                Ok(Event::Signal) | Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }

@@ -95,7 +95,7 @@ fn live(
             .await
         })?;
     }
-    events.wait(&shards, || {});
+    events.wait(&shards);
     shards.stop();
     shards.reports()
 }

@@ -85,7 +85,7 @@ pub(super) fn run(
         )?;
     }
     let bar = progress::bar(path, divided);
-    events.wait(&shards, || bar.show(&all_progress));
+    events.wait_showing(&shards, || bar.show(&all_progress));
     bar.finish();
     all_progress.iter().for_each(|progress| progress.stop());
     stop.iter().for_each(Stop::stop);

@@ -136,6 +136,21 @@ fn a_stream_that_starts_before_the_capture() {
 }
 
 #[test]
+fn a_stream_without_a_start_in_small_segments() {
+    let bytes = stream(&messages());
+    for size in [1, 2, 5, 14, 20, 33] {
+        let mut feed = Feed::default();
+        for (from, to) in cuts(bytes.len(), size) {
+            let sequence = u32::try_from(from).expect("it is short");
+            feed.segment(&data(sequence, &bytes[from..to]), 0);
+        }
+        feed.drain();
+        assert_eq!(feed.messages, messages(), "{size}");
+        assert_eq!(feed.losses, Vec::<&str>::new(), "{size}");
+    }
+}
+
+#[test]
 fn what_is_sent_again_counts_once() {
     let bytes = stream(&messages());
     let mut feed = Feed::default();
