@@ -8,10 +8,10 @@ const CORES: [u32; 7] = [1, 2, 4, 8, 16, 32, 64];
 /// Bytes on the wire around a frame: preamble, check sequence and gap (IEEE 802.3).
 const AROUND_FRAME_BYTES: f64 = 24.0;
 
-/// A capture file: what every core does for every packet, and what they share.
+/// A capture file: what does not get less with more cores, and what they share.
 #[derive(Clone, Copy, Debug)]
 pub struct Offline {
-    /// Nanoseconds a packet that each core spends whatever their number.
+    /// Nanoseconds a packet that stay whatever the number of cores: start, and what cores take from each other.
     pub each: f64,
     /// Nanoseconds a packet that are divided among them.
     pub shared: f64,
@@ -52,7 +52,7 @@ impl Offline {
             })
             .collect();
         format!(
-            "Every core spends {:.1} ns on every packet, and {:.1} ns are divided among them. Memory that moves \
+            "Of a packet's time {:.1} ns stay with more cores, and {:.1} ns are divided among them. Memory that moves \
              {bandwidth:.1} GB/s carries {memory:.0} million packets a second.\n\n{}",
             self.each,
             self.shared,
