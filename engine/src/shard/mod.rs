@@ -8,6 +8,7 @@ pub mod admission;
 pub mod deferred;
 pub mod file;
 pub mod live;
+pub mod snapshot;
 mod wait;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
