@@ -14,6 +14,7 @@ pub mod cli;
 pub mod cores;
 pub mod counters;
 pub mod decode;
+pub mod destination;
 pub mod diagnostics;
 pub mod error;
 pub mod export;

@@ -1,17 +1,16 @@
 //! What the command line asks for, checked and resolved: a value of these types can be run.
 
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use dnsflow_filters::{Balance, DNS_PORT, FilterError, MAX_SNAP_LENGTH, Program, compile, sample};
-use dnsflow_wire::datagram::DEFAULT_PORT;
 
 use crate::capture::socket::Spread;
 use crate::cli::{Cli, Fanout, Share};
 use crate::cores::Cores;
 use crate::decode::Selection;
 use crate::decode::tunnel::{Kind, Tunnels};
+use crate::destination::Destination;
 use crate::error::StartError;
 use crate::frame::LinkType;
 
@@ -57,8 +56,8 @@ pub struct Capture {
 /// Where records go.
 #[derive(Clone, Debug)]
 pub struct Output {
-    /// Collectors, resolved.
-    pub collectors: Vec<SocketAddr>,
+    /// Collectors, looked up.
+    pub collectors: Vec<Destination>,
     /// The file of `-w`.
     pub write: Option<PathBuf>,
     /// `--print`.
@@ -105,9 +104,10 @@ impl Settings {
         let collectors = cli
             .collectors
             .iter()
-            .map(|text| collector(text))
+            .map(|written| Destination::look_up(written))
             .collect::<Result<Vec<_>, _>>()?;
-        let headers = if collectors.iter().any(SocketAddr::is_ipv6) {
+        let is_ipv6 = |collector: &Destination| collector.address().is_ipv6();
+        let headers = if collectors.iter().any(is_ipv6) {
             IPV6_UDP_BYTES
         } else {
             IPV4_UDP_BYTES
@@ -233,71 +233,5 @@ fn kept(tunnels: &Tunnels) -> dnsflow_filters::Tunnels {
         gtp: tunnels.has(Kind::Gtp),
         ipip: tunnels.has(Kind::Ipip),
         six_in_four: tunnels.has(Kind::SixInFour),
-    }
-}
-
-/// `HOST`, `HOST:PORT`, an IPv4 address, an IPv6 address in brackets or, without a port, bare.
-fn collector(text: &str) -> Result<SocketAddr, StartError> {
-    let wrong = |reason: String| StartError::Collector {
-        collector: text.to_owned(),
-        reason,
-    };
-    let (host, port) = split_port(text).ok_or_else(|| {
-        let message = format!("collector '{text}': HOST, HOST:PORT or [IPV6]:PORT is wanted");
-        StartError::Usage(message)
-    })?;
-    let mut found = (host, port)
-        .to_socket_addrs()
-        .map_err(|error| wrong(format!("can't look up the name: {error}")))?;
-    found
-        .next()
-        .ok_or_else(|| wrong("the name has no address".to_owned()))
-}
-
-fn split_port(text: &str) -> Option<(&str, u16)> {
-    if let Some(rest) = text.strip_prefix('[') {
-        let (host, port) = rest.split_once(']')?;
-        return match port.strip_prefix(':') {
-            Some(port) => Some((host, port.parse().ok()?)),
-            None if port.is_empty() => Some((host, DEFAULT_PORT)),
-            None => None,
-        };
-    }
-    match text.split_once(':') {
-        Some((_, rest)) if rest.contains(':') => Some((text, DEFAULT_PORT)),
-        Some((host, port)) if !host.is_empty() => Some((host, port.parse().ok()?)),
-        Some(_) => None,
-        None if text.is_empty() => None,
-        None => Some((text, DEFAULT_PORT)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn collectors() {
-        let of = |text| {
-            collector(text)
-                .map(|found| found.to_string())
-                .map_err(|error| error.to_string())
-        };
-        assert_eq!(of("192.0.2.1"), Ok("192.0.2.1:5300".to_owned()));
-        assert_eq!(of("192.0.2.1:9"), Ok("192.0.2.1:9".to_owned()));
-        assert_eq!(of("[2001:db8::1]"), Ok("[2001:db8::1]:5300".to_owned()));
-        assert_eq!(of("[2001:db8::1]:9"), Ok("[2001:db8::1]:9".to_owned()));
-        assert_eq!(of("2001:db8::1"), Ok("[2001:db8::1]:5300".to_owned()));
-        assert!(of("localhost:9").is_ok_and(|found| found.ends_with(":9")));
-        for wrong in [
-            "",
-            ":9",
-            "192.0.2.1:",
-            "192.0.2.1:65536",
-            "[2001:db8::1",
-            "[2001:db8::1]9",
-        ] {
-            assert!(of(wrong).is_err(), "{wrong}");
-        }
     }
 }

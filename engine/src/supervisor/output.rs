@@ -1,10 +1,10 @@
 //! What streams are made of, opened once and handed to each shard.
 
 use std::fs::File;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::create;
+use crate::destination::Destination;
 use crate::error::StartError;
 use crate::export::collector::Collector;
 use crate::export::file::{PcapFile, write_header};
@@ -19,7 +19,7 @@ pub(super) struct Outputs;
 /// What one shard's stream will write to.
 #[derive(Debug)]
 pub(super) struct Output {
-    collectors: Vec<SocketAddr>,
+    collectors: Vec<Destination>,
     file: Option<(File, String)>,
     stream: u16,
     print: bool,
@@ -87,7 +87,7 @@ impl Output {
             collectors: self
                 .collectors
                 .into_iter()
-                .map(|address| Collector::new(address, datagram_bytes))
+                .map(|collector| Collector::new(collector.address(), datagram_bytes))
                 .collect(),
             file: self
                 .file
