@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Parser, ValueEnum};
+use clap::{ArgAction, Args, Parser, ValueEnum};
 
 use crate::cores::Cores;
 use crate::decode::tunnel::Tunnels;
@@ -11,9 +11,17 @@ use crate::decode::tunnel::Tunnels;
 /// who asked whom, for which names, and which addresses came back, to collectors.
 ///
 /// Without a destination (-u, -w) records are printed.
-#[derive(Clone, Debug, Parser)]
+#[derive(Clone, Debug, PartialEq, Parser)]
 #[command(name = "dnsflow", version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Cli {
+    /// What to do, and how.
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// Every option; each is also a key of the file of `--config`.
+#[derive(Args, Clone, Debug, PartialEq)]
+pub struct Options {
     /// Capture on this interface; any is all of them. Without -i and -r: the first that is up, besides the loopback
     #[arg(
         short = 'i',
@@ -129,6 +137,10 @@ pub struct Cli {
     /// Write the process id to a file and lock it: a second start on it is refused
     #[arg(short = 'P', long, value_name = "FILE", help_heading = "Process")]
     pub pidfile: Option<PathBuf>,
+
+    /// Read options from a TOML file, whose keys are the long names; the command line wins
+    #[arg(long, value_name = "FILE", help_heading = "Process")]
+    pub config: Option<PathBuf>,
 }
 
 /// Smallest `--mtu`, in bytes: the headers of IPv6 and UDP, a datagram header, and a set into which any response

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::config::ConfigError;
+
 /// What `io_uring` and memlock want of the machine, in bytes a core: what an executor locks.
 pub const MEMLOCK_BYTES_PER_CORE: u64 = 512 << 10;
 
@@ -14,6 +16,12 @@ pub enum StartError {
     /// Wrong usage that only shows once the machine is looked at.
     #[error("{0}")]
     Usage(String),
+    /// What clap says of the command line, `--help` and `--version` among it.
+    #[error(transparent)]
+    Arguments(#[from] clap::Error),
+    /// The configuration file is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// socket(2) was refused.
     #[error(
         "no permission to capture packets: CAP_NET_RAW is missing. Run as root, or give the program the \
@@ -194,7 +202,7 @@ impl StartError {
     #[must_use]
     pub fn exit_status(&self) -> u8 {
         match self {
-            StartError::Usage(_) => 2,
+            StartError::Usage(_) | StartError::Arguments(_) | StartError::Config(_) => 2,
             _ => 1,
         }
     }

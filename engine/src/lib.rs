@@ -11,6 +11,7 @@
 
 pub mod capture;
 pub mod cli;
+pub mod config;
 pub mod cores;
 pub mod counters;
 pub mod decode;

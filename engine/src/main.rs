@@ -3,17 +3,19 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
-use dnsflow::cli::Cli;
+use dnsflow::cli::Options;
+use dnsflow::config;
 use dnsflow::diagnostics::say;
 use dnsflow::error::StartError;
 use dnsflow::settings::{Capture, Settings};
 use dnsflow::{frame::LinkType, supervisor};
 
 fn main() -> ExitCode {
-    match run(Cli::parse()) {
+    match config::load(std::env::args_os()).and_then(|cli| run(cli.options)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
+        // Also the way of --help and --version.
+        Err(StartError::Arguments(error)) => error.exit(),
         // Whoever reads has seen enough.
         Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
         Err(error) => {
@@ -23,9 +25,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<bool, StartError> {
-    if cli.print_filter {
-        let capture = Capture::new(&cli);
+fn run(options: Options) -> Result<bool, StartError> {
+    if options.print_filter {
+        let capture = Capture::new(&options);
         let link = LinkType::Ethernet;
         let program = capture.program(link)?;
         let text = format!("{}\n\n{program}", program.name());
@@ -36,5 +38,5 @@ fn run(cli: Cli) -> Result<bool, StartError> {
                 source,
             });
     }
-    supervisor::run(&Settings::new(cli)?)
+    supervisor::run(&Settings::new(options)?)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use dnsflow_filters::{Balance, DNS_PORT, FilterError, MAX_SNAP_LENGTH, Program, compile, sample};
 
 use crate::capture::socket::Spread;
-use crate::cli::{Cli, Fanout, Share};
+use crate::cli::{Fanout, Options, Share};
 use crate::cores::Cores;
 use crate::decode::Selection;
 use crate::decode::tunnel::{Kind, Tunnels};
@@ -92,16 +92,16 @@ impl Settings {
     ///
     /// # Errors
     /// What is wrong, and what would be right.
-    pub fn new(cli: Cli) -> Result<Self, StartError> {
-        if cli.collectors.len() > MAX_COLLECTORS {
+    pub fn new(options: Options) -> Result<Self, StartError> {
+        if options.collectors.len() > MAX_COLLECTORS {
             let message = format!(
                 "-u was given {} times; {MAX_COLLECTORS} is the most",
-                cli.collectors.len()
+                options.collectors.len()
             );
             return Err(StartError::Usage(message));
         }
-        let capture = Capture::new(&cli);
-        let collectors = cli
+        let capture = Capture::new(&options);
+        let collectors = options
             .collectors
             .iter()
             .map(|written| Destination::look_up(written))
@@ -112,24 +112,24 @@ impl Settings {
         } else {
             IPV4_UDP_BYTES
         };
-        let nowhere = collectors.is_empty() && cli.write.is_none();
+        let nowhere = collectors.is_empty() && options.write.is_none();
         Ok(Settings {
-            input: match cli.read {
+            input: match options.read {
                 Some(path) => Input::File(path),
-                None => Input::Live(cli.interface),
+                None => Input::Live(options.interface),
             },
-            promiscuous: !cli.no_promiscuous,
-            ring_bytes: u64::from(cli.ring) << 20,
+            promiscuous: !options.no_promiscuous,
+            ring_bytes: u64::from(options.ring) << 20,
             capture,
-            cores: cli.cores,
+            cores: options.cores,
             output: Output {
                 collectors,
-                write: cli.write,
-                print: cli.print || nowhere,
-                datagram_bytes: usize::from(cli.mtu - headers),
-                flush: Duration::from_secs_f64(cli.flush),
+                write: options.write,
+                print: options.print || nowhere,
+                datagram_bytes: usize::from(options.mtu - headers),
+                flush: Duration::from_secs_f64(options.flush),
             },
-            pidfile: cli.pidfile,
+            pidfile: options.pidfile,
         })
     }
 }
@@ -137,35 +137,35 @@ impl Settings {
 impl Capture {
     /// What a command line says of it.
     #[must_use]
-    pub fn new(cli: &Cli) -> Self {
-        let ports = if cli.ports.is_empty() {
+    pub fn new(options: &Options) -> Self {
+        let ports = if options.ports.is_empty() {
             vec![DNS_PORT]
         } else {
-            cli.ports.clone()
+            options.ports.clone()
         };
-        let tunnels = cli
+        let tunnels = options
             .decap
             .clone()
-            .with_juniper_ports(cli.jmirror.iter().copied())
-            .with_record_ports(cli.pcap_record.iter().copied());
-        let mut selection = dnsflow_filters::Selection::new(ports, cli.mdns)
+            .with_juniper_ports(options.jmirror.iter().copied())
+            .with_record_ports(options.pcap_record.iter().copied());
+        let mut selection = dnsflow_filters::Selection::new(ports, options.mdns)
             .tunnels(kept(&tunnels))
             .carriers(tunnels.mirror_ports());
-        if cli.plain {
+        if options.plain {
             selection = selection.plain();
         }
         Capture {
-            expression: cli.filter.clone(),
+            expression: options.filter.clone(),
             selection,
-            mdns: cli.mdns,
-            plain: cli.plain,
+            mdns: options.mdns,
+            plain: options.plain,
             tunnels,
-            sample: cli.sample.unwrap_or(0),
-            share: cli.share,
-            fanout: if cli.checksum {
+            sample: options.sample.unwrap_or(0),
+            share: options.share,
+            fanout: if options.checksum {
                 Fanout::Checksum
             } else {
-                cli.fanout
+                options.fanout
             },
         }
     }

@@ -135,7 +135,7 @@ impl Choices {
 impl Choice {
     fn new(options: &'static str) -> Self {
         let arguments = ["dnsflow"].into_iter().chain(options.split_whitespace());
-        let capture = Capture::new(&Cli::parse_from(arguments));
+        let capture = Capture::new(&Cli::parse_from(arguments).options);
         Choice {
             options,
             decode: capture.decode(),

@@ -1,0 +1,107 @@
+//! Values of a file as the texts that a command line would have.
+
+use std::any::TypeId;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction};
+use toml::Spanned;
+use toml::de::DeValue;
+
+/// Which of TOML's types suits an option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Flag,
+    Whole,
+    Number,
+    Text,
+    /// Its parser knows.
+    Word,
+}
+
+/// Where a value stands, and its text; `None` for a flag.
+type Text = (usize, Option<String>);
+
+/// The value of `key` as texts: none for a flag that is false, several for a list.
+///
+/// # Errors
+/// Where a value of another type stands, and what is wanted instead.
+pub(super) fn texts(
+    option: &Arg,
+    key: &str,
+    value: &Spanned<DeValue<'_>>,
+) -> Result<Vec<Text>, (usize, String)> {
+    let kind = kind(option);
+    let is_repeated = matches!(option.get_action(), ArgAction::Append);
+    let start = |span: Range<usize>| span.start;
+    let wrong =
+        |value: &Spanned<DeValue<'_>>| (start(value.span()), wanted(kind, is_repeated, key));
+    match value.get_ref() {
+        DeValue::Boolean(given) if kind == Kind::Flag => Ok(if *given {
+            vec![(start(value.span()), None)]
+        } else {
+            Vec::new()
+        }),
+        DeValue::Array(list) if is_repeated => list
+            .iter()
+            .map(|value| match text(kind, value.get_ref()) {
+                Some(text) => Ok((start(value.span()), Some(text))),
+                None => Err(wrong(value)),
+            })
+            .collect(),
+        single => match text(kind, single) {
+            Some(text) => Ok(vec![(start(value.span()), Some(text))]),
+            None => Err(wrong(value)),
+        },
+    }
+}
+
+fn kind(option: &Arg) -> Kind {
+    if !option.get_action().takes_values() {
+        return Kind::Flag;
+    }
+    let parsed = option.get_value_parser().type_id();
+    let is = |known: TypeId| parsed == known;
+    if is(TypeId::of::<u16>()) || is(TypeId::of::<u32>()) || is(TypeId::of::<u64>()) {
+        Kind::Whole
+    } else if is(TypeId::of::<f64>()) {
+        Kind::Number
+    } else if is(TypeId::of::<String>()) || is(TypeId::of::<PathBuf>()) {
+        Kind::Text
+    } else {
+        Kind::Word
+    }
+}
+
+fn text(kind: Kind, value: &DeValue<'_>) -> Option<String> {
+    match (kind, value) {
+        (Kind::Text | Kind::Word, DeValue::String(text)) => Some(text.to_string()),
+        (Kind::Whole | Kind::Number | Kind::Word, DeValue::Integer(number)) => {
+            i128::from_str_radix(number.as_str(), number.radix())
+                .ok()
+                .map(|number| number.to_string())
+        }
+        (Kind::Number, DeValue::Float(number)) => Some(number.as_str().to_owned()),
+        _ => None,
+    }
+}
+
+fn wanted(kind: Kind, is_repeated: bool, key: &str) -> String {
+    let (one, several) = match kind {
+        Kind::Flag => ("true or false", ""),
+        Kind::Whole => ("a whole number", "numbers"),
+        Kind::Number => ("a number", "numbers"),
+        Kind::Text | Kind::Word => ("a string in quotes", "strings"),
+    };
+    let example = match kind {
+        Kind::Flag => "true",
+        Kind::Whole => "1",
+        Kind::Number => "1.5",
+        Kind::Text | Kind::Word => "\"..\"",
+    };
+    if is_repeated {
+        format!("{one}, or a list of {several}, is wanted: {key} = [{example}, {example}]")
+    } else {
+        format!("{one} is wanted: {key} = {example}")
+    }
+}

@@ -1,0 +1,382 @@
+//! The configuration file: it says what the command line could have said, and the command line wins.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{self, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use clap::{Arg, CommandFactory as _, Parser as _};
+use dnsflow::cli::{Cli, Options};
+use dnsflow::config::{COMMAND_LINE_ONLY, load};
+
+/// Key, a value of it that is no default, and the same as arguments.
+const EXAMPLES: &[(&str, &str, &[&str])] = &[
+    ("interface", "'eth7'", &["--interface=eth7"]),
+    ("read", "'a file.pcap'", &["--read=a file.pcap"]),
+    ("no-promiscuous", "true", &["-p"]),
+    ("ring", "1_024", &["--ring=1024"]),
+    (
+        "filter",
+        "\"udp and not host 192.0.2.1\"",
+        &["-f", "udp and not host 192.0.2.1"],
+    ),
+    ("port", "[53, 0x14e9]", &["-d53", "-d5353"]),
+    ("mdns", "true", &["-Y"]),
+    ("plain", "true", &["--plain"]),
+    ("decap", "'vxlan,gre'", &["--decap=vxlan,gre"]),
+    ("jmirror", "[30030, 30031]", &["-J30030", "-J30031"]),
+    ("pcap-record", "30032", &["-X30032"]),
+    ("sample", "10", &["-s10"]),
+    ("cores", "'0,2-5'", &["--cores=0,2-5"]),
+    ("fanout", "'client'", &["--fanout=client"]),
+    ("checksum", "true", &["-c"]),
+    ("share", "'1/4'", &["-m1/4"]),
+    (
+        "udp",
+        "['192.0.2.1', \"[2001:db8::1]:9\"]",
+        &["-u192.0.2.1", "-u[2001:db8::1]:9"],
+    ),
+    ("write", "'-'", &["-w-"]),
+    ("print", "true", &["--print"]),
+    ("mtu", "9000", &["--mtu=9000"]),
+    ("flush", "0.25", &["--flush=0.25"]),
+    ("pidfile", "'/run/dnsflow.pid'", &["-P/run/dnsflow.pid"]),
+];
+
+/// A file that goes with the test.
+struct File(PathBuf);
+
+impl File {
+    fn new(text: &str) -> Self {
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("dnsflow-config-{}-{number}.toml", process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::write(&path, text).expect("a temporary file");
+        File(path)
+    }
+
+    /// The options that it gives together with a command line.
+    fn with(&self, arguments: &[&str]) -> Result<Options, String> {
+        let path = self.0.to_str().expect("a path of ASCII");
+        let all = ["dnsflow", "--config", path].into_iter();
+        let all = all.chain(arguments.iter().copied());
+        let mut options = load(all).map_err(|error| error.to_string())?.options;
+        options.config = None;
+        Ok(options)
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// What a command line gives, without any file.
+fn options(arguments: &[&str]) -> Options {
+    Cli::parse_from(["dnsflow"].iter().chain(arguments)).options
+}
+
+/// What is wrong with a file, after its name.
+fn problem(text: &str) -> String {
+    let file = File::new(text);
+    let error = file.with(&[]).expect_err("something is wrong with it");
+    let path = file.0.display().to_string();
+    error
+        .strip_prefix(&format!("{path}:"))
+        .unwrap_or_else(|| panic!("the file is named: {error}"))
+        .to_owned()
+}
+
+#[test]
+fn every_option_is_a_key() {
+    let mut command = Cli::command();
+    command.build();
+    let keys: BTreeSet<&str> = command
+        .get_arguments()
+        .filter_map(Arg::get_long)
+        .filter(|long| !COMMAND_LINE_ONLY.contains(long))
+        .collect();
+    let examples = EXAMPLES.iter().map(|(key, ..)| *key).collect();
+    assert_eq!(keys, examples, "each option has an example here");
+}
+
+#[test]
+fn the_file_says_what_the_command_line_could_have_said() {
+    for (key, value, arguments) in EXAMPLES {
+        let expected = options(arguments);
+        assert_ne!(
+            expected,
+            options(&[]),
+            "{key}: an example that changes nothing"
+        );
+        let file = File::new(&format!("# a remark\n\n{key} = {value} # and another\n"));
+        assert_eq!(file.with(&[]), Ok(expected), "{key}");
+    }
+}
+
+#[test]
+fn all_keys_together() {
+    let apart = ["read", "checksum"];
+    let together = EXAMPLES.iter().filter(|(key, ..)| !apart.contains(key));
+    let text: String = together
+        .clone()
+        .map(|(key, value, _)| format!("{key} = {value}\n"))
+        .collect();
+    let arguments: Vec<&str> = together.flat_map(|(.., words)| *words).copied().collect();
+    assert_eq!(File::new(&text).with(&[]), Ok(options(&arguments)));
+}
+
+#[test]
+fn nothing_in_it_changes_nothing() {
+    for text in ["", "# nothing\n", "print = false\nport = []\n"] {
+        assert_eq!(File::new(text).with(&[]), Ok(options(&[])), "{text}");
+    }
+}
+
+/// Whatever stands in the file, an option of the command line is as if there were none.
+#[test]
+fn the_command_line_wins() {
+    let other = |key| match key {
+        "interface" | "read" | "write" | "pidfile" | "filter" => Some("other"),
+        "port" | "jmirror" | "pcap-record" | "sample" => Some("77"),
+        "ring" | "mtu" => Some("777"),
+        "flush" | "cores" => Some("7"),
+        "decap" => Some("gtp"),
+        "fanout" => Some("cpu"),
+        "share" => Some("0/2"),
+        "udp" => Some("192.0.2.7"),
+        // A flag has no other value, and wins all the same.
+        _ => None,
+    };
+    for (key, value, _) in EXAMPLES {
+        let argument = match other(*key) {
+            Some(other) => format!("--{key}={other}"),
+            None => format!("--{key}"),
+        };
+        let file = File::new(&format!("{key} = {value}\n"));
+        let expected = options(&[&argument]);
+        assert_eq!(file.with(&[&argument]), Ok(expected), "{argument}");
+    }
+}
+
+#[test]
+fn what_is_not_on_the_command_line_stays() {
+    let file = File::new("udp = ['192.0.2.1', '192.0.2.2']\nmtu = 9000\nport = [53, 54]\n");
+    assert_eq!(
+        file.with(&["-u", "192.0.2.3", "-Y"]),
+        Ok(options(&[
+            "-u192.0.2.3",
+            "--mtu=9000",
+            "-d53",
+            "-d54",
+            "-Y"
+        ]))
+    );
+}
+
+#[test]
+fn what_can_t_stand_beside_the_command_line_gives_way() {
+    let file = File::new("interface = 'eth0'\nchecksum = true\nmtu = 9000\n");
+    assert_eq!(
+        file.with(&["-r", "x.pcap", "--fanout", "client"]),
+        Ok(options(&[
+            "-r", "x.pcap", "--fanout", "client", "--mtu", "9000"
+        ]))
+    );
+    let file = File::new("read = 'x.pcap'\nfanout = 'client'\n");
+    assert_eq!(
+        file.with(&["-i", "eth0", "-c"]),
+        Ok(options(&["-i", "eth0", "-c"]))
+    );
+}
+
+#[test]
+fn keys_that_are_none() {
+    assert_eq!(
+        problem("\ncoers = 4\n"),
+        "2: unknown key 'coers'; is 'cores' meant?"
+    );
+    assert_eq!(
+        problem("mtu = 9000\n\n\nno_promiscuous = true\n"),
+        "4: unknown key 'no_promiscuous'; is 'no-promiscuous' meant?"
+    );
+    assert_eq!(
+        problem("zzz = 1"),
+        "1: unknown key 'zzz': keys are the long options, which `dnsflow --help` lists"
+    );
+    assert_eq!(
+        problem("[output]\nudp = '192.0.2.1'\n"),
+        "1: there are no sections such as [output]: keys stand at the top, one a line"
+    );
+    for key in COMMAND_LINE_ONLY {
+        assert_eq!(
+            problem(&format!("{key} = true")),
+            format!("1: '{key}' stands on the command line only")
+        );
+    }
+}
+
+#[test]
+fn values_of_the_wrong_type() {
+    let cases = [
+        (
+            "print = 1",
+            "1: 'print': true or false is wanted: print = true",
+        ),
+        (
+            "ring = '64'",
+            "1: 'ring': a whole number is wanted: ring = 1",
+        ),
+        ("mtu = 1.5", "1: 'mtu': a whole number is wanted: mtu = 1"),
+        ("flush = '1'", "1: 'flush': a number is wanted: flush = 1.5"),
+        (
+            "read = 1",
+            "1: 'read': a string in quotes is wanted: read = \"..\"",
+        ),
+        (
+            "decap = ['vxlan']",
+            "1: 'decap': a string in quotes is wanted: decap = \"..\"",
+        ),
+        (
+            "port = [\n  53,\n  '54',\n]",
+            "3: 'port': a whole number, or a list of numbers, is wanted: port = [1, 1]",
+        ),
+        (
+            "udp.host = 1",
+            "1: 'udp': a string in quotes, or a list of strings, is wanted: udp = [\"..\", \"..\"]",
+        ),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(problem(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn values_out_of_range() {
+    let cases = [
+        (
+            "# one\n# two\nring = 1",
+            "3: 'ring': '1': 1 is not in 2..=4095",
+        ),
+        ("port = [53, 0]", "1: 'port': '0': 0 is not in 1..=65535"),
+        (
+            "flush = 0.0",
+            "1: 'flush': '0.0': seconds from 0.001 to 3600 are wanted",
+        ),
+        (
+            "fanout = 'best'",
+            "1: 'fanout': 'best': one of hash, cpu, client, checksum is wanted",
+        ),
+        (
+            "share = '4/4'",
+            "1: 'share': '4/4': I counts from 0 and is at most 3",
+        ),
+        (
+            "cores = 'two'",
+            "1: 'cores': 'two': 'two' is none of a number, auto, all, or a list such as 0,2-5",
+        ),
+        (
+            "mtu = 99999999999999999999999999",
+            "1: 'mtu': '99999999999999999999999999': number too large to fit in target type",
+        ),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(problem(text), expected, "{text}");
+    }
+    // The command line wins over what is right, and does not hide what is wrong.
+    let wrong = File::new("ring = 1").with(&["--ring=64"]);
+    assert!(wrong.is_err_and(|error| error.ends_with("1 is not in 2..=4095")));
+}
+
+#[test]
+fn keys_that_exclude_each_other() {
+    assert_eq!(
+        problem("fanout = 'cpu'\nmtu = 9000\nchecksum = true\n"),
+        "3: 'checksum' can't stand beside 'fanout' (line 1)"
+    );
+    assert_eq!(
+        problem("read = 'x'\ninterface = 'y'\n"),
+        "2: 'interface' can't stand beside 'read' (line 1)"
+    );
+    let off = File::new("fanout = 'cpu'\nchecksum = false\n");
+    assert_eq!(off.with(&[]), Ok(options(&["--fanout=cpu"])));
+}
+
+#[test]
+fn text_that_is_no_toml() {
+    for (text, line) in [
+        ("mtu = 9000\ninterface = eth0\n", "2: "),
+        ("mtu 9000\n", "1: "),
+        ("mtu = 9000\n\nmtu = 1500\n", "3: "),
+        ("a = \"", "1: "),
+        ("\0", "1: "),
+    ] {
+        let problem = problem(text);
+        assert!(problem.starts_with(line), "{text:?}: {problem}");
+        assert!(!problem.contains('\n'), "{text:?}: {problem}");
+    }
+}
+
+/// The example that comes with it: every key, each with its default where it has one.
+#[test]
+fn the_example_has_every_key() {
+    let example = include_str!("../../systemd/dnsflow.toml");
+    assert_eq!(
+        File::new(example).with(&[]),
+        Ok(options(&[])),
+        "as it comes"
+    );
+    let mut keys = BTreeSet::new();
+    for line in example.lines() {
+        let Some((key, value)) = line
+            .strip_prefix('#')
+            .and_then(|line| line.split_once(" = "))
+        else {
+            continue;
+        };
+        if key.contains(' ') || key.is_empty() {
+            continue;
+        }
+        assert!(keys.insert(key), "{key} is there twice");
+        let file = File::new(&format!("{key} = {value}"));
+        assert!(file.with(&[]).is_ok(), "{line}: {:?}", file.with(&[]));
+    }
+    assert_eq!(keys, EXAMPLES.iter().map(|(key, ..)| *key).collect());
+}
+
+/// The program reads it, and says what is wrong with status 2.
+#[test]
+fn the_program_reads_it() {
+    let run = |text: &str, arguments: &[&str]| {
+        let file = File::new(text);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dnsflow"));
+        command.arg("--config").arg(&file.0).args(arguments);
+        let output = command.stdin(Stdio::null()).output();
+        output.expect("the program is there")
+    };
+    let good = run("port = 5353", &["--print-filter"]);
+    let text = String::from_utf8_lossy(&good.stdout);
+    assert!(good.status.success() && text.contains("5353"), "{text}");
+    let bad = run("prot = 5353", &["--print-filter"]);
+    let text = String::from_utf8_lossy(&bad.stderr);
+    assert_eq!(bad.status.code(), Some(2), "{text}");
+    assert!(
+        text.starts_with("dnsflow: ")
+            && text.ends_with(":1: unknown key 'prot'; is 'port' meant?\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_file_that_is_not_there() {
+    let error = load(["dnsflow", "--config", "/nonexistent/dnsflow.toml"]).map_err(|error| {
+        assert_eq!(error.exit_status(), 1);
+        error.to_string()
+    });
+    assert!(error.is_err_and(|error| {
+        error.starts_with("/nonexistent/dnsflow.toml: No such file or directory")
+    }));
+}
