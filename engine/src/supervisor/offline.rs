@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dnsflow_filters::{FilterError, Program};
+use dnsflow_filters::{FilterError, Interpreter, MAX_SNAP_LENGTH, Program, compile};
 
 use super::event::Events;
 use super::output::{Output, Outputs};
@@ -21,7 +21,8 @@ use crate::capture::input::{self, Source};
 use crate::capture::relay::{Stop, relay};
 use crate::decode::Decoder;
 use crate::error::StartError;
-use crate::settings::Settings;
+use crate::frame::LinkType;
+use crate::settings::{Capture, Settings};
 use crate::shard::admission::{Admission, Part};
 use crate::shard::deferred::Deferred;
 use crate::shard::file::Offline;
@@ -46,16 +47,19 @@ pub(super) fn run(
         path: path.to_owned(),
         source,
     };
+    let mut first = None;
     if input::is_repeatable(path) {
         // What is no capture at all is said before anything is opened for its sake.
         let source = input::open(path)
             .and_then(input::unpacked)
             .map_err(failed)?;
-        Records::open(source).map_err(|source| StartError::Capture {
+        let mut records = Records::open(source).map_err(|source| StartError::Capture {
             path: path.to_owned(),
             source,
         })?;
+        first = records.next_frame().ok().flatten().map(|frame| frame.link);
     }
+    check_expression(&settings.capture, first)?;
     let balance = settings.capture.balance().fanout()?;
     let parts = parts(path, cpus.len(), &balance).map_err(failed)??;
     let divided = parts.is_some();
@@ -91,6 +95,31 @@ pub(super) fn run(
     stop.iter().for_each(Stop::stop);
     shards.stop();
     shards.reports()
+}
+
+/// Refuses an expression before a file is emptied for what it would have kept. `first` is the link type of the
+/// first packet, where one could be had without taking it from somebody.
+fn check_expression(capture: &Capture, first: Option<LinkType>) -> Result<(), FilterError> {
+    /// What most captures have, and what has primitives of its own (pcap-filter(7)).
+    const USUAL: [LinkType; 2] = [LinkType::Ethernet, LinkType::Radiotap];
+    let Some(expression) = &capture.expression else {
+        return Ok(());
+    };
+    let compiles = |link: LinkType| {
+        let program = compile(expression, link.dlt(), MAX_SNAP_LENGTH)?;
+        Interpreter::new(&program).map(drop)
+    };
+    if let Some(link) = first.filter(|link| !matches!(link, LinkType::Unsupported(_))) {
+        return compiles(link);
+    }
+    let mut refused = Ok(());
+    for link in USUAL {
+        match compiles(link) {
+            Ok(()) => return Ok(()),
+            refusal => refused = refused.and(refusal),
+        }
+    }
+    refused
 }
 
 struct Reader {

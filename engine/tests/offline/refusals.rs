@@ -3,7 +3,7 @@
 //! Two refusals are not provoked here: io_uring that is forbidden, which takes a switch for the whole machine
 //! or a seccomp profile, and a ring that the kernel has no memory for.
 
-use std::thread;
+use std::{fs, thread};
 
 use crate::capture::pcap;
 use crate::sensor::{Folder, Sensor, is_root, skip};
@@ -67,6 +67,34 @@ fn a_filter_that_does_not_compile() {
     ended.assert_failure(1, &["`udp and flavour 7`", "syntax error"]);
     let ended = Sensor::new(["--print-filter", "-f", "udp and flavour 7"]).run();
     ended.assert_failure(1, &["`udp and flavour 7`", "syntax error"]);
+}
+
+/// Nothing was going to be written: what was in the file of -w is still there.
+#[test]
+fn an_expression_that_does_not_compile_empties_no_file() {
+    let folder = Folder::new();
+    let written = folder.file("export.pcap", b"precious");
+    let ethernet = folder.file("capture.pcap", &pcap([&vec![0; 60]]));
+    for expression in ["udp and flavour 7", "ifindex 1", "wlan type mgt"] {
+        let ended = Sensor::reading(&ethernet)
+            .option("-f", expression)
+            .option("-w", &written)
+            .run();
+        ended.assert_failure(1, &[expression]);
+        assert_eq!(fs::read(&written).ok().as_deref(), Some(&b"precious"[..]));
+    }
+    // From a pipe nothing is known yet of the packets.
+    let ended = Sensor::new(["-r", "-", "-f", "udp and flavour 7"])
+        .option("-w", &written)
+        .fed(&pcap([]))
+        .run();
+    ended.assert_failure(1, &["`udp and flavour 7`", "syntax error"]);
+    assert_eq!(fs::read(&written).ok().as_deref(), Some(&b"precious"[..]));
+    let ended = Sensor::new(["-r", "-", "-f", "wlan type mgt"])
+        .option("-w", &written)
+        .fed(&pcap([]))
+        .run();
+    ended.assert_success();
 }
 
 #[test]
