@@ -1,0 +1,77 @@
+//! `dnsflow-pages FOLDER` writes manual pages and shell completions, from the definitions by which the programs
+//! read their command lines.
+//!
+//! ```text
+//! FOLDER/man/man1/dnsflow-read.1 ..
+//! FOLDER/completions/bash/dnsflow ..    zsh/_dnsflow ..    fish/dnsflow.fish ..
+//! ```
+//!
+//! `SOURCE_DATE_EPOCH`, in seconds, is the date of the pages; without it they have today's.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+use std::{env, fs, io};
+
+use clap::{Command, CommandFactory, Parser};
+use clap_complete::{Shell, generate_to};
+use dnsflow_packages::manual;
+use dnsflow_tools::{generate, read};
+
+/// Write manual pages and shell completions of all programs.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Options {
+    /// Folder to write into; it is made if it is not there
+    folder: PathBuf,
+}
+
+fn main() -> ExitCode {
+    match write(&Options::parse().folder) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("dnsflow-pages: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn write(folder: &Path) -> io::Result<()> {
+    for page in manual::pages() {
+        let folder = folder.join(format!("man/man{}", page.section));
+        fs::create_dir_all(&folder)?;
+        fs::write(folder.join(page.file_name()), page.render(&date()?)?)?;
+    }
+    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+        let folder = folder.join(format!("completions/{shell}"));
+        fs::create_dir_all(&folder)?;
+        for mut command in commands() {
+            let name = command.get_name().to_owned();
+            generate_to(shell, &mut command, name, &folder)?;
+        }
+    }
+    Ok(())
+}
+
+fn commands() -> [Command; 3] {
+    [
+        dnsflow::cli::Cli::command(),
+        read::Options::command(),
+        generate::options::Options::command(),
+    ]
+}
+
+/// The day of the pages, as manual pages write it: `2026-11-23`.
+fn date() -> io::Result<String> {
+    let time = match env::var("SOURCE_DATE_EPOCH") {
+        Ok(seconds) => {
+            let seconds = seconds.parse().map_err(|_| {
+                io::Error::other("SOURCE_DATE_EPOCH: seconds since 1970 are wanted")
+            })?;
+            SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+        }
+        Err(_) => SystemTime::now(),
+    };
+    let text = humantime::format_rfc3339_seconds(time).to_string();
+    Ok(text.chars().take("2026-11-23".len()).collect())
+}

@@ -1,0 +1,109 @@
+//! What `dnsflow-pages` writes: every option has its place, and the programs that will read it have nothing to say
+//! against it.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use dnsflow_packages::manual;
+
+/// A folder with all pages, which goes with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let _ = fs::remove_dir_all(&path);
+        let made = Command::new(env!("CARGO_BIN_EXE_dnsflow-pages"))
+            .arg(&path)
+            .env("SOURCE_DATE_EPOCH", "1000000000")
+            .status();
+        assert!(made.is_ok_and(|status| status.success()));
+        Self(path)
+    }
+
+    fn files(&self, folder: &str) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.0.join(folder)).expect("a folder was written");
+        let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        files.sort_unstable();
+        files
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn every_option_has_its_paragraph_and_every_page_its_date() {
+    let folder = Folder::new("every_option");
+    for page in manual::pages() {
+        let path = format!("man/man{}/{}", page.section, page.file_name());
+        let text = fs::read_to_string(folder.0.join(&path)).expect("a page was written");
+        assert!(text.contains("2001-09-09"), "{path}: no date");
+        let options = page
+            .command
+            .get_arguments()
+            .filter_map(|arg| arg.get_long());
+        for option in options {
+            let option = option.replace('-', "\\-");
+            let paragraph = format!("\\fB\\-\\-{option}\\fR");
+            assert!(text.contains(&paragraph), "{path}: no {option}");
+        }
+        for heading in ["EXAMPLES", "EXIT STATUS", "SEE ALSO"] {
+            let count = text
+                .lines()
+                .filter(|line| is_heading(line, heading))
+                .count();
+            assert_eq!(count, 1, "{path}: {heading}");
+        }
+    }
+}
+
+fn is_heading(line: &str, heading: &str) -> bool {
+    line.strip_prefix(".SH ")
+        .is_some_and(|rest| rest.trim_matches('"') == heading)
+}
+
+#[test]
+fn formatters_and_shells_take_them() {
+    let folder = Folder::new("formatters");
+    for section in ["man/man1", "man/man8"] {
+        for page in folder.files(section) {
+            quiet(
+                Command::new("mandoc")
+                    .args(["-Tlint", "-Wwarning"])
+                    .arg(page),
+            );
+        }
+    }
+    for script in folder.files("completions/bash") {
+        quiet(Command::new("bash").arg("-n").arg(script));
+    }
+}
+
+/// Runs a program that says nothing where all is well.
+///
+/// # Panics
+/// If it says something, ends with another status than 0 or, with CI=true, is not there.
+fn quiet(command: &mut Command) {
+    let output = match command.output() {
+        Ok(output) => output,
+        Err(error) => {
+            let strict = std::env::var_os("CI").is_some_and(|ci| ci == "true");
+            assert!(!strict, "{command:?}: {error}");
+            // Straight to the descriptor: the harness swallows what a passing test prints.
+            let _ = writeln!(std::io::stderr(), "\nSKIPPED {command:?}: {error}\n");
+            return;
+        }
+    };
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert_eq!(
+        (said.as_str(), output.status.success()),
+        ("", true),
+        "{command:?}"
+    );
+}
