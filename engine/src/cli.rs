@@ -138,6 +138,10 @@ pub struct Options {
     #[arg(short = 'P', long, value_name = "FILE", help_heading = "Process")]
     pub pidfile: Option<PathBuf>,
 
+    /// What to say: only what went wrong, also what may be wrong, also what happens, or more
+    #[arg(long, value_name = "LEVEL", value_enum, default_value_t = LogLevel::Info, help_heading = "Process")]
+    pub log_level: LogLevel,
+
     /// Read options from a TOML file, whose keys are the long names; the command line wins
     #[arg(long, value_name = "FILE", help_heading = "Process")]
     pub config: Option<PathBuf>,
@@ -164,6 +168,30 @@ pub enum Fanout {
     Client,
     /// By the UDP checksum; by the client's address where it is zero
     Checksum,
+}
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogLevel {
+    /// Only what ended the work or lost something for good
+    Error,
+    /// Also what may lose something
+    Warn,
+    /// Also starts, ends and changes
+    Info,
+    /// Also what helps to find out why
+    Debug,
+}
+
+impl From<LogLevel> for log::LevelFilter {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Error => log::LevelFilter::Error,
+            LogLevel::Warn => log::LevelFilter::Warn,
+            LogLevel::Info => log::LevelFilter::Info,
+            LogLevel::Debug => log::LevelFilter::Debug,
+        }
+    }
 }
 
 /// One of several sensors that were started by hand.

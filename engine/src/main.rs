@@ -5,12 +5,19 @@ use std::process::ExitCode;
 
 use dnsflow::cli::Options;
 use dnsflow::config;
-use dnsflow::diagnostics::say;
+use dnsflow::diagnostics;
 use dnsflow::error::StartError;
 use dnsflow::settings::{Capture, Settings};
 use dnsflow::{frame::LinkType, supervisor};
 
 fn main() -> ExitCode {
+    diagnostics::start();
+    let status = status();
+    log::logger().flush();
+    status
+}
+
+fn status() -> ExitCode {
     match config::load(std::env::args_os()).and_then(|cli| run(cli.options)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -19,13 +26,14 @@ fn main() -> ExitCode {
         // Whoever reads has seen enough.
         Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
         Err(error) => {
-            say(format_args!("{error}"));
+            log::error!("{error}");
             ExitCode::from(error.exit_status())
         }
     }
 }
 
 fn run(options: Options) -> Result<bool, StartError> {
+    log::set_max_level(options.log_level.into());
     if options.print_filter {
         let capture = Capture::new(&options);
         let link = LinkType::Ethernet;
@@ -38,5 +46,6 @@ fn run(options: Options) -> Result<bool, StartError> {
                 source,
             });
     }
-    supervisor::run(&Settings::new(options)?)
+    let settings = Settings::new(options)?;
+    supervisor::run(&settings)
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use dnsflow_filters::{Balance, DNS_PORT, FilterError, MAX_SNAP_LENGTH, Program, compile, sample};
+use log::LevelFilter;
 
 use crate::capture::socket::Spread;
 use crate::cli::{Fanout, Options, Share};
@@ -85,6 +86,8 @@ pub struct Settings {
     pub output: Output,
     /// The pid file.
     pub pidfile: Option<PathBuf>,
+    /// What is said.
+    pub log_level: LevelFilter,
 }
 
 impl Settings {
@@ -130,6 +133,7 @@ impl Settings {
                 flush: Duration::from_secs_f64(options.flush),
             },
             pidfile: options.pidfile,
+            log_level: options.log_level.into(),
         })
     }
 }

@@ -5,9 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use glommio::GlommioError;
+use log::warn;
 
 use crate::capture::sys;
-use crate::diagnostics::say;
 
 /// At most one line about the same collector in this time.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
@@ -198,8 +198,9 @@ impl Trouble {
         }
         self.said_at = Some(now);
         let failed = std::mem::take(&mut self.failed);
-        say(format_args!(
+        warn!(
+            collector:% = address;
             "collector {address}: {error}; {failed} datagrams did not arrive"
-        ));
+        );
     }
 }

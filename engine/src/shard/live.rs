@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use dnsflow_filters::Program;
 use glommio::timer::Timer;
+use log::warn;
 
 use super::wait::{Event, Waiter};
 use super::{Report, Shard, ShardError};
 use crate::capture::interface::InterfaceDrops;
 use crate::capture::ring::Ring;
 use crate::capture::socket::RETIRE_MS;
-use crate::diagnostics::say;
 
 /// Time between two stats datagrams of a stream.
 const STATS_INTERVAL: Duration = Duration::from_secs(10);
@@ -59,7 +59,7 @@ impl Live {
                 Event::Stop => break,
                 Event::Deadline => {}
                 Event::Trouble(error) => {
-                    say(format_args!("capture: {error}; waiting for packets"));
+                    warn!("capture: {error}; waiting for packets");
                 }
             }
             let now = Instant::now();

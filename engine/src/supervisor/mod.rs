@@ -13,12 +13,13 @@ mod shards;
 use std::fs::File;
 use std::path::Path;
 
+use log::{debug, error, info};
+
 use crate::capture::interface::{InterfaceDrops, default_interface};
 use crate::capture::socket::Tap;
 use crate::capture::sys;
 use crate::counters::Counters;
 use crate::decode::Decoder;
-use crate::diagnostics::say;
 use crate::error::StartError;
 use crate::export::Sent;
 use crate::pidfile::PidFile;
@@ -40,6 +41,7 @@ pub fn run(settings: &Settings) -> Result<bool, StartError> {
         .cores
         .choose(&requirements::cpus()?)
         .map_err(|error| StartError::Usage(error.to_string()))?;
+    debug!("CPUs: {cpus:?}; {settings:?}");
     requirements::check(cpus.len())?;
     let _pidfile = settings.pidfile.as_deref().map(PidFile::hold).transpose()?;
     let events = Events::watch()?;
@@ -72,12 +74,13 @@ fn live(
     let armed = tap.open()?;
     let program = capture.program(armed.link)?;
     let outputs = Outputs::open(&settings.output, cpus.len())?;
-    say(format_args!(
+    info!(
+        interface = interface.as_str();
         "capturing on {interface}; cores: {}",
         cpus.len()
-    ));
+    );
     armed.start(&program)?;
-    say(format_args!("filter: {}", program.name()));
+    info!(interface = interface.as_str(); "filter: {}", program.name());
     let drops = InterfaceDrops::new(&interface);
     let mut shards = Shards::default();
     for ((ring, cpu), output) in armed.rings.into_iter().zip(cpus).zip(outputs) {
@@ -110,7 +113,7 @@ fn summarise(reports: &[Report], input: &str) -> bool {
         total.add(&report.counters);
         sent.add(&report.sent);
         if reports.len() > 1 {
-            say(format_args!("core {core}: {}", report.counters));
+            info!(core; "core {core}: {}", report.counters);
         }
         if let Some(counts) = report.kernel {
             kernel
@@ -129,19 +132,19 @@ fn summarise(reports: &[Report], input: &str) -> bool {
             }
         }
     }
-    say(format_args!("{total}"));
+    info!("{total}");
     if let Some(kernel) = kernel {
-        say(format_args!(
+        info!(
             "kernel: {} passed the filter, {} dropped, {} ring freezes",
             kernel.packets, kernel.drops, kernel.freezes
-        ));
+        );
     }
-    say(format_args!(
+    info!(
         "sent {} sets in {} datagrams; collectors took {}, did not take {}",
         sent.sets, sent.datagrams, sent.delivered, sent.failed
-    ));
+    );
     for failure in &failures {
-        say(format_args!("{failure}"));
+        error!("{failure}");
     }
     failures.is_empty()
 }

@@ -189,3 +189,21 @@ fn a_signal_ends_the_wait_for_a_writer() {
     assert_eq!(ended.account().received, 0);
     assert!(Export::of(&path).sets().is_empty());
 }
+
+#[test]
+fn as_much_is_said_as_was_asked_for() {
+    let capture = pcap([&response(1).ethernet()]);
+    let said = |level: &str, capture: &[u8]| {
+        let options = ["-r", "-", "--log-level", level];
+        let ended = Sensor::new(options).fed(capture).run();
+        let lines = ended.stderr.lines();
+        lines
+            .inspect(|line| assert!(line.starts_with("dnsflow: "), "{line}"))
+            .count()
+    };
+    assert_eq!(said("error", &capture), 0);
+    assert_eq!(said("warn", &capture), 0);
+    assert_eq!(said("info", &capture), 2);
+    assert!(said("debug", &capture) > 2);
+    assert_eq!(said("error", &capture[..capture.len() - 1]), 1);
+}
