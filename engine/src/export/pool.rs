@@ -11,10 +11,16 @@ use dnsflow_wire::set::Part;
 pub(super) const POOL_SETS: usize = 32;
 
 /// Largest set that waits, in bytes; a larger one goes into a datagram at once.
-pub(super) const MAX_POOLED_BYTES: usize = 512;
+pub(super) const MAX_POOLED_BYTES: usize = (SIZES - 1) * GRAIN_BYTES;
 
 /// Sizes of sets are multiples of this many bytes.
 const GRAIN_BYTES: usize = 4;
+
+/// Sizes that sets can have here, in grains from 0: one for each bit of [`Sizes`].
+const SIZES: usize = 128;
+
+/// A bit for each size, in grains, so that one operation looks at all sizes.
+type Sizes = u128;
 
 /// Sets in slots of equal size, found by their size.
 #[derive(Debug)]
@@ -27,7 +33,9 @@ pub(super) struct Pool {
     /// A bit for each slot that is taken.
     taken: u32,
     /// For each size in grains, a bit for each slot with a set of that size.
-    by_size: [u32; MAX_POOLED_BYTES / GRAIN_BYTES + 1],
+    by_size: [u32; SIZES],
+    /// Sizes of which there is a set.
+    present: Sizes,
 }
 
 /// The slots of one to three sets.
@@ -41,7 +49,8 @@ impl Default for Pool {
             born: [0; POOL_SETS],
             count: 0,
             taken: 0,
-            by_size: [0; MAX_POOLED_BYTES / GRAIN_BYTES + 1],
+            by_size: [0; SIZES],
+            present: 0,
         }
     }
 }
@@ -67,18 +76,27 @@ impl Pool {
             return;
         };
         part.write(room);
+        self.mark(slot, size);
+    }
+
+    fn mark(&mut self, slot: usize, size: usize) {
         self.sizes[slot] = size;
         self.born[slot] = self.count;
         self.count += 1;
         self.taken |= 1 << slot;
         self.by_size[size / GRAIN_BYTES] |= 1 << slot;
+        self.present |= bit(size / GRAIN_BYTES);
     }
 
     /// Takes a set out: its bytes, until another takes their place.
     pub(super) fn take(&mut self, slot: usize) -> &[u8] {
         let size = self.sizes[slot];
         self.taken &= !(1 << slot);
-        self.by_size[size / GRAIN_BYTES] &= !(1 << slot);
+        let grains = size / GRAIN_BYTES;
+        self.by_size[grains] &= !(1 << slot);
+        if self.by_size[grains] == 0 {
+            self.present &= !bit(grains);
+        }
         &self.memory[slot][..size]
     }
 
@@ -94,41 +112,76 @@ impl Pool {
 
     /// One, two or three sets that together have exactly `room` bytes.
     pub(super) fn exactly(&self, room: usize) -> Option<Slots> {
-        if let Some(only) = self.of_size(room, 0) {
-            return Some([Some(only), None, None]);
-        }
-        if let Some((first, second)) = self.pair(room, 0) {
-            return Some([Some(first), Some(second), None]);
-        }
-        self.slots().find_map(|first| {
-            let rest = room.checked_sub(self.sizes[first])?;
-            // Each three are found by the first of them, so the ones before need not be looked at again.
-            let (second, third) = self.pair(rest, u32::MAX >> (POOL_SETS - 1 - first))?;
-            Some([Some(first), Some(second), Some(third)])
-        })
-    }
-
-    fn pair(&self, room: usize, without: u32) -> Option<(usize, usize)> {
-        bits(self.taken & !without).find_map(|first| {
-            let rest = room.checked_sub(self.sizes[first])?;
-            Some((first, self.of_size(rest, without | 1 << first)?))
-        })
-    }
-
-    fn of_size(&self, size: usize, without: u32) -> Option<usize> {
-        if !size.is_multiple_of(GRAIN_BYTES) {
+        if !room.is_multiple_of(GRAIN_BYTES) {
             return None;
         }
-        bits(self.by_size.get(size / GRAIN_BYTES)? & !without).next()
+        let room = room / GRAIN_BYTES;
+        if room < SIZES && self.present & bit(room) != 0 {
+            return Some(self.of_sizes([Some(room), None, None]));
+        }
+        let repeated = |more: u32| {
+            move |size: usize| {
+                self.by_size
+                    .get(size)
+                    .is_some_and(|sets| sets.count_ones() > more)
+            }
+        };
+        if let Some((first, second)) = pair(self.present, room, repeated(1)) {
+            return Some(self.of_sizes([Some(first), Some(second), None]));
+        }
+        places(self.present).find_map(|first| {
+            let rest = room.checked_sub(first)?;
+            // Each three are found by the smallest of them.
+            let others = self.present & (Sizes::MAX << first);
+            let others = if repeated(1)(first) {
+                others
+            } else {
+                others & !bit(first)
+            };
+            let more = move |size: usize| repeated(1 + u32::from(size == first))(size);
+            let (second, third) = pair(others, rest, more)?;
+            Some(self.of_sizes([Some(first), Some(second), Some(third)]))
+        })
+    }
+
+    /// A set for each of these sizes, of which there are enough.
+    fn of_sizes(&self, sizes: [Option<usize>; 3]) -> Slots {
+        let mut used = 0_u32;
+        sizes.map(|size| {
+            let slot = places((self.by_size.get(size?)? & !used).into()).next()?;
+            used |= 1 << slot;
+            Some(slot)
+        })
     }
 
     fn slots(&self) -> impl Iterator<Item = usize> + use<> {
-        bits(self.taken)
+        places(self.taken.into())
     }
 }
 
+/// Two of the sizes that make up `room` together, in grains; one size twice only where it is `repeated`.
+fn pair(sizes: Sizes, room: usize, repeated: impl Fn(usize) -> bool) -> Option<(usize, usize)> {
+    // Read backwards and moved, the sizes stand where what they leave of the room would stand.
+    let backwards = sizes.reverse_bits();
+    let left = if room < SIZES {
+        backwards >> (SIZES - 1 - room)
+    } else if room - (SIZES - 1) < SIZES {
+        backwards << (room - (SIZES - 1))
+    } else {
+        return None;
+    };
+    let half = room / 2;
+    let alone = room == 2 * half && !repeated(half);
+    let first = places(sizes & left & !if alone { bit(half) } else { 0 }).next()?;
+    Some((first, room - first))
+}
+
+fn bit(size: usize) -> Sizes {
+    1 << size
+}
+
 /// The places of the bits that are set.
-fn bits(mut set: u32) -> impl Iterator<Item = usize> {
+fn places(mut set: u128) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let lowest = usize::try_from(set.trailing_zeros())
             .ok()
@@ -146,11 +199,7 @@ mod tests {
     fn pool(sizes: &[usize]) -> Pool {
         let mut pool = Pool::default();
         for (slot, size) in sizes.iter().enumerate() {
-            pool.sizes[slot] = *size;
-            pool.born[slot] = pool.count;
-            pool.count += 1;
-            pool.taken |= 1 << slot;
-            pool.by_size[size / GRAIN_BYTES] |= 1 << slot;
+            pool.mark(slot, *size);
         }
         pool
     }
@@ -189,7 +238,10 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn what_is_found_fits(sizes in proptest::collection::vec(15_usize..=128, 0..=32), room in 0_usize..400) {
+        fn what_is_found_fits(
+            sizes in proptest::collection::vec(proptest::prop_oneof![15_usize..=20, 15_usize..=127], 0..=32),
+            room in 0_usize..400,
+        ) {
             let sizes: Vec<_> = sizes.iter().map(|grains| grains * GRAIN_BYTES).collect();
             let room = room * GRAIN_BYTES;
             let pool = pool(&sizes);
@@ -205,6 +257,7 @@ mod tests {
             if let Some(slots) = found {
                 proptest::prop_assert_eq!(sum(&pool, &slots), room);
                 let mut used: Vec<_> = slots.iter().flatten().collect();
+                used.sort();
                 used.dedup();
                 proptest::prop_assert_eq!(used.len(), slots.iter().flatten().count());
             }
