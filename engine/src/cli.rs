@@ -6,6 +6,7 @@ use clap::{ArgAction, Args, Parser, ValueEnum};
 
 use crate::cores::Cores;
 use crate::decode::tunnel::Tunnels;
+use crate::privileges::Account;
 
 /// See which name an address stood for: take DNS responses off an interface or out of a capture file and send
 /// who asked whom, for which names, and which addresses came back, to collectors.
@@ -137,6 +138,16 @@ pub struct Options {
     /// Write the process id to a file and lock it: a second start on it is refused
     #[arg(short = 'P', long, value_name = "FILE", help_heading = "Process")]
     pub pidfile: Option<PathBuf>,
+
+    /// Become this user once everything is opened, and keep no privilege but that of opening packet sockets; for
+    /// live capture that root has started
+    #[arg(
+        long,
+        value_name = "USER[:GROUP]",
+        conflicts_with = "read",
+        help_heading = "Process"
+    )]
+    pub user: Option<Account>,
 
     /// What to say: only what went wrong, also what may be wrong, also what happens, or more
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t = LogLevel::Info, help_heading = "Process")]

@@ -133,6 +133,16 @@ pub enum StartError {
         /// What is wrong, and what would mend it.
         reason: String,
     },
+    /// The user of `--user` can't be become.
+    #[error("can't become --user {account}: can't {what}: {source}")]
+    Privileges {
+        /// As it was written.
+        account: String,
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The pid file is held by another process.
     #[error("pid file {} is held by another process{}; is dnsflow running already?", path.display(), holder)]
     PidHeld {

@@ -21,6 +21,7 @@ pub mod error;
 pub mod export;
 pub mod frame;
 pub mod pidfile;
+pub mod privileges;
 pub mod settings;
 pub mod shard;
 pub mod supervisor;

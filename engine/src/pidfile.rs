@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::StartError;
 
-/// A pid file that is held. Removed when dropped.
+/// A pid file that is held. Removed when dropped, or emptied where that is not allowed any more.
 #[derive(Debug)]
 pub struct PidFile {
     path: PathBuf,
@@ -59,7 +59,10 @@ impl PidFile {
 impl Drop for PidFile {
     fn drop(&mut self) {
         // While the lock is held: a start that comes now makes a file of its own.
-        let _ = fs::remove_file(&self.path);
+        if fs::remove_file(&self.path).is_err() {
+            // The folder is root's, and we are root no more.
+            let _ = self.file.set_len(0);
+        }
         let _ = self.file.unlock();
     }
 }

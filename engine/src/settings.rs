@@ -14,6 +14,7 @@ use crate::decode::tunnel::{Kind, Tunnels};
 use crate::destination::Destination;
 use crate::error::StartError;
 use crate::frame::LinkType;
+use crate::privileges::Identity;
 
 /// Collectors that a sensor sends to at most.
 pub const MAX_COLLECTORS: usize = 64;
@@ -86,6 +87,8 @@ pub struct Settings {
     pub output: Output,
     /// The pid file.
     pub pidfile: Option<PathBuf>,
+    /// Whom to become.
+    pub user: Option<Identity>,
     /// What is said.
     pub log_level: LevelFilter,
 }
@@ -133,6 +136,7 @@ impl Settings {
                 flush: Duration::from_secs_f64(options.flush),
             },
             pidfile: options.pidfile,
+            user: options.user.map(Identity::look_up).transpose()?,
             log_level: options.log_level.into(),
         })
     }

@@ -41,6 +41,7 @@ const EXAMPLES: &[(&str, &str, &[&str])] = &[
     ("print", "true", &["--print"]),
     ("mtu", "9000", &["--mtu=9000"]),
     ("flush", "0.25", &["--flush=0.25"]),
+    ("user", "'daemon:nogroup'", &["--user=daemon:nogroup"]),
     ("log-level", "'warn'", &["--log-level=warn"]),
     ("pidfile", "'/run/dnsflow.pid'", &["-P/run/dnsflow.pid"]),
 ];
@@ -147,6 +148,7 @@ fn the_command_line_wins() {
         "flush" | "cores" => Some("7"),
         "decap" => Some("gtp"),
         "fanout" => Some("cpu"),
+        "user" => Some("other"),
         "log-level" => Some("debug"),
         "share" => Some("0/2"),
         "udp" => Some("192.0.2.7"),

@@ -31,6 +31,8 @@ mod packets;
 mod patience;
 #[path = "live/pieces.rs"]
 mod pieces;
+#[path = "live/privileges.rs"]
+mod privileges;
 #[path = "live/process.rs"]
 mod process;
 #[path = "live/requirements.rs"]

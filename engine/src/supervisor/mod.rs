@@ -23,6 +23,7 @@ use crate::decode::Decoder;
 use crate::error::StartError;
 use crate::export::Sent;
 use crate::pidfile::PidFile;
+use crate::privileges::Identity;
 use crate::settings::{Input, Settings};
 use crate::shard::live::Live;
 use crate::shard::{Report, Shard};
@@ -43,11 +44,11 @@ pub fn run(settings: &Settings) -> Result<bool, StartError> {
         .map_err(|error| StartError::Usage(error.to_string()))?;
     debug!("CPUs: {cpus:?}; {settings:?}");
     requirements::check(cpus.len())?;
+    settings.user.iter().try_for_each(Identity::check)?;
     let _pidfile = settings.pidfile.as_deref().map(PidFile::hold).transpose()?;
-    let events = Events::watch()?;
     let reports = match &settings.input {
-        Input::Live(interface) => live(settings, interface.as_deref(), &cpus, events)?,
-        Input::File(path) => offline::run(settings, path, &cpus, events)?,
+        Input::Live(interface) => live(settings, interface.as_deref(), &cpus)?,
+        Input::File(path) => offline::run(settings, path, &cpus, Events::watch()?)?,
     };
     let input = match &settings.input {
         Input::Live(_) => String::new(),
@@ -60,7 +61,6 @@ fn live(
     settings: &Settings,
     interface: Option<&str>,
     cpus: &[usize],
-    mut events: Events,
 ) -> Result<Vec<Report>, StartError> {
     let interface = interface.map_or_else(default_interface, |name| Ok(name.to_owned()))?;
     let capture = &settings.capture;
@@ -74,6 +74,13 @@ fn live(
     let armed = tap.open()?;
     let program = capture.program(armed.link)?;
     let outputs = Outputs::open(&settings.output, cpus.len())?;
+    if let Some(user) = &settings.user {
+        user.assume()?;
+        // Locked memory is counted for that user from here on.
+        requirements::check(cpus.len())?;
+    }
+    // It starts a thread, which is to have no more privileges than we have now.
+    let mut events = Events::watch()?;
     info!(
         interface = interface.as_str();
         "capturing on {interface}; cores: {}",

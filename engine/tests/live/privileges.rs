@@ -1,0 +1,135 @@
+//! `--user`: what is left of root once packets come in, and that it is enough.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use crate::collector::Collector;
+use crate::export::{Export, assert_same};
+use crate::generator::Generated;
+use crate::machine;
+use crate::network::{Folder, Namespace, OUT, TAP, Wire};
+use crate::patience::until;
+use crate::process::Process;
+use crate::requirements::requirements;
+use crate::sensor::Sensor;
+
+/// The bit of CAP_NET_RAW (linux/capability.h) in the masks of proc_pid_status(5).
+const NET_RAW: &str = "0000000000002000";
+
+const NOTHING: &str = "0000000000000000";
+
+/// Name and status of every thread, by the fields of proc_pid_status(5).
+fn threads(process: u32) -> Vec<BTreeMap<String, String>> {
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).expect("the sensor runs");
+    tasks
+        .filter_map(|task| fs::read_to_string(task.ok()?.path().join("status")).ok())
+        .map(|status| {
+            let fields = status.lines().filter_map(|line| line.split_once(':'));
+            fields
+                .map(|(name, value)| {
+                    let value: Vec<&str> = value.split_whitespace().collect();
+                    (name.to_owned(), value.join(" "))
+                })
+                .collect()
+        })
+        .collect()
+}
+
+/// # Panics
+/// If any thread has other ids, other groups, or more than CAP_NET_RAW.
+fn assert_harmless(process: u32, cores: usize, user: u32, group: u32, groups: &str) {
+    until("all threads", || {
+        let names = threads(process);
+        let is_there = |name: &str| names.iter().any(|of| of["Name"] == name);
+        let shards = (1..=cores).all(|number| is_there(&format!("shard-{number}")));
+        (shards && is_there("signals")).then_some(())
+    });
+    for thread in threads(process) {
+        let all_four = |id: u32| format!("{id} {id} {id} {id}");
+        let expected = [
+            ("Uid", all_four(user)),
+            ("Gid", all_four(group)),
+            ("Groups", groups.to_owned()),
+            ("CapInh", NOTHING.to_owned()),
+            ("CapPrm", NET_RAW.to_owned()),
+            ("CapEff", NET_RAW.to_owned()),
+            ("CapBnd", NET_RAW.to_owned()),
+            ("CapAmb", NOTHING.to_owned()),
+            ("NoNewPrivs", "1".to_owned()),
+        ];
+        for (field, value) in expected {
+            assert_eq!(thread[field], value, "{field} of thread {}", thread["Name"]);
+        }
+    }
+}
+
+/// Everything that it needs is opened before or can be had after: ring and io_uring, a file that only root may
+/// write, a collector, the pid file.
+#[test]
+fn a_user_with_one_capability_captures_and_sends() {
+    if !requirements("a_user_with_one_capability_captures_and_sends", &[]) {
+        return;
+    }
+    let _machine = machine();
+    for (account, user, group) in [
+        ("daemon", 1, 1),
+        ("daemon:nogroup", 1, 65534),
+        ("2:2", 2, 2),
+    ] {
+        let (wire, folder) = (Wire::new(), Folder::new());
+        let (file, pidfile) = (folder.path("export.pcap"), folder.path("pid"));
+        let collector = Collector::listen(&wire.sensor, "127.0.0.1:0");
+        let address = collector.address();
+        let options = [
+            "--user", account, "--cores", "2", "-u", &address, "-w", &file, "-P", &pidfile,
+        ];
+        let sensor = Sensor::start(&wire.sensor, TAP, &options);
+        assert_harmless(sensor.id(), 2, user, group, &group.to_string());
+        let few = "--count 2000 --frames 2000 --noise 10";
+        let sent = Generated::send(&wire.sender, OUT, &folder, few);
+        sensor.stop();
+        let export = collector.finish();
+        export.assert_no_gap();
+        assert_same(&sent.sets, &export.into_sets());
+        assert_same(&sent.sets, &Export::from_file(&file).into_sets());
+        // The folder is root's: the file can't be removed any more, and holds no number that means nothing.
+        assert_eq!(fs::read(&pidfile).expect("the pid file"), b"");
+    }
+}
+
+#[test]
+fn only_root_can_become_somebody_else() {
+    if !requirements("only_root_can_become_somebody_else", &["setpriv"]) {
+        return;
+    }
+    let _machine = machine();
+    let namespace = Namespace::new("sensor");
+    let refused = |program: &str, arguments: &[&str], code, words: &str| {
+        let mut command = namespace.command(program);
+        command.args(arguments);
+        let ended = Process::spawn("dnsflow", &mut command).wait();
+        assert_eq!(ended.status.code(), Some(code), "{}", ended.stderr);
+        assert!(ended.stderr.contains(words), "{}", ended.stderr);
+    };
+    let sensor = env!("CARGO_BIN_EXE_dnsflow");
+    let options = [sensor, "-i", "lo", "--user", "daemon"];
+    let nobody = ["--reuid=65534", "--clear-groups"];
+    refused(
+        "setpriv",
+        &[&nobody[..], &options].concat(),
+        2,
+        "only root can become another user",
+    );
+    refused(
+        "setpriv",
+        &[&["--bounding-set=-setuid"][..], &options].concat(),
+        1,
+        "can't become --user daemon: can't take its user id: Operation not permitted",
+    );
+    refused(
+        sensor,
+        &["-i", "lo", "--user", "no.such.user"],
+        2,
+        "there is no user 'no.such.user'",
+    );
+}
