@@ -8,6 +8,10 @@ DESTDIR ?=
 BINDIR = $(PREFIX)/bin
 UNITDIR = $(PREFIX)/lib/systemd/system
 DOCDIR = $(PREFIX)/share/doc/dnsflow
+MANDIR = $(PREFIX)/share/man
+BASHDIR = $(PREFIX)/share/bash-completion/completions
+ZSHDIR = $(PREFIX)/share/zsh/site-functions
+FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
 
 # What `make run` does: packets in its sample, cores, and options for dnsflow besides.
 COUNT ?= 20
@@ -33,7 +37,12 @@ setup: ## Install what building and testing need, if it is missing
 .PHONY: build
 build: ## Build the programs, optimised, into target/release
 	@.ci/setup build
-	cargo build --release $(PACKAGES) --bins
+	cargo build --release $(PACKAGES) --package dnsflow-packages --bins
+	@rm -rf $(RELEASE)/pages
+	@$(DATED) $(RELEASE)/dnsflow-pages $(RELEASE)/pages
+
+# The date of manual pages, and of files in packages: that of the last commit.
+DATED = SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || date +%s)}
 
 .PHONY: run
 run: build ## See it work: a sample capture of the project's own, or live with IF=eth0
@@ -80,19 +89,52 @@ lint: setup ## Check format, lints, documentation and that Cargo.lock is up to d
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
 .PHONY: install
-install: ## Install programs, unit and defaults; PREFIX and DESTDIR say where
-	@[ -x $(RELEASE)/dnsflow ] || { echo "make install: run 'make build' first, as yourself" >&2; exit 1; }
-	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(DOCDIR) $(DESTDIR)/etc/default
-	install -m 755 $(PROGRAMS:%=$(RELEASE)/%) $(DESTDIR)$(BINDIR)
-	sed 's|/usr/bin/dnsflow|$(BINDIR)/dnsflow|' systemd/dnsflow.service > $(DESTDIR)$(UNITDIR)/dnsflow.service
-	chmod 644 $(DESTDIR)$(UNITDIR)/dnsflow.service
-	install -m 644 README.md CHANGELOG.md LICENSE LICENSE-APACHE LICENSE-MIT docs/operators.md $(DESTDIR)$(DOCDIR)
+install: ## Install programs, pages, completions, units and defaults; PREFIX and DESTDIR say where
+	@[ -d $(RELEASE)/pages ] || { echo "make install: run 'make build' first, as yourself" >&2; exit 1; }
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(DOCDIR) $(DESTDIR)/etc/default $(DESTDIR)/etc/dnsflow
+	install $(INSTALL_OPTIONS) -m 755 $(PROGRAMS:%=$(RELEASE)/%) $(DESTDIR)$(BINDIR)
+	$(foreach unit,$(UNITS),sed 's|/usr/bin/dnsflow|$(BINDIR)/dnsflow|' systemd/$(unit) | \
+		install -D -m 644 /dev/stdin $(DESTDIR)$(UNITDIR)/$(unit) &&) :
+	$(foreach page,$(PAGES),install -D -m 644 $(RELEASE)/pages/man/$(page) $(DESTDIR)$(MANDIR)/$(page) &&) :
+	$(foreach name,$(PROGRAMS),$(call completions,$(name)) &&) :
+	install -m 644 $(DOCUMENTS) $(DESTDIR)$(DOCDIR)
 	[ -e $(DESTDIR)/etc/default/dnsflow ] || install -m 644 systemd/dnsflow.default $(DESTDIR)/etc/default/dnsflow
+	[ -e $(DESTDIR)/etc/dnsflow/dnsflow.toml ] || install -m 644 systemd/dnsflow.toml $(DESTDIR)/etc/dnsflow
+
+UNITS = dnsflow.service dnsflow@.service
+DOCUMENTS = README.md CHANGELOG.md LICENSE LICENSE-APACHE LICENSE-MIT docs/operators.md docs/dnsflow.svg
+PAGES = $(patsubst $(RELEASE)/pages/man/%,%,$(wildcard $(RELEASE)/pages/man/man?/*))
+completions = install -D -m 644 $(RELEASE)/pages/completions/bash/$(1).bash $(DESTDIR)$(BASHDIR)/$(1) && \
+	install -D -m 644 $(RELEASE)/pages/completions/zsh/_$(1) $(DESTDIR)$(ZSHDIR)/_$(1) && \
+	install -D -m 644 $(RELEASE)/pages/completions/fish/$(1).fish $(DESTDIR)$(FISHDIR)/$(1).fish
 
 .PHONY: uninstall
-uninstall: ## Remove what install put there, but for /etc/default/dnsflow
-	rm -f $(PROGRAMS:%=$(DESTDIR)$(BINDIR)/%) $(DESTDIR)$(UNITDIR)/dnsflow.service
+uninstall: ## Remove what install put there, but for /etc/default and /etc/dnsflow
+	rm -f $(PROGRAMS:%=$(DESTDIR)$(BINDIR)/%) $(UNITS:%=$(DESTDIR)$(UNITDIR)/%)
+	rm -f $(DESTDIR)$(MANDIR)/man?/dnsflow.* $(DESTDIR)$(MANDIR)/man?/dnsflow-*.?
+	rm -f $(PROGRAMS:%=$(DESTDIR)$(BASHDIR)/%) $(PROGRAMS:%=$(DESTDIR)$(ZSHDIR)/_%) $(PROGRAMS:%=$(DESTDIR)$(FISHDIR)/%.fish)
 	rm -rf $(DESTDIR)$(DOCDIR)
+
+# The tools that make packages take minutes to build, so they stay where they are.
+CARGO_DEB = 3.8.0
+CARGO_GENERATE_RPM = 0.21.1
+CARGO_TOOLS = $(TARGET)/cargo-tools
+# What is installed, as packages take it from there.
+STAGED = $(RELEASE)/staged
+
+.PHONY: packages
+packages: build ## Build a .deb and an .rpm into target/packages
+	@$(CARGO_TOOLS)/bin/cargo-deb --version 2>/dev/null | grep -qx 'cargo-deb $(CARGO_DEB)' || \
+		cargo install --locked --root $(CARGO_TOOLS) cargo-deb@$(CARGO_DEB)
+	@$(CARGO_TOOLS)/bin/cargo-generate-rpm --version 2>/dev/null | grep -qx 'cargo-generate-rpm $(CARGO_GENERATE_RPM)' || \
+		cargo install --locked --root $(CARGO_TOOLS) cargo-generate-rpm@$(CARGO_GENERATE_RPM)
+	rm -rf $(STAGED)
+	$(MAKE) --no-print-directory --silent install INSTALL_OPTIONS=-s DESTDIR=$(STAGED) PREFIX=/usr
+	gzip --best --no-name $(STAGED)/usr/share/man/man?/*
+	gzip --best --no-name --stdout CHANGELOG.md > $(STAGED)/changelog.gz
+	install -d $(TARGET)/packages
+	$(DATED) $(CARGO_TOOLS)/bin/cargo-deb deb --package dnsflow --no-build --no-strip --output $(TARGET)/packages/ $(DEB)
+	$(DATED) $(CARGO_TOOLS)/bin/cargo-generate-rpm generate-rpm --package engine --target-dir $(TARGET) --output $(TARGET)/packages/ $(RPM)
 
 .PHONY: clean
 clean: ## Remove what was built
