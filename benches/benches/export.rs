@@ -92,7 +92,7 @@ fn export(criterion: &mut Criterion) {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a port on the loopback");
         let address = socket.local_addr().expect("a bound socket has an address");
         let sinks = Sinks {
-            collectors: vec![Collector::new(address, DATAGRAM_BYTES)],
+            collectors: vec![Collector::new(address.into(), DATAGRAM_BYTES)],
             ..Sinks::default()
         };
         measure(

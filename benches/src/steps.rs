@@ -47,7 +47,7 @@ pub fn measure(capture: &[u8], rounds: usize) -> Result<Steps, Box<dyn Error>> {
         .make()
         .map_err(|error| format!("no io_uring for sending: {error}"))?;
     executor.run(async {
-        let collectors = vec![Collector::new(address, DATAGRAM_BYTES)];
+        let collectors = vec![Collector::new(address.into(), DATAGRAM_BYTES)];
         let mut collected = Export::new(
             DATAGRAM_BYTES,
             Sinks {

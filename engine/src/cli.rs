@@ -23,15 +23,10 @@ pub struct Cli {
 /// Every option; each is also a key of the file of `--config`.
 #[derive(Args, Clone, Debug, PartialEq)]
 pub struct Options {
-    /// Capture on this interface; any is all of them. Without -i and -r: the first that is up, besides the loopback
-    #[arg(
-        short = 'i',
-        long,
-        value_name = "IF",
-        conflicts_with = "read",
-        help_heading = "Input"
-    )]
-    pub interface: Option<String>,
+    /// Capture on this interface, again for each; any is all of them. Without -i and -r: the first that is up, besides
+    /// the loopback
+    #[arg(short = 'i', long = "interface", value_name = "IF", action = ArgAction::Append, conflicts_with = "read", help_heading = "Input")]
+    pub interfaces: Vec<String>,
 
     /// Read a capture file (pcap or pcapng, also .gz and .zst) instead; - is standard input
     #[arg(short = 'r', long, value_name = "FILE", help_heading = "Input")]

@@ -3,6 +3,7 @@
 //! A name may lead elsewhere tomorrow, so that both are kept. Nothing is opened here, and nothing decides when
 //! to look again.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 
 use dnsflow_wire::datagram::DEFAULT_PORT;
@@ -72,6 +73,28 @@ impl Destination {
     #[must_use]
     pub fn is_name(&self) -> bool {
         self.host.parse::<IpAddr>().is_err()
+    }
+}
+
+impl From<SocketAddr> for Destination {
+    fn from(address: SocketAddr) -> Self {
+        Destination {
+            written: address.to_string(),
+            host: address.ip().to_string(),
+            port: address.port(),
+            address,
+        }
+    }
+}
+
+/// `192.0.2.1:5300`, or `collector.example (192.0.2.1:5300)`.
+impl fmt::Display for Destination {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_name() {
+            write!(out, "{} ({})", self.written, self.address)
+        } else {
+            write!(out, "{}", self.address)
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use dnsflow_filters::{Balance, DNS_PORT, FilterError, MAX_SNAP_LENGTH, Program, compile, sample};
 use log::LevelFilter;
 
+use crate::capture::interface::ANY;
 use crate::capture::socket::Spread;
 use crate::cli::{Fanout, Options, Share};
 use crate::cores::Cores;
@@ -28,8 +29,8 @@ const IPV6_UDP_BYTES: u16 = 40 + 8;
 /// Where packets come from.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// An interface; `None` for the first that suits.
-    Live(Option<String>),
+    /// Interfaces; none for the first that suits.
+    Live(Vec<String>),
     /// A capture file, or `-`.
     File(PathBuf),
 }
@@ -122,7 +123,7 @@ impl Settings {
         Ok(Settings {
             input: match options.read {
                 Some(path) => Input::File(path),
-                None => Input::Live(options.interface),
+                None => Input::Live(interfaces(options.interfaces)?),
             },
             promiscuous: !options.no_promiscuous,
             ring_bytes: u64::from(options.ring) << 20,
@@ -229,6 +230,21 @@ impl Capture {
             tunnels: self.tunnels.clone(),
         }
     }
+}
+
+/// The interfaces of `-i`, each named once. All of them at once include every other.
+fn interfaces(names: Vec<String>) -> Result<Vec<String>, StartError> {
+    for (index, name) in names.iter().enumerate() {
+        if names[..index].contains(name) {
+            let message = format!("-i {name} was given twice");
+            return Err(StartError::Usage(message));
+        }
+    }
+    if names.len() > 1 && names.iter().any(|name| name == ANY) {
+        let message = "-i any is all interfaces; name no other beside it".to_owned();
+        return Err(StartError::Usage(message));
+    }
+    Ok(names)
 }
 
 /// The tunnels that decode looks into, as the capture filter has to keep them.

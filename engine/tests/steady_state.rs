@@ -124,7 +124,7 @@ fn packets_sent_to_a_collector_cost_no_allocation_and_few_sends() {
     let executor = LocalExecutorBuilder::default().make().expect("an executor");
     executor.run(async move {
         let sinks = Sinks {
-            collectors: vec![Collector::new(address, DATAGRAM_BYTES)],
+            collectors: vec![Collector::new(address.into(), DATAGRAM_BYTES)],
             ..Sinks::default()
         };
         let mut shard = Shard::new(sinks);

@@ -30,7 +30,9 @@ pub fn default_interface() -> Result<String, StartError> {
 #[derive(Clone, Debug)]
 pub struct InterfaceDrops {
     interface: String,
-    before: u64,
+    /// What the interface said last.
+    last: u64,
+    lost: u64,
 }
 
 impl InterfaceDrops {
@@ -39,14 +41,23 @@ impl InterfaceDrops {
     pub fn new(interface: &str) -> Self {
         InterfaceDrops {
             interface: interface.to_owned(),
-            before: drops(interface),
+            last: drops(interface),
+            lost: 0,
         }
     }
 
-    /// Packets lost since [`InterfaceDrops::new`].
-    #[must_use]
-    pub fn since_start(&self) -> u64 {
-        drops(&self.interface).saturating_sub(self.before)
+    /// Packets lost since [`InterfaceDrops::new`], also of an interface that came back under the name.
+    pub fn since_start(&mut self) -> u64 {
+        let now = drops(&self.interface);
+        self.lost += match now.checked_sub(self.last) {
+            Some(more) => more,
+            // Some of those that there were have gone.
+            None if self.interface == ANY => 0,
+            // It was made anew and counts from zero.
+            None => now,
+        };
+        self.last = now;
+        self.lost
     }
 }
 

@@ -60,14 +60,20 @@ impl Ring {
         self.socket.set_filter(program)
     }
 
-    /// What the kernel counted for this socket since it was opened.
+    /// What the kernel counted for this socket since it was opened; where it won't say, what it said last.
+    pub fn kernel_counts(&mut self) -> KernelCounts {
+        if let Ok(new) = self.socket.statistics() {
+            self.counts.add(&new);
+        }
+        self.counts
+    }
+
+    /// The socket once more, for those who have to ask it something.
     ///
     /// # Errors
-    /// What the kernel says.
-    pub fn kernel_counts(&mut self) -> io::Result<KernelCounts> {
-        let new = self.socket.statistics()?;
-        self.counts.add(&new);
-        Ok(self.counts)
+    /// What dup(2) says.
+    pub fn socket(&self) -> io::Result<PacketSocket> {
+        self.socket.try_clone()
     }
 
     /// A second descriptor of the socket, to wait on.

@@ -7,7 +7,7 @@
 
 use std::io;
 
-use dnsflow_filters::{Program, without_loopback_echo};
+use dnsflow_filters::{FilterError, Program, without_loopback_echo};
 
 use super::interface::ANY;
 use super::ring::Ring;
@@ -60,18 +60,18 @@ pub struct Tap {
 pub struct Armed {
     /// One ring a shard.
     pub rings: Vec<Ring>,
-    /// What the interface's packets start with.
-    pub link: LinkType,
-    /// The loopback, where it is among the interfaces.
-    loopback: Option<u32>,
+    /// What they are bound to.
+    pub source: Source,
 }
 
 /// What the name of an interface stands for.
 #[derive(Clone, Copy, Debug)]
-struct Source {
+pub struct Source {
     /// For bind(2).
-    index: i32,
-    link: LinkType,
+    pub index: i32,
+    /// What the interface's packets start with.
+    pub link: LinkType,
+    /// The loopback, where it is among the interfaces.
     loopback: Option<u32>,
 }
 
@@ -111,6 +111,18 @@ impl Source {
             },
             loopback: u32::try_from(found.index).ok().filter(|_| is_loopback),
         })
+    }
+
+    /// The program to attach, so that `program` sees each packet once.
+    ///
+    /// # Errors
+    /// If both are too long for the kernel.
+    pub fn filter(&self, program: Program) -> Result<Program, FilterError> {
+        match self.loopback {
+            // The kernel's own way, PACKET_IGNORE_OUTGOING, has no effect on the sockets of a fanout group.
+            Some(index) => without_loopback_echo(index).then(program),
+            None => Ok(program),
+        }
     }
 }
 
@@ -152,11 +164,7 @@ impl Tap {
             }
             rings.push(Ring::new(socket, mapping, source.link));
         }
-        Ok(Armed {
-            rings,
-            link: source.link,
-            loopback: source.loopback,
-        })
+        Ok(Armed { rings, source })
     }
 
     fn join(&self, socket: &PacketSocket, group: Option<u16>) -> io::Result<u16> {
@@ -190,16 +198,11 @@ impl Tap {
 }
 
 impl Armed {
-    /// Swaps in the capture filter: from here on packets come in.
+    /// Swaps in the capture filter, which [`Source::filter`] made: from here on packets come in.
     ///
     /// # Errors
     /// What the kernel says of the program.
     pub fn start(&self, filter: &Program) -> Result<(), StartError> {
-        let filter = match self.loopback {
-            // The kernel's own way, PACKET_IGNORE_OUTGOING, has no effect on the sockets of a fanout group.
-            Some(index) => &without_loopback_echo(index).then(filter.clone())?,
-            None => filter,
-        };
         for ring in &self.rings {
             ring.set_filter(filter)
                 .map_err(|source| StartError::SocketOption {

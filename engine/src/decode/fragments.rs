@@ -151,6 +151,11 @@ impl Fragments {
         }
     }
 
+    /// Datagrams that are not whole, and their bytes.
+    pub(super) fn held(&self) -> (usize, usize) {
+        (self.pending.len(), self.bytes)
+    }
+
     /// The next datagram that has waited too long at `seconds`, or that has to make room.
     pub(super) fn give_up(&mut self, seconds: u64) -> Option<(GivenUp, Datagram)> {
         let (_, oldest) = self.pending.front()?;

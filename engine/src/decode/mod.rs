@@ -86,6 +86,19 @@ impl From<Reject> for Unusual {
     }
 }
 
+/// Memory of what waits for more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Datagrams of which fragments are missing.
+    pub datagrams: usize,
+    /// Bytes of those.
+    pub datagram_bytes: usize,
+    /// TCP streams that are followed.
+    pub streams: usize,
+    /// Bytes of messages and segments that wait in them.
+    pub stream_bytes: usize,
+}
+
 /// A decoder: what to look for, and the memory for what is found or waits to be whole.
 #[derive(Debug)]
 pub struct Decoder {
@@ -124,6 +137,19 @@ impl Decoder {
                 Ok(message.read(packet.endpoints, &mut self.marks)?)
             }
             _ => Err(Unusual::Involved),
+        }
+    }
+
+    /// What waits to be whole.
+    #[must_use]
+    pub fn held(&self) -> Held {
+        let (datagrams, datagram_bytes) = self.fragments.held();
+        let (streams, stream_bytes) = self.streams.held();
+        Held {
+            datagrams,
+            datagram_bytes,
+            streams,
+            stream_bytes,
         }
     }
 

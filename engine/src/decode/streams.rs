@@ -173,6 +173,11 @@ impl Streams {
         taken
     }
 
+    /// Streams that are followed, and the bytes that wait in them.
+    pub(super) fn held(&self) -> (usize, usize) {
+        (self.streams.len(), self.bytes)
+    }
+
     /// Gives what is left in all streams, at the end of a capture.
     pub(super) fn drain(&mut self, found: &mut impl FnMut(&Key, Found<'_>)) {
         while let Some((key, mut stream)) = self.streams.pop_front() {

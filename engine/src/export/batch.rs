@@ -94,6 +94,21 @@ impl Batch {
         !self.builder.is_empty() || self.pool.as_ref().is_some_and(|pool| !pool.is_empty())
     }
 
+    /// Whether there is a datagram in the making.
+    pub(super) fn is_begun(&self) -> bool {
+        !self.builder.is_empty()
+    }
+
+    /// How many sets have gone to the pool since the start.
+    pub(super) fn pooled(&self) -> u64 {
+        self.pool.as_ref().map_or(0, Pool::count)
+    }
+
+    /// Of those, how many went before the oldest that is still there.
+    pub(super) fn oldest_pooled(&self) -> Option<u64> {
+        self.pool.as_ref().and_then(Pool::oldest_born)
+    }
+
     /// Number of finished datagrams.
     pub(super) fn count(&self) -> u64 {
         u64::try_from(self.ends.len()).unwrap_or(u64::MAX)

@@ -2,12 +2,16 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use glommio::GlommioError;
+use glommio::timer::timeout;
 use log::warn;
+use socket2::SockRef;
 
 use crate::capture::sys;
+use crate::destination::Destination;
 
 /// At most one line about the same collector in this time.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
@@ -15,29 +19,48 @@ const LOG_INTERVAL: Duration = Duration::from_secs(60);
 /// Time between attempts to open a socket anew.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Longest time that a send waits for room in the socket. A network that is busy makes some in that time; one in which
+/// the collector's link address is not found does not.
+const PATIENCE: Duration = Duration::from_millis(10);
+
 /// A collector, and the socket to it while there is one.
 #[derive(Debug)]
 pub struct Collector {
-    address: SocketAddr,
+    destination: Destination,
+    name: Arc<str>,
     /// Bytes of a full datagram.
     datagram_bytes: usize,
     segments: Segments,
-    socket: Option<glommio::net::UdpSocket>,
+    socket: Option<UdpSocket>,
+    /// Whether the last send found no room, and waited for it in vain: then the next does not wait.
+    stuck: bool,
     /// Kept over sockets, so that the stream stays one to the collector.
     local: Option<SocketAddr>,
     retry_at: Option<Instant>,
+    counts: Counts,
     trouble: Trouble,
+}
+
+/// What became of the datagrams to one collector.
+#[derive(Clone, Debug)]
+pub struct CollectorSnapshot {
+    /// As the user wrote it.
+    pub name: Arc<str>,
+    /// Where that is now.
+    pub address: SocketAddr,
+    /// Datagrams that the network took.
+    pub delivered: u64,
+    /// Datagrams that it did not take, or that the other end refused.
+    pub failed: u64,
 }
 
 /// What became of datagrams.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Delivery {
+pub(super) struct Counts {
     /// Taken by the network.
-    pub delivered: u64,
-    /// Not taken.
-    pub failed: u64,
-    /// Taken before, and refused by the other end as it now turns out.
-    pub refused: u64,
+    pub(super) delivered: u64,
+    /// Not taken, or refused by the other end, as it then turned out.
+    pub(super) failed: u64,
 }
 
 /// Whether the kernel cuts a send into datagrams.
@@ -59,75 +82,125 @@ impl Collector {
     ///
     /// To be called on the thread of the executor that will send.
     #[must_use]
-    pub fn new(address: SocketAddr, datagram_bytes: usize) -> Self {
+    pub fn new(destination: Destination, datagram_bytes: usize) -> Self {
         let mut collector = Collector {
-            address,
+            name: destination.written().into(),
+            destination,
             datagram_bytes,
             segments: Segments::On,
             socket: None,
+            stuck: false,
             local: None,
             retry_at: None,
+            counts: Counts::default(),
             trouble: Trouble::default(),
         };
         if let Err(error) = collector.open() {
-            collector.trouble.add(0, address, &error);
+            collector.fail(0, &error);
         }
         collector
     }
 
     /// Sends a run of datagrams of `size` bytes, the last of which may be shorter: all at once where the kernel
     /// can cut them. Those that did not leave are counted, and said once a minute.
-    pub async fn send(&mut self, run: &[u8], size: usize) -> Delivery {
-        let mut delivery = Delivery::default();
+    pub async fn send(&mut self, run: &[u8], size: usize) {
         if self.segments == Segments::On && size == self.datagram_bytes && run.len() > size {
-            match self.attempt(run, &mut delivery).await {
+            match self.attempt(run).await {
                 Ok(()) => {
-                    delivery.delivered += count(run, size);
-                    return delivery;
+                    self.counts.delivered += count(run, size);
+                    return;
                 }
                 Err(error) if is_about_segments(&error) => self.end_segments(),
+                // None of them has left, and there is no room for one either.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return self.fail(count(run, size), &error);
+                }
                 // One at a time, in case it is only some that can't leave.
                 Err(_) => {}
             }
         }
         for datagram in run.chunks(size.max(1)) {
-            match self.attempt(datagram, &mut delivery).await {
-                Ok(()) => delivery.delivered += 1,
-                Err(error) => {
-                    delivery.failed += 1;
-                    self.trouble.add(1, self.address, &error);
-                }
+            match self.attempt(datagram).await {
+                Ok(()) => self.counts.delivered += 1,
+                Err(error) => self.fail(1, &error),
             }
         }
-        delivery
+    }
+
+    /// What became of all datagrams so far.
+    pub(super) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    pub(super) fn snapshot(&self) -> CollectorSnapshot {
+        CollectorSnapshot {
+            name: Arc::clone(&self.name),
+            address: self.destination.address(),
+            delivered: self.counts.delivered,
+            failed: self.counts.failed,
+        }
     }
 
     /// One send. An answer that the datagram before it was refused is counted, and this one sent all the same.
-    async fn attempt(&mut self, bytes: &[u8], delivery: &mut Delivery) -> io::Result<()> {
+    async fn attempt(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.socket.is_none() {
             self.open()?;
         }
-        let Some(socket) = &self.socket else {
-            return Err(io::ErrorKind::NotConnected.into());
-        };
-        let mut sent = socket.send(bytes).await;
-        if let Some(refusal) = refusal(&sent) {
-            delivery.refused += 1;
-            self.trouble.add(1, self.address, &refusal);
-            sent = socket.send(bytes).await;
+        let mut sent = self.send_now(bytes);
+        if let Err(error) = &sent
+            && error.kind() == io::ErrorKind::ConnectionRefused
+        {
+            self.counts.delivered = self.counts.delivered.saturating_sub(1);
+            self.fail(1, error);
+            sent = self.send_now(bytes);
+        }
+        if let Err(error) = &sent
+            && error.kind() == io::ErrorKind::WouldBlock
+        {
+            sent = self.send_later(bytes).await;
         }
         match sent {
-            Ok(length) if length == bytes.len() => Ok(()),
+            Ok(length) if length == bytes.len() => {
+                self.stuck = false;
+                Ok(())
+            }
             Ok(_) => Err(io::ErrorKind::WriteZero.into()),
             Err(error) => {
-                let error = io::Error::from(error);
-                if error.kind() != io::ErrorKind::ConnectionRefused {
+                if !matches!(
+                    error.kind(),
+                    io::ErrorKind::ConnectionRefused | io::ErrorKind::WouldBlock
+                ) {
                     // An address or a route may have gone: the next datagram gets a new socket.
                     self.socket = None;
                 }
                 Err(error)
             }
         }
+    }
+
+    fn send_now(&self, bytes: &[u8]) -> io::Result<usize> {
+        let socket = self.socket.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        SockRef::from(socket).send_with_flags(bytes, libc::MSG_DONTWAIT)
+    }
+
+    /// Waits for room, through the executor, but never long: the other collectors wait meanwhile.
+    async fn send_later(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let full = io::ErrorKind::WouldBlock;
+        let socket = self.socket.as_ref().filter(|_| !self.stuck).ok_or(full)?;
+        let socket = sys::udp_socket(socket.try_clone()?);
+        let sent = timeout(PATIENCE, socket.send(bytes)).await;
+        match sent {
+            Err(GlommioError::TimedOut(_)) => {
+                self.stuck = true;
+                Err(full.into())
+            }
+            sent => sent.map_err(io::Error::from),
+        }
+    }
+
+    fn fail(&mut self, datagrams: u64, error: &io::Error) {
+        self.counts.failed += datagrams;
+        self.trouble.add(datagrams, &self.destination, error);
     }
 
     fn end_segments(&mut self) {
@@ -144,30 +217,23 @@ impl Collector {
             return Err(io::ErrorKind::NotConnected.into());
         }
         self.retry_at = Some(now + RETRY_INTERVAL);
-        let any: IpAddr = match self.address {
+        let address = self.destination.address();
+        let any: IpAddr = match address {
             SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
         let port = self.local.map_or(0, |local| local.port());
         let socket = UdpSocket::bind((any, port))?;
-        socket.connect(self.address)?;
+        socket.connect(address)?;
         self.local = socket.local_addr().ok();
         let segment = u16::try_from(self.datagram_bytes).unwrap_or(0);
-        if self.segments == Segments::On && sys::segment_sends(&socket, segment).is_err() {
-            self.segments = Segments::Off;
-        }
-        self.socket = Some(sys::udp_socket(socket));
+        self.segments = match sys::segment_sends(&socket, segment) {
+            Ok(()) => Segments::On,
+            Err(_) => Segments::Off,
+        };
+        self.socket = Some(socket);
         self.retry_at = None;
         Ok(())
-    }
-}
-
-fn refusal(sent: &Result<usize, GlommioError<()>>) -> Option<io::Error> {
-    match sent {
-        Err(GlommioError::IoError(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            Some(error.kind().into())
-        }
-        _ => None,
     }
 }
 
@@ -190,7 +256,7 @@ fn count(run: &[u8], size: usize) -> u64 {
 }
 
 impl Trouble {
-    fn add(&mut self, failed: u64, address: SocketAddr, error: &io::Error) {
+    fn add(&mut self, failed: u64, destination: &Destination, error: &io::Error) {
         self.failed += failed;
         let now = Instant::now();
         if self.said_at.is_some_and(|at| now < at + LOG_INTERVAL) {
@@ -199,8 +265,8 @@ impl Trouble {
         self.said_at = Some(now);
         let failed = std::mem::take(&mut self.failed);
         warn!(
-            collector:% = address;
-            "collector {address}: {error}; {failed} datagrams did not arrive"
+            collector = destination.written();
+            "collector {destination}: {error}; {failed} datagrams did not arrive"
         );
     }
 }

@@ -7,6 +7,7 @@
 //!
 //! Export knows nothing of packets, and a collector that does not listen stops nothing.
 
+pub mod age;
 mod batch;
 pub mod collector;
 pub mod file;
@@ -20,8 +21,9 @@ use dnsflow_wire::response::Response;
 use thiserror::Error;
 
 use crate::frame::Timestamp;
+use age::{Ages, Waiting};
 use batch::Batch;
-use collector::{Collector, Delivery};
+use collector::{Collector, CollectorSnapshot};
 use file::PcapFile;
 use print::Print;
 
@@ -82,6 +84,7 @@ pub struct Export {
     batch: Batch,
     sinks: Sinks,
     sent: Sent,
+    waiting: Waiting,
 }
 
 impl Export {
@@ -94,6 +97,7 @@ impl Export {
             batch: Batch::new(datagram_bytes, exactly),
             sinks,
             sent: Sent::default(),
+            waiting: Waiting::default(),
         }
     }
 
@@ -119,22 +123,28 @@ impl Export {
         self.batch.is_waiting()
     }
 
+    /// What is pushed from now on is at most as old as a packet captured at `at`. Live capture says it of each
+    /// block; where nobody does, no ages are counted.
+    pub fn mark(&mut self, at: Timestamp) {
+        self.waiting.mark(&self.batch, at);
+    }
+
     /// Sends the datagrams that are full.
     ///
     /// # Errors
     /// If the file or standard output can't be written.
     pub async fn send(&mut self) -> Result<(), ExportError> {
-        self.sent.datagrams += self.batch.count();
+        let datagrams = self.batch.count();
+        self.sent.datagrams += datagrams;
         for collector in &mut self.sinks.collectors {
+            let before = collector.counts();
             for (run, size) in self.batch.runs() {
-                let Delivery {
-                    delivered,
-                    failed,
-                    refused,
-                } = collector.send(run, size).await;
-                self.sent.delivered = (self.sent.delivered + delivered).saturating_sub(refused);
-                self.sent.failed += failed + refused;
+                collector.send(run, size).await;
             }
+            let after = collector.counts();
+            self.sent.delivered =
+                (self.sent.delivered + after.delivered).saturating_sub(before.delivered);
+            self.sent.failed += after.failed - before.failed;
         }
         if let Some(file) = &mut self.sinks.file {
             for datagram in self.batch.datagrams() {
@@ -145,6 +155,7 @@ impl Export {
         if let Some(print) = &mut self.sinks.print {
             print.write()?;
         }
+        self.waiting.leave(datagrams, &self.batch);
         self.batch.clear();
         Ok(())
     }
@@ -171,5 +182,18 @@ impl Export {
     #[must_use]
     pub fn sent(&self) -> Sent {
         self.sent
+    }
+
+    /// The same, collector by collector, of those that there are now.
+    #[must_use]
+    pub fn collectors(&self) -> Vec<CollectorSnapshot> {
+        let collectors = self.sinks.collectors.iter();
+        collectors.map(Collector::snapshot).collect()
+    }
+
+    /// How old records were when they were sent.
+    #[must_use]
+    pub fn ages(&self) -> Ages {
+        self.waiting.ages()
     }
 }

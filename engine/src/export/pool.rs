@@ -110,6 +110,16 @@ impl Pool {
         self.slots().min_by_key(|slot| self.born[*slot])
     }
 
+    /// How many came since the start.
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// How many came before the set that has waited longest.
+    pub(super) fn oldest_born(&self) -> Option<u64> {
+        self.oldest().map(|slot| self.born[slot])
+    }
+
     /// One, two or three sets that together have exactly `room` bytes.
     pub(super) fn exactly(&self, room: usize) -> Option<Slots> {
         if !room.is_multiple_of(GRAIN_BYTES) {

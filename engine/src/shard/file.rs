@@ -46,16 +46,16 @@ impl Offline {
     /// The report of a source that could not be read at all.
     #[must_use]
     pub fn refused(self, failure: ShardError) -> Report {
-        self.shard.report(None, Some(failure))
+        self.shard.report(Vec::new(), Some(failure))
     }
 
     async fn end(mut self, read: Result<(), ShardError>) -> Report {
         let read = read.or_else(|failure| self.unless_stopped(failure));
         self.shard.finish();
-        let stats = self.shard.stats(None, 0);
+        let stats = self.shard.stats(&[], 0);
         let flushed = self.shard.export.stats(&stats).await;
         let failure = read.err().or(flushed.err().map(ShardError::Export));
-        self.shard.report(None, failure)
+        self.shard.report(Vec::new(), failure)
     }
 
     /// Input that was ended early may end anywhere.

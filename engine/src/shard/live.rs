@@ -1,15 +1,17 @@
-//! A shard that takes packets from the ring of its socket until it is told to end.
+//! A shard that takes packets from the rings of its sockets until it is told to end.
 
-use std::os::fd::OwnedFd;
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use dnsflow_filters::Program;
 use glommio::timer::Timer;
 use log::warn;
 
+use super::command::{Command, Control, Notice};
+use super::intake::Intake;
+use super::snapshot::Snapshot;
 use super::wait::{Event, Waiter};
 use super::{Report, Shard, ShardError};
-use crate::capture::interface::InterfaceDrops;
 use crate::capture::ring::Ring;
 use crate::capture::socket::RETIRE_MS;
 
@@ -19,90 +21,176 @@ const STATS_INTERVAL: Duration = Duration::from_secs(10);
 /// Longest time that a packet is in a block before the shard sees it.
 const RETIRE: Duration = Duration::from_millis(RETIRE_MS as u64);
 
-/// After the ring is closed to new packets, the kernel hands over the open block within the retire time;
+/// After a ring is closed to new packets, the kernel hands over the open block within the retire time;
 /// twice that, to be sure.
 const SETTLE: Duration = Duration::from_millis(2 * RETIRE_MS as u64);
 
 /// A live shard and what it runs on.
-#[derive(Debug)]
 pub struct Live {
+    /// Its number, from 0.
+    pub core: usize,
     /// The decoder and the stream.
     pub shard: Shard,
-    /// Where packets come from.
-    pub ring: Ring,
-    /// Losses of the interface itself.
-    pub drops: InterfaceDrops,
+    /// Where packets come from: one for each interface.
+    pub intakes: Vec<Intake>,
     /// Longest time that a set waits for others to fill its datagram.
     pub flush: Duration,
+    /// Where the supervisor listens.
+    pub tell: Box<dyn Fn(Notice)>,
+}
+
+/// When something is due.
+#[derive(Debug)]
+struct Deadlines {
+    stats: Instant,
+    flush: Option<Instant>,
 }
 
 impl Live {
     /// Runs until the other end of `control` is closed; then everything captured is sent.
-    pub async fn run(mut self, control: OwnedFd) -> Report {
+    pub async fn run(mut self, control: Control) -> Report {
         let failure = self.capture(control).await.err();
-        let kernel = self.ring.kernel_counts().ok();
-        self.shard.report(kernel, failure)
+        let taps = self.intakes.iter_mut().map(Intake::snapshot).collect();
+        self.shard.report(taps, failure)
     }
 
-    async fn capture(&mut self, control: OwnedFd) -> Result<(), ShardError> {
-        let system = |what| move |source| ShardError::System { what, source };
+    async fn capture(&mut self, control: Control) -> Result<(), ShardError> {
+        let Control { bell, commands } = control;
         let mut waiter =
-            Waiter::new(&self.ring, control).map_err(system("can't wait for packets"))?;
-        let mut stats_at = Instant::now() + STATS_INTERVAL;
-        let mut flush_at = None;
-        // A packet may have been in the ring for so long when the clock starts.
-        let wait = self.flush.saturating_sub(RETIRE);
+            Waiter::new(&self.intakes, bell).map_err(system("can't wait for packets"))?;
+        let mut due = Deadlines {
+            stats: Instant::now() + STATS_INTERVAL,
+            flush: None,
+        };
         loop {
-            let deadline = flush_at.map_or(stats_at, |at| stats_at.min(at));
-            match waiter.next(&self.ring, deadline).await {
-                Event::Block => self.block().await?,
+            let deadline = due.flush.map_or(due.stats, |at| due.stats.min(at));
+            match waiter.next(&self.intakes, deadline).await {
+                Event::Block(index) => self.block(index).await?,
+                Event::Command => self.obey(&commands, &mut waiter).await?,
                 Event::Stop => break,
                 Event::Deadline => {}
-                Event::Trouble(error) => {
-                    warn!("capture: {error}; waiting for packets");
-                }
+                Event::Trouble(index, error) => self.trouble(index, &error),
             }
-            let now = Instant::now();
-            if flush_at.is_some_and(|at| at <= now) {
-                self.shard.export.flush().await?;
-            }
-            if stats_at <= now {
-                self.stats().await?;
-                stats_at = now + STATS_INTERVAL;
-            }
-            flush_at = if self.shard.export.is_waiting() {
-                flush_at.filter(|at| *at > now).or(Some(now + wait))
-            } else {
-                None
-            };
+            self.keep(&mut due).await?;
             // Under full load there is always a block: let the executor see what else has come.
             glommio::yield_if_needed().await;
         }
-        self.ring
-            .set_filter(&Program::drop_all())
-            .map_err(system("can't close the capture filter"))?;
-        Timer::new(SETTLE).await;
-        while self.ring.is_ready() {
-            self.block().await?;
+        self.end().await
+    }
+
+    fn trouble(&mut self, index: usize, error: &std::io::Error) {
+        if error.raw_os_error() == Some(libc::ENETDOWN) {
+            self.intakes[index].present = false;
+            (self.tell)(Notice::Down(index));
+        } else {
+            warn!(core = self.core; "capture: {error}; waiting for packets");
         }
-        self.shard.finish();
+    }
+
+    /// Does what is due, and says when it is due again.
+    async fn keep(&mut self, due: &mut Deadlines) -> Result<(), ShardError> {
+        let now = Instant::now();
+        if due.flush.is_some_and(|at| at <= now) {
+            self.shard.export.flush().await?;
+        }
+        if due.stats <= now {
+            self.stats().await?;
+            due.stats = now + STATS_INTERVAL;
+        }
+        due.flush = if self.shard.export.is_waiting() {
+            // A packet may have been in the ring for so long when the clock starts.
+            let wait = self.flush.saturating_sub(RETIRE);
+            due.flush.filter(|at| *at > now).or(Some(now + wait))
+        } else {
+            None
+        };
+        Ok(())
+    }
+
+    /// Everything that was captured is sent.
+    async fn end(&mut self) -> Result<(), ShardError> {
+        for intake in &self.intakes {
+            intake
+                .ring
+                .set_filter(&Program::drop_all())
+                .map_err(system("can't close the capture filter"))?;
+        }
+        Timer::new(SETTLE).await;
+        for intake in &mut self.intakes {
+            intake.drain(&mut self.shard).await?;
+        }
+        if let Some(first) = self.intakes.first_mut() {
+            first.finish(&mut self.shard);
+        }
         self.stats().await
     }
 
-    async fn block(&mut self) -> Result<(), ShardError> {
-        let Live { ring, shard, .. } = self;
-        if let Some(block) = ring.block() {
-            let mut frames = block.frames();
-            while shard.fill(&mut frames) {
-                shard.export.send().await?;
+    async fn block(&mut self, index: usize) -> Result<(), ShardError> {
+        self.intakes[index].block(&mut self.shard).await?;
+        Ok(self.shard.export.send().await?)
+    }
+
+    /// Does what the supervisor says, in its order.
+    async fn obey(
+        &mut self,
+        commands: &Receiver<Command>,
+        waiter: &mut Waiter,
+    ) -> Result<(), ShardError> {
+        while let Ok(command) = commands.try_recv() {
+            match command {
+                Command::Report(asker) => {
+                    // Who asked may have stopped waiting.
+                    let _ = asker.send(self.snapshot());
+                }
+                Command::Present(index, present) => {
+                    if let Some(intake) = self.intakes.get_mut(index) {
+                        intake.present = present;
+                    }
+                }
+                Command::Ring(index, ring) => self.replace(index, ring, waiter).await?,
             }
         }
-        Ok(shard.export.send().await?)
+        Ok(())
+    }
+
+    /// Takes what the old ring still holds, then goes on with the new one.
+    async fn replace(
+        &mut self,
+        index: usize,
+        ring: Ring,
+        waiter: &mut Waiter,
+    ) -> Result<(), ShardError> {
+        let Some(intake) = self.intakes.get_mut(index) else {
+            return Ok(());
+        };
+        waiter
+            .replace(index, &ring)
+            .map_err(system("can't wait for packets"))?;
+        Timer::new(SETTLE).await;
+        intake.drain(&mut self.shard).await?;
+        intake.replace(ring);
+        Ok(())
+    }
+
+    fn snapshot(&mut self) -> Snapshot {
+        Snapshot {
+            core: self.core,
+            taps: self.intakes.iter_mut().map(Intake::snapshot).collect(),
+            sent: self.shard.export.sent(),
+            collectors: self.shard.export.collectors(),
+            held: self.shard.decoder.held(),
+            ages: self.shard.export.ages(),
+        }
     }
 
     async fn stats(&mut self) -> Result<(), ShardError> {
-        let kernel = self.ring.kernel_counts().ok();
-        let stats = self.shard.stats(kernel, self.drops.since_start());
+        let taps: Vec<_> = self.intakes.iter_mut().map(Intake::snapshot).collect();
+        let drops = self.intakes.iter_mut().map(Intake::drops).sum();
+        let stats = self.shard.stats(&taps, drops);
         Ok(self.shard.export.stats(&stats).await?)
     }
+}
+
+fn system(what: &'static str) -> impl Fn(std::io::Error) -> ShardError {
+    move |source| ShardError::System { what, source }
 }

@@ -5,8 +5,10 @@
 //! the two ways in which packets come, from a ring and from a file, are [`mod@live`] and [`mod@file`].
 
 pub mod admission;
+pub mod command;
 pub mod deferred;
 pub mod file;
+pub mod intake;
 pub mod live;
 pub mod snapshot;
 mod wait;
@@ -21,6 +23,7 @@ use crate::counters::Counters;
 use crate::decode::{Decoder, Fate, Unusual};
 use crate::export::{Export, ExportError, Sent};
 use crate::frame::{Frame, Timestamp};
+use snapshot::TapSnapshot;
 
 /// Why a shard ended before its time.
 #[derive(Debug, thiserror::Error)]
@@ -68,8 +71,8 @@ impl ShardError {
 pub struct Report {
     /// The packets.
     pub counters: Counters,
-    /// What the kernel counted, in live capture.
-    pub kernel: Option<KernelCounts>,
+    /// The same for each interface, in live capture.
+    pub taps: Vec<TapSnapshot>,
     /// What was sent.
     pub sent: Sent,
     /// Why it ended, if not because it was done or told to.
@@ -113,6 +116,7 @@ impl Progress {
 pub struct Shard {
     decoder: Decoder,
     export: Export,
+    /// Of what is being read: in live capture, of the interface whose block is open.
     counters: Counters,
     /// 1 of how many packets is kept; 0 when not sampling.
     sample_rate: u32,
@@ -188,25 +192,42 @@ impl Shard {
         decoder.finish(&mut |fate| follow(fate, Timestamp::default(), counters, export));
     }
 
-    fn stats(&self, kernel: Option<KernelCounts>, ifdropped: u64) -> Stats {
-        let received = kernel.map_or(self.counters.received, |counts| counts.packets);
+    /// What a stats datagram says; `taps` is empty for a file.
+    fn stats(&self, taps: &[TapSnapshot], ifdropped: u64) -> Stats {
+        let captured = self.total(taps).received;
+        let kernel = kernel(taps);
         Stats {
-            packets_captured: counter32(self.counters.received),
-            packets_received: counter32(received),
+            packets_captured: counter32(captured),
+            packets_received: counter32(kernel.map_or(captured, |counts| counts.packets)),
             packets_dropped: counter32(kernel.map_or(0, |counts| counts.drops)),
             packets_ifdropped: counter32(ifdropped),
             sample_rate: self.sample_rate,
         }
     }
 
-    fn report(self, kernel: Option<KernelCounts>, failure: Option<ShardError>) -> Report {
+    fn report(self, taps: Vec<TapSnapshot>, failure: Option<ShardError>) -> Report {
         Report {
-            counters: self.counters,
-            kernel,
+            counters: self.total(&taps),
+            taps,
             sent: self.export.sent(),
             failure,
         }
     }
+
+    fn total(&self, taps: &[TapSnapshot]) -> Counters {
+        let mut total = self.counters;
+        taps.iter().for_each(|tap| total.add(&tap.counters));
+        total
+    }
+}
+
+/// What the kernel counted for all of `taps`; nothing where there are none.
+#[must_use]
+pub fn kernel(taps: &[TapSnapshot]) -> Option<KernelCounts> {
+    taps.iter().map(|tap| tap.kernel).reduce(|mut sum, more| {
+        sum.add(&more);
+        sum
+    })
 }
 
 fn follow(fate: Fate<'_>, at: Timestamp, counters: &mut Counters, export: &mut Export) {

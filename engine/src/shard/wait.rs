@@ -11,54 +11,72 @@ use futures_lite::AsyncRead;
 use glommio::net::UnixStream;
 use glommio::timer::Timer;
 
+use super::intake::Intake;
 use crate::capture::ring::Ring;
 use crate::capture::sys;
 
 /// What came first.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// The ring has a block.
-    Block,
+    /// The ring of this intake has a block.
+    Block(usize),
+    /// The supervisor has something to say.
+    Command,
     /// The supervisor says to end.
     Stop,
     /// The deadline is over.
     Deadline,
-    /// The socket has an error to tell, such as that its interface went down.
-    Trouble(io::Error),
+    /// The socket of this intake has an error to tell, such as that its interface went down.
+    Trouble(usize, io::Error),
 }
 
 /// The descriptors that are waited on.
 #[derive(Debug)]
 pub(super) struct Waiter {
-    ring: UnixStream,
+    rings: Vec<UnixStream>,
     control: UnixStream,
+    /// The intake whose turn it is.
+    turn: usize,
 }
 
 impl Waiter {
-    pub(super) fn new(ring: &Ring, control: OwnedFd) -> io::Result<Self> {
+    pub(super) fn new(intakes: &[Intake], control: OwnedFd) -> io::Result<Self> {
+        let rings = intakes.iter().map(|intake| descriptor(&intake.ring));
         Ok(Waiter {
-            ring: sys::unix_stream(ring.descriptor()?),
+            rings: rings.collect::<io::Result<_>>()?,
             control: sys::unix_stream(control),
+            turn: 0,
         })
     }
 
-    /// Waits for the first of the events; a stop goes before all others.
-    pub(super) async fn next(&mut self, ring: &Ring, deadline: Instant) -> Event {
+    /// Waits on another ring from now on.
+    pub(super) fn replace(&mut self, index: usize, ring: &Ring) -> io::Result<()> {
+        if let Some(place) = self.rings.get_mut(index) {
+            *place = descriptor(ring)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the first of the events. What the supervisor says goes before all others; of several rings
+    /// with blocks, each has its turn.
+    pub(super) async fn next(&mut self, intakes: &[Intake], deadline: Instant) -> Event {
         let mut timer: Option<Timer> = None;
         poll_fn(|context| {
-            if self.poll_stop(context).is_ready() {
-                return Poll::Ready(Event::Stop);
+            if let Poll::Ready(event) = self.poll_control(context) {
+                return Poll::Ready(event);
             }
             let now = Instant::now();
             if now >= deadline {
                 return Poll::Ready(Event::Deadline);
             }
             // The block's status word is the truth; the descriptor is asked only to be woken.
-            if ring.is_ready() {
-                return Poll::Ready(Event::Block);
+            if let Some(index) = self.with_block(intakes) {
+                return Poll::Ready(Event::Block(index));
             }
-            if let Poll::Ready(Err(error)) = poll_readable(&mut self.ring, context) {
-                return Poll::Ready(Event::Trouble(error));
+            for (index, ring) in self.rings.iter_mut().enumerate() {
+                if let Poll::Ready(Err(error)) = poll_readable(ring, context) {
+                    return Poll::Ready(Event::Trouble(index, error));
+                }
             }
             let timer = timer.get_or_insert_with(|| Timer::new(deadline - now));
             Pin::new(timer).poll(context).map(|_| Event::Deadline)
@@ -66,15 +84,33 @@ impl Waiter {
         .await
     }
 
-    /// The supervisor's end of the pair is closed when the shard is to end.
-    fn poll_stop(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        poll_readable(&mut self.control, context).map(|_| ())
+    fn with_block(&mut self, intakes: &[Intake]) -> Option<usize> {
+        let (before, after) = intakes.split_at_checked(self.turn)?;
+        let found = after
+            .iter()
+            .chain(before)
+            .position(|it| it.ring.is_ready())?;
+        let index = (self.turn + found) % intakes.len();
+        self.turn = (index + 1) % intakes.len();
+        Some(index)
+    }
+
+    /// A byte is a command; the supervisor's end of the pair is closed when the shard is to end.
+    fn poll_control(&mut self, context: &mut Context<'_>) -> Poll<Event> {
+        poll_readable(&mut self.control, context).map(|read| match read {
+            Ok(1..) => Event::Command,
+            _ => Event::Stop,
+        })
     }
 }
 
-/// A receive of one byte: nothing is ever there on a mapped ring, so that the executor asks the kernel to
+fn descriptor(ring: &Ring) -> io::Result<UnixStream> {
+    Ok(sys::unix_stream(ring.descriptor()?))
+}
+
+/// A receive: nothing is ever there on a mapped ring, so that the executor asks the kernel to
 /// wake it when there is. The request is level triggered, so no wake-up is lost.
 fn poll_readable(stream: &mut UnixStream, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-    let mut byte = [0; 1];
-    Pin::new(stream).poll_read(context, &mut byte)
+    let mut bytes = [0; 64];
+    Pin::new(stream).poll_read(context, &mut bytes)
 }

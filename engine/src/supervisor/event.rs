@@ -1,28 +1,34 @@
-//! What the supervisor waits for.
+//! What the supervisor waits for: one queue of what has happened, in the order in which it came.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::shards::Shards;
 use crate::error::StartError;
+use crate::shard::command::Notice;
+use crate::shard::snapshot::Snapshot;
 
 /// Time between two looks at the progress of a file.
 const TICK: Duration = Duration::from_millis(100);
 
 /// Something happened.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) enum Event {
     /// A person or a service manager wants the end.
-    Signal,
+    End,
     /// A shard has ended.
     Ended,
+    /// The shard of this number tells something.
+    Notice(usize, Notice),
+    /// Somebody wants to know what all shards have seen: each is to answer there.
+    Ask(Sender<Snapshot>),
 }
 
-/// Signals and shards that end, in the order in which they came.
+/// Signals, and what others say.
 #[derive(Debug)]
 pub(super) struct Events {
     receiver: Receiver<Event>,
@@ -47,7 +53,7 @@ impl Events {
                     if count > 0 {
                         std::process::exit(1);
                     }
-                    if told.send(Event::Signal).is_err() {
+                    if told.send(Event::End).is_err() {
                         return;
                     }
                 }
@@ -61,26 +67,63 @@ impl Events {
         self.sender.clone()
     }
 
-    /// Waits until a signal comes or all shards have ended.
-    pub(super) fn wait(&mut self, shards: &Shards) {
-        let mut running = shards.count();
-        while running > 0 {
-            match self.receiver.recv() {
-                Ok(Event::Ended) => running -= 1,
-                Ok(Event::Signal) | Err(_) => return,
+    /// The next event; nothing if there was none until `deadline`.
+    pub(super) fn next(&self, deadline: Option<Instant>) -> Option<Event> {
+        match deadline {
+            // We hold a sender ourselves, so there is always somebody to wait for.
+            None => self.receiver.recv().ok(),
+            Some(at) => {
+                let left = at.saturating_duration_since(Instant::now());
+                self.receiver.recv_timeout(left).ok()
             }
         }
     }
 
-    /// The same, with a look at what is shown now and then.
-    pub(super) fn wait_showing(&mut self, shards: &Shards, mut show: impl FnMut()) {
+    /// Waits until a signal comes or all shards have ended, with a look at what is shown now and then.
+    pub(super) fn wait(&self, shards: &Shards, mut show: impl FnMut()) {
         let mut running = shards.count();
         while running > 0 {
-            match self.receiver.recv_timeout(TICK) {
-                Ok(Event::Ended) => running -= 1,
-                Err(RecvTimeoutError::Timeout) => show(),
-                Ok(Event::Signal) | Err(RecvTimeoutError::Disconnected) => return,
+            match self.next(Some(Instant::now() + TICK)) {
+                Some(Event::End) => return,
+                Some(Event::Ended) => running -= 1,
+                Some(Event::Notice(..) | Event::Ask(_)) => {}
+                None => show(),
             }
         }
     }
+}
+
+/// For threads beside the supervisor that want to know what the shards have seen.
+#[derive(Clone, Debug)]
+pub(super) struct Asker {
+    events: Sender<Event>,
+}
+
+#[expect(dead_code, reason = "nobody asks yet")]
+impl Asker {
+    /// One that asks through this queue.
+    pub(super) fn new(events: &Events) -> Self {
+        Asker {
+            events: events.sender(),
+        }
+    }
+
+    /// What those shards say that answer within `patience`, by their numbers.
+    pub(super) fn ask(&self, patience: Duration) -> Vec<Snapshot> {
+        let (sender, answers) = channel();
+        // A supervisor that has ended drops the question, and with it the last sender.
+        let _ = self.events.send(Event::Ask(sender));
+        let mut snapshots = collect(&answers, Instant::now() + patience);
+        snapshots.sort_by_key(|snapshot| snapshot.core);
+        snapshots
+    }
+}
+
+/// Answers until all who were asked have given one, or have ended; at most until `deadline`.
+fn collect(answers: &Receiver<Snapshot>, deadline: Instant) -> Vec<Snapshot> {
+    let next = || {
+        let left = deadline.saturating_duration_since(Instant::now());
+        answers.recv_timeout(left).ok()
+    };
+    std::iter::from_fn(next).collect()
 }

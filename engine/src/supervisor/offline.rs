@@ -41,7 +41,7 @@ pub(super) fn run(
     settings: &Settings,
     path: &Path,
     cpus: &[usize],
-    mut events: Events,
+    events: &Events,
 ) -> Result<Vec<Report>, StartError> {
     let failed = |source| StartError::File {
         path: path.to_owned(),
@@ -78,7 +78,7 @@ pub(super) fn run(
         spawn(
             &mut shards,
             *cpu,
-            &events,
+            events,
             settings,
             output,
             Reader {
@@ -89,7 +89,7 @@ pub(super) fn run(
         )?;
     }
     let bar = progress::bar(path, divided);
-    events.wait_showing(&shards, || bar.show(&all_progress));
+    events.wait(&shards, || bar.show(&all_progress));
     bar.finish();
     all_progress.iter().for_each(|progress| progress.stop());
     stop.iter().for_each(Stop::stop);

@@ -87,7 +87,7 @@ impl Output {
             collectors: self
                 .collectors
                 .into_iter()
-                .map(|collector| Collector::new(collector.address(), datagram_bytes))
+                .map(|collector| Collector::new(collector, datagram_bytes))
                 .collect(),
             file: self
                 .file

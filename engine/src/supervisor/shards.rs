@@ -1,8 +1,6 @@
 //! The executors: one thread a shard, each on a CPU of its own.
 
 use std::future::Future;
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
 use std::sync::mpsc::Sender;
 
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
@@ -10,6 +8,7 @@ use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
 use super::event::Event;
 use crate::error::StartError;
 use crate::shard::Report;
+use crate::shard::command::{Command, Control, Line, line};
 
 /// Bytes of registered memory an executor gets; it grows by itself if that is not enough.
 const IO_MEMORY_BYTES: usize = 64 << 10;
@@ -26,8 +25,8 @@ pub(super) struct Shards {
 #[derive(Debug)]
 struct Running {
     cpu: usize,
-    /// Closed to tell the shard to end.
-    control: Option<UnixStream>,
+    /// Dropped to tell the shard to end.
+    line: Option<Line>,
     handle: ExecutorJoinHandle<Report>,
 }
 
@@ -42,7 +41,7 @@ impl Drop for EndNotice {
 }
 
 impl Shards {
-    /// Starts a shard on `cpu`. `work` gets a descriptor on which end of file means stop.
+    /// Starts a shard on `cpu`. `work` gets its end of the line to it.
     pub(super) fn spawn<Work, Ends>(
         &mut self,
         cpu: usize,
@@ -50,10 +49,10 @@ impl Shards {
         work: Work,
     ) -> Result<(), StartError>
     where
-        Work: FnOnce(OwnedFd) -> Ends + Send + 'static,
+        Work: FnOnce(Control) -> Ends + Send + 'static,
         Ends: Future<Output = Report> + 'static,
     {
-        let (control, told) = UnixStream::pair().map_err(|source| StartError::System {
+        let (line, control) = line().map_err(|source| StartError::System {
             what: "can't make a socket pair",
             source,
         })?;
@@ -64,7 +63,7 @@ impl Shards {
             .ring_depth(RING_DEPTH)
             .spawn(move || async move {
                 let _notice = notice;
-                work(told.into()).await
+                work(control).await
             })
             .map_err(|error| StartError::Executor {
                 cpu,
@@ -72,7 +71,7 @@ impl Shards {
             })?;
         self.running.push(Running {
             cpu,
-            control: Some(control),
+            line: Some(line),
             handle,
         });
         Ok(())
@@ -83,10 +82,25 @@ impl Shards {
         self.running.len()
     }
 
+    /// Tells every shard that has not ended.
+    pub(super) fn tell(&self, mut command: impl FnMut() -> Command) {
+        for line in self.running.iter().filter_map(|shard| shard.line.as_ref()) {
+            line.send(command());
+        }
+    }
+
+    /// Tells one shard; nothing happens if it has ended.
+    pub(super) fn tell_one(&self, core: usize, command: Command) {
+        let shard = self.running.get(core);
+        if let Some(line) = shard.and_then(|shard| shard.line.as_ref()) {
+            line.send(command);
+        }
+    }
+
     /// Tells all shards to end.
     pub(super) fn stop(&mut self) {
         for shard in &mut self.running {
-            shard.control = None;
+            shard.line = None;
         }
     }
 

@@ -107,6 +107,7 @@ impl Account {
         // What is left in a ring at the end shows here.
         let passed = stderr
             .lines()
+            .filter_map(|line| line.strip_prefix("dnsflow: kernel: "))
             .find_map(|line| number_before(line, " passed the filter"));
         assert_eq!(
             passed,

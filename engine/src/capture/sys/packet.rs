@@ -1,7 +1,7 @@
 //! The options of AF_PACKET sockets (linux/if_packet.h).
 
 use std::io;
-use std::mem::size_of;
+use std::mem::{size_of, zeroed};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use dnsflow_filters::Program;
@@ -126,6 +126,28 @@ impl PacketSocket {
             )
         };
         checked(bound)
+    }
+
+    /// A second descriptor of the same socket.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        self.0.try_clone().map(PacketSocket)
+    }
+
+    /// The index of the interface that it is bound to; -1 once that has been removed.
+    pub fn bound_to(&self) -> io::Result<i32> {
+        // SAFETY: sockaddr_ll is integers, for which zero is a value.
+        let mut address: libc::sockaddr_ll = unsafe { zeroed() };
+        let mut length =
+            libc::socklen_t::try_from(size_of_val(&address)).map_err(io::Error::other)?;
+        // SAFETY: a pointer to a live sockaddr_ll and its size; the call writes at most that.
+        let got = unsafe {
+            libc::getsockname(
+                self.as_raw_fd(),
+                (&raw mut address).cast::<libc::sockaddr>(),
+                &raw mut length,
+            )
+        };
+        checked(got).map(|()| address.sll_ifindex)
     }
 
     /// Makes the interface promiscuous for as long as this socket is open.

@@ -1,0 +1,209 @@
+//! The interfaces that are captured on: which of them are there, and how one that was away is taken up again.
+//!
+//! An interface that goes down and up keeps its index, and the kernel takes our sockets up again by itself. One that
+//! is made anew under its name has another, and gets new sockets. Nothing is looked at while all are there.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use log::{info, warn};
+
+use super::shards::Shards;
+use crate::capture::interface::InterfaceDrops;
+use crate::capture::socket::{Armed, Source, Tap};
+use crate::capture::sys::{self, PacketSocket};
+use crate::error::StartError;
+use crate::settings::Capture;
+use crate::shard::command::Command;
+use crate::shard::intake::Intake;
+
+/// Time between two looks at an interface that is away.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// All of them, in the order of `-i`.
+#[derive(Debug)]
+pub(super) struct Interfaces {
+    all: Vec<Interface>,
+    look_at: Option<Instant>,
+    /// What the capture filter keeps.
+    filter_name: String,
+}
+
+#[derive(Debug)]
+struct Interface {
+    tap: Tap,
+    source: Source,
+    /// The first shard's: what holds for it holds for those of all.
+    socket: PacketSocket,
+    state: State,
+    /// How often the sockets of each core were told that it went down. All are told of the same.
+    downs: Vec<u64>,
+    /// Why it can't be taken up again, as it was said.
+    trouble: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Up,
+    Down,
+    Gone,
+}
+
+impl Interfaces {
+    /// Opens the sockets of all shards on all interfaces, and then lets packets in. Gives each shard's.
+    pub(super) fn open(
+        taps: Vec<Tap>,
+        capture: &Capture,
+    ) -> Result<(Self, Vec<Vec<Intake>>), StartError> {
+        let shards = taps.first().map_or(0, |tap| tap.shards);
+        let mut intakes: Vec<Vec<Intake>> = (0..shards).map(|_| Vec::new()).collect();
+        let mut opened = Vec::new();
+        for tap in taps {
+            let armed = tap.open()?;
+            let filter = armed.source.filter(capture.program(armed.source.link)?)?;
+            opened.push((tap, armed, filter));
+        }
+        let filter_name = opened
+            .first()
+            .map(|(_, _, filter)| filter.name().to_owned());
+        let mut all = Vec::new();
+        for (tap, armed, filter) in opened {
+            armed.start(&filter)?;
+            let name: Arc<str> = tap.interface.as_str().into();
+            let drops = InterfaceDrops::new(&name);
+            all.push(Interface {
+                socket: first_socket(&armed)?,
+                source: armed.source,
+                state: State::Up,
+                downs: vec![0; shards],
+                trouble: None,
+                tap,
+            });
+            for (ring, intakes) in armed.rings.into_iter().zip(&mut intakes) {
+                intakes.push(Intake::new(Arc::clone(&name), ring, drops.clone()));
+            }
+        }
+        let interfaces = Interfaces {
+            all,
+            look_at: None,
+            filter_name: filter_name.unwrap_or_default(),
+        };
+        Ok((interfaces, intakes))
+    }
+
+    /// What the capture filter keeps, as an expression.
+    pub(super) fn filter_name(&self) -> &str {
+        &self.filter_name
+    }
+
+    /// When [`Interfaces::look`] has something to do.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.look_at
+    }
+
+    /// Shard `core` says that an interface went down.
+    pub(super) fn went_down(&mut self, core: usize, index: usize) {
+        let Some(interface) = self.all.get_mut(index) else {
+            return;
+        };
+        let most = interface.downs.iter().copied().max().unwrap_or(0);
+        if let Some(downs) = interface.downs.get_mut(core) {
+            *downs += 1;
+            if *downs > most && interface.state == State::Up {
+                let name = interface.tap.interface.as_str();
+                warn!(interface = name; "interface {name} went down; waiting for it");
+            }
+        }
+        if interface.state == State::Up {
+            interface.state = State::Down;
+        }
+        self.look_at = Some(Instant::now());
+    }
+
+    /// Looks at those that are away, if it is time to, and takes up those that have come back.
+    pub(super) fn look(&mut self, capture: &Capture, shards: &Shards) {
+        let now = Instant::now();
+        if self.look_at.is_none_or(|at| now < at) {
+            return;
+        }
+        for (index, interface) in self.all.iter_mut().enumerate() {
+            if interface.state != State::Up {
+                interface.look(index, capture, shards);
+            }
+        }
+        let away = self
+            .all
+            .iter()
+            .any(|interface| interface.state != State::Up);
+        self.look_at = away.then(|| now + LOOK_AGAIN);
+    }
+}
+
+impl Interface {
+    fn look(&mut self, index: usize, capture: &Capture, shards: &Shards) {
+        let name = &self.tap.interface;
+        let is_bound = self
+            .socket
+            .bound_to()
+            .is_ok_and(|at| at == self.source.index);
+        let found = sys::interface(&self.socket, name).ok();
+        let is_up = found.is_some_and(|found| found.flags & libc::IFF_UP != 0);
+        let is_same = is_bound && found.is_some_and(|found| found.index == self.source.index);
+        match self.state {
+            State::Down if is_same && is_up => {
+                info!(interface = name.as_str(); "interface {name} is up again");
+                self.state = State::Up;
+            }
+            _ if is_same => {}
+            _ if is_up => self.take_up(index, capture, shards),
+            State::Down => {
+                warn!(interface = name.as_str(); "interface {name} is gone; waiting for one of that name");
+                self.state = State::Gone;
+            }
+            State::Up | State::Gone => {}
+        }
+        let present = self.state == State::Up;
+        shards.tell(|| Command::Present(index, present));
+    }
+
+    /// New sockets, on what has the name now.
+    fn take_up(&mut self, index: usize, capture: &Capture, shards: &Shards) {
+        let reopened = self.reopen(capture);
+        let name = &self.tap.interface;
+        match reopened {
+            Ok(armed) => {
+                info!(interface = name.as_str(); "interface {name} is back; capturing on it again");
+                self.state = State::Up;
+                self.trouble = None;
+                for (core, ring) in armed.rings.into_iter().enumerate() {
+                    shards.tell_one(core, Command::Ring(index, ring));
+                }
+            }
+            Err(error) => {
+                let text = error.to_string();
+                if self.trouble.as_ref() != Some(&text) {
+                    warn!(interface = name.as_str(); "interface {name} is back, but: {text}; trying again");
+                    self.trouble = Some(text);
+                }
+            }
+        }
+    }
+
+    fn reopen(&mut self, capture: &Capture) -> Result<Armed, StartError> {
+        let armed = self.tap.open()?;
+        let filter = armed.source.filter(capture.program(armed.source.link)?)?;
+        let socket = first_socket(&armed)?;
+        armed.start(&filter)?;
+        self.source = armed.source;
+        self.socket = socket;
+        Ok(armed)
+    }
+}
+
+fn first_socket(armed: &Armed) -> Result<PacketSocket, StartError> {
+    let none = || std::io::ErrorKind::NotConnected.into();
+    let first = armed.rings.first().ok_or_else(none);
+    first
+        .and_then(|ring| ring.socket())
+        .map_err(StartError::socket)
+}

@@ -1,0 +1,90 @@
+//! What came of a run, in a few lines.
+
+use log::{error, info};
+
+use crate::capture::sys::KernelCounts;
+use crate::counters::Counters;
+use crate::export::Sent;
+use crate::shard::snapshot::TapSnapshot;
+use crate::shard::{Report, kernel};
+
+/// Says what came of it; true if nothing failed. `input` stands before what is wrong with it.
+pub(super) fn summarise(reports: &[Report], input: &str) -> bool {
+    let mut total = Counters::default();
+    let mut sent = Sent::default();
+    for (core, report) in reports.iter().enumerate() {
+        total.add(&report.counters);
+        sent.add(&report.sent);
+        if reports.len() > 1 {
+            info!(core; "core {core}: {}", report.counters);
+        }
+    }
+    let taps: Vec<TapSnapshot> = reports
+        .iter()
+        .flat_map(|report| report.taps.iter().cloned())
+        .collect();
+    interfaces(&taps);
+    info!("{total}");
+    if let Some(counts) = kernel(&taps) {
+        info!("kernel: {}", Kernel(counts));
+    }
+    info!(
+        "sent {} sets in {} datagrams; collectors took {}, did not take {}",
+        sent.sets, sent.datagrams, sent.delivered, sent.failed
+    );
+    let failures = failures(reports, input);
+    for failure in &failures {
+        error!("{failure}");
+    }
+    failures.is_empty()
+}
+
+/// Each interface over all cores, where there are several.
+fn interfaces(taps: &[TapSnapshot]) {
+    let mut seen: Vec<&str> = Vec::new();
+    for tap in taps {
+        if !seen.contains(&&*tap.interface) {
+            seen.push(&tap.interface);
+        }
+    }
+    for name in seen.iter().filter(|_| seen.len() > 1) {
+        let of_one = taps.iter().filter(|tap| &*tap.interface == *name);
+        let of_one: Vec<TapSnapshot> = of_one.cloned().collect();
+        let mut counters = Counters::default();
+        of_one.iter().for_each(|tap| counters.add(&tap.counters));
+        info!(interface = *name; "interface {name}: {counters}");
+        if let Some(counts) = kernel(&of_one) {
+            info!(interface = *name; "interface {name}: kernel: {}", Kernel(counts));
+        }
+    }
+}
+
+/// What ended shards before their time, each reason once.
+fn failures(reports: &[Report], input: &str) -> Vec<String> {
+    let mut failures: Vec<String> = Vec::new();
+    let found = reports.iter().filter_map(|report| report.failure.as_ref());
+    for failure in found.filter(|failure| !failure.is_closed_pipe()) {
+        let input = if failure.is_about_input() { input } else { "" };
+        let text = format!("{input}{failure}");
+        if !failures.contains(&text) {
+            failures.push(text);
+        }
+    }
+    failures
+}
+
+struct Kernel(KernelCounts);
+
+impl std::fmt::Display for Kernel {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let KernelCounts {
+            packets,
+            drops,
+            freezes,
+        } = self.0;
+        write!(
+            out,
+            "{packets} passed the filter, {drops} dropped, {freezes} ring freezes"
+        )
+    }
+}
