@@ -1,5 +1,6 @@
 //! The command line: the original's options with their letters and meaning, and what has come since.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, ValueEnum};
@@ -151,6 +152,10 @@ pub struct Options {
     /// Read options from a TOML file, whose keys are the long names; the command line wins
     #[arg(long, value_name = "FILE", help_heading = "Process")]
     pub config: Option<PathBuf>,
+
+    /// Serve metrics for Prometheus, /healthz and /readyz over HTTP on this address, IPv6 in brackets
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address_and_port, conflicts_with = "read", help_heading = "Process")]
+    pub metrics: Option<SocketAddr>,
 }
 
 /// Smallest `--mtu`, in bytes: the headers of IPv6 and UDP, a datagram header, and a set into which any response
@@ -237,6 +242,12 @@ fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
+fn address_and_port(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "an address and a port are wanted, such as 127.0.0.1:9530 or [::1]:9530".to_owned()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -245,6 +256,23 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn addresses_of_metrics() {
+        for right in ["127.0.0.1:9530", "[::1]:9530", "[::]:9530"] {
+            assert!(address_and_port(right).is_ok(), "{right}");
+        }
+        for wrong in [
+            "9530",
+            ":9530",
+            "127.0.0.1",
+            "::1:9530",
+            "localhost:9530",
+            "127.0.0.1:65536",
+        ] {
+            assert!(address_and_port(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

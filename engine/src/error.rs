@@ -1,6 +1,7 @@
 //! What can keep the sensor from starting or end it, said so that a person can act on it.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use thiserror::Error;
@@ -143,6 +144,14 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// Metrics can't be served there.
+    #[error("can't serve metrics on {address}: {source}{}", metrics_mend(source))]
+    Metrics {
+        /// The address of `--metrics`.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The pid file is held by another process.
     #[error("pid file {} is held by another process{}; is dnsflow running already?", path.display(), holder)]
     PidHeld {
@@ -215,5 +224,19 @@ impl StartError {
             StartError::Usage(_) | StartError::Arguments(_) | StartError::Config(_) => 2,
             _ => 1,
         }
+    }
+}
+
+/// What to do about an address that can't be had.
+fn metrics_mend(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => {
+            ". Another program has that port: `ss -ltnp` says which; give --metrics another"
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            ". This machine does not have that address: `ip address` lists those it has"
+        }
+        io::ErrorKind::PermissionDenied => ". Give --metrics a port of 1024 or more",
+        _ => "",
     }
 }

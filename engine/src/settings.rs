@@ -1,5 +1,6 @@
 //! What the command line asks for, checked and resolved: a value of these types can be run.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -92,6 +93,8 @@ pub struct Settings {
     pub user: Option<Identity>,
     /// What is said.
     pub log_level: LevelFilter,
+    /// Where metrics are served.
+    pub metrics: Option<SocketAddr>,
 }
 
 impl Settings {
@@ -139,6 +142,7 @@ impl Settings {
             pidfile: options.pidfile,
             user: options.user.map(Identity::look_up).transpose()?,
             log_level: options.log_level.into(),
+            metrics: options.metrics,
         })
     }
 }

@@ -44,6 +44,7 @@ const EXAMPLES: &[(&str, &str, &[&str])] = &[
     ("user", "'daemon:nogroup'", &["--user=daemon:nogroup"]),
     ("log-level", "'warn'", &["--log-level=warn"]),
     ("pidfile", "'/run/dnsflow.pid'", &["-P/run/dnsflow.pid"]),
+    ("metrics", "'[::1]:9530'", &["--metrics=[::1]:9530"]),
 ];
 
 /// A file that goes with the test.
@@ -151,6 +152,7 @@ fn the_command_line_wins() {
         "user" => Some("other"),
         "log-level" => Some("debug"),
         "share" => Some("0/2"),
+        "metrics" => Some("192.0.2.7:77"),
         "udp" => Some("192.0.2.7"),
         // A flag has no other value, and wins all the same.
         _ => None,

@@ -1,4 +1,4 @@
-//! What operators meet is in the operator's page: every counter with its meaning, every option. And what the
+//! What operators meet is in the operator's page: every counter and metric with its meaning, every option. And what the
 //! architecture's page names is there.
 
 use std::collections::BTreeSet;
@@ -8,6 +8,7 @@ use std::path::Path;
 use clap::CommandFactory as _;
 use dnsflow::cli::Cli;
 use dnsflow::decode::{Loss, Reject};
+use dnsflow::supervisor::metrics::{FAMILIES, Family};
 
 const PAGE: &str = include_str!("../../docs/operators.md");
 
@@ -59,6 +60,40 @@ fn no_counter_that_is_not_there() {
         "docs/operators.md has counters that are gone: {unknown:?}"
     );
     assert_eq!(documented.len(), known.len(), "a counter is there twice");
+}
+
+#[test]
+fn every_metric() {
+    let rows: Vec<String> = FAMILIES.iter().map(row).collect();
+    let missing: Vec<_> = rows.iter().filter(|row| !PAGE.contains(*row)).collect();
+    assert!(
+        missing.is_empty(),
+        "docs/operators.md lacks these rows: {missing:#?}"
+    );
+    let (_, table) = PAGE
+        .split_once("\n### Metrics\n")
+        .expect("the page has the heading of the table");
+    let (table, _) = table
+        .split_once("\n## ")
+        .expect("the page goes on after the table");
+    let documented = table.lines().filter(|line| line.starts_with("| `"));
+    let gone: Vec<_> = documented
+        .filter(|line| !rows.iter().any(|row| row == line))
+        .collect();
+    assert!(
+        gone.is_empty(),
+        "docs/operators.md has metrics that are gone: {gone:#?}"
+    );
+}
+
+fn row(family: &Family) -> String {
+    let labels: Vec<String> = family
+        .labels
+        .iter()
+        .map(|label| format!("`{label}`"))
+        .collect();
+    let Family { name, meaning, .. } = family;
+    format!("| `{name}` | {} | {meaning} |", labels.join(", "))
 }
 
 #[test]

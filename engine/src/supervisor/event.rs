@@ -99,13 +99,10 @@ pub(super) struct Asker {
     events: Sender<Event>,
 }
 
-#[expect(dead_code, reason = "nobody asks yet")]
 impl Asker {
     /// One that asks through this queue.
-    pub(super) fn new(events: &Events) -> Self {
-        Asker {
-            events: events.sender(),
-        }
+    pub(super) fn new(events: Sender<Event>) -> Self {
+        Asker { events }
     }
 
     /// What those shards say that answer within `patience`, by their numbers.

@@ -3,16 +3,16 @@
 //! The supervisor sleeps until something happens or is due. Shards tell it what they can't see to themselves; it tells
 //! them what changes.
 
-use std::time::Instant;
-
 use log::info;
 
-use super::event::{Event, Events};
+use super::event::{Asker, Event, Events};
+use super::inquiry::Inquiry;
 use super::interfaces::Interfaces;
+use super::metrics::Listening;
 use super::output::{Output, Outputs};
 use super::requirements;
-use super::rounds::Rounds;
 use super::shards::Shards;
+use super::watch::Watch;
 use crate::capture::interface::default_interface;
 use crate::capture::socket::Tap;
 use crate::decode::Decoder;
@@ -21,7 +21,6 @@ use crate::settings::{Capture, Settings};
 use crate::shard::command::{Command, Notice};
 use crate::shard::intake::Intake;
 use crate::shard::live::Live;
-use crate::shard::snapshot::Snapshot;
 use crate::shard::{Report, Shard};
 
 /// What runs, and what it was asked for.
@@ -30,8 +29,6 @@ struct Sensor<'s> {
     events: Events,
     interfaces: Interfaces,
     shards: Shards,
-    /// Where somebody wants to know every so often how shards are.
-    rounds: Option<Rounds>,
 }
 
 /// Runs until somebody wants it to stop, or all shards have failed.
@@ -45,6 +42,8 @@ pub(super) fn run(
         names => names.to_vec(),
     };
     let listed = names.join(", ");
+    let listening = settings.metrics.map(Listening::on).transpose()?;
+    let watched = names.clone();
     let taps = taps(settings, names, cpus.len())?;
     let (interfaces, intakes) = Interfaces::open(taps, &settings.capture)?;
     let outputs = Outputs::open(&settings.output, cpus.len())?;
@@ -62,12 +61,14 @@ pub(super) fn run(
         events,
         interfaces,
         shards: Shards::default(),
-        rounds: None,
     };
     for ((intakes, cpu), output) in intakes.into_iter().zip(cpus).zip(outputs) {
         sensor.spawn(*cpu, intakes, output)?;
     }
+    let inquiry = Inquiry::new(Asker::new(sensor.events.sender()), cpus.len());
+    let watch = Watch::start(inquiry, listening, &watched)?;
     sensor.supervise();
+    drop(watch);
     sensor.shards.stop();
     sensor.shards.reports()
 }
@@ -118,7 +119,7 @@ impl Sensor<'_> {
     fn supervise(&mut self) {
         let mut running = self.shards.count();
         while running > 0 {
-            match self.events.next(self.deadline()) {
+            match self.events.next(self.interfaces.deadline()) {
                 Some(Event::End) => return,
                 Some(Event::Ended) => running -= 1,
                 Some(Event::Notice(core, notice)) => self.heed(core, notice),
@@ -126,10 +127,6 @@ impl Sensor<'_> {
                 None => {}
             }
             self.interfaces.look(&self.settings.capture, &self.shards);
-            let answers = self.rounds.as_mut().and_then(|it| it.turn(&self.shards));
-            if let Some(snapshots) = answers {
-                self.regard(&snapshots);
-            }
         }
     }
 
@@ -138,18 +135,5 @@ impl Sensor<'_> {
         match notice {
             Notice::Down(index) => self.interfaces.went_down(core, index),
         }
-    }
-
-    /// What all shards have said, when they were asked to.
-    #[expect(clippy::unused_self, reason = "nobody asks them yet")]
-    fn regard(&mut self, _snapshots: &[Snapshot]) {}
-
-    /// When the next thing is due.
-    fn deadline(&self) -> Option<Instant> {
-        let round = self.rounds.as_ref().map(Rounds::deadline);
-        [self.interfaces.deadline(), round]
-            .into_iter()
-            .flatten()
-            .min()
     }
 }

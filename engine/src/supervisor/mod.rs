@@ -5,15 +5,18 @@
 //! they see to it between two blocks.
 
 mod event;
+mod inquiry;
 mod interfaces;
 mod live;
+pub mod metrics;
+mod notify;
 mod offline;
 mod output;
 mod progress;
 mod requirements;
-mod rounds;
 mod shards;
 mod summary;
+mod watch;
 
 use std::fs::File;
 use std::path::Path;

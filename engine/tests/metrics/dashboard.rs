@@ -1,0 +1,89 @@
+//! What the dashboard and the alert rules ask for is there.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::machine;
+use crate::network::{Folder, TAP, Wire};
+use crate::patience::until;
+use crate::prometheus::Prometheus;
+use crate::requirements::requirements;
+use crate::scrape::{METRICS, Samples};
+use crate::sensor::Sensor;
+
+const DASHBOARD: &str = include_str!("../../../monitoring/dnsflow.dashboard.json");
+const RULES: &str = include_str!("../../../monitoring/dnsflow.rules.yml");
+
+#[test]
+fn every_expression_has_its_metrics() {
+    if !requirements("every_expression_has_its_metrics", &["prometheus"]) {
+        return;
+    }
+    let _machine = machine();
+    let (wire, folder) = (Wire::new(), Folder::new());
+    let options = ["--metrics", METRICS, "-u", "127.0.0.1:9"];
+    let sensor = Sensor::start(&wire.sensor, TAP, &options);
+    let prometheus = Prometheus::start(&wire.sensor, &folder);
+    until("a first scrape", || prometheus.number("dnsflow_cores"));
+    let samples = Samples::of(&wire.sensor);
+    let served: BTreeSet<&str> = samples.names().collect();
+
+    let dashboard: Value = serde_json::from_str(DASHBOARD).expect("the dashboard is JSON");
+    let mut texts = Vec::new();
+    expressions(&dashboard, &mut texts);
+    assert!(texts.len() > 30, "the dashboard has expressions: {texts:?}");
+    for text in &texts {
+        let names = metrics(text);
+        assert!(!names.is_empty(), "no metric in {text}");
+        let gone: Vec<_> = names.difference(&served).collect();
+        assert!(gone.is_empty(), "{text} asks for {gone:?}");
+        // Names for Grafana, not for Prometheus.
+        if !text.starts_with("label_values(") {
+            prometheus.query(&filled_in(text));
+        }
+    }
+    let gone: Vec<_> = metrics(RULES).difference(&served).copied().collect();
+    assert!(gone.is_empty(), "rules ask for {gone:?}");
+
+    let asked: BTreeSet<&str> = texts.iter().flat_map(|text| metrics(text)).collect();
+    let unseen: Vec<_> = served.difference(&asked).collect();
+    assert!(unseen.is_empty(), "on no panel: {unseen:?}");
+    sensor.stop();
+}
+
+/// Every `expr` and every query of a variable.
+fn expressions<'j>(value: &'j Value, found: &mut Vec<&'j str>) {
+    match value {
+        Value::Object(members) => {
+            for (key, value) in members {
+                match value {
+                    Value::String(text) if key == "expr" || key == "definition" => found.push(text),
+                    value => expressions(value, found),
+                }
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| expressions(value, found)),
+        _ => {}
+    }
+}
+
+/// Words that are names of our metrics, as they are served.
+fn metrics(text: &str) -> BTreeSet<&str> {
+    text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_')
+        .filter(|word| word.starts_with("dnsflow_") || word.starts_with("process_"))
+        .collect()
+}
+
+/// As Grafana would, with everything selected.
+fn filled_in(text: &str) -> String {
+    [
+        ("$__rate_interval", "1m"),
+        ("$instance", ".*"),
+        ("$interface", ".*"),
+    ]
+    .iter()
+    .fold(text.to_owned(), |text, (variable, value)| {
+        text.replace(variable, value)
+    })
+}

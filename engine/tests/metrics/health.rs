@@ -1,0 +1,81 @@
+//! Whether the sensor says so when it is not well.
+
+use crate::machine;
+use crate::network::{TAP, Wire};
+use crate::patience::until;
+use crate::requirements::requirements;
+use crate::scrape::{METRICS, Samples, get};
+use crate::sensor::Sensor;
+use crate::stopped::Stopped;
+
+#[test]
+fn a_core_that_is_stuck() {
+    if !requirements("a_core_that_is_stuck", &[]) {
+        return;
+    }
+    let _machine = machine();
+    let wire = Wire::new();
+    let sensor = Sensor::start(&wire.sensor, TAP, &["--cores", "2", "--metrics", METRICS]);
+    let page = |path: &str| get(&wire.sensor, METRICS, path);
+    let ok = (200, "ok\n".to_owned());
+    until("the sensor to be ready", || {
+        (page("/readyz") == ok).then_some(())
+    });
+    assert_eq!(page("/healthz"), ok);
+
+    let stopped = Stopped::first_core(sensor.id());
+    let (status, text) = until("the sensor to be unwell", || {
+        let page = page("/healthz");
+        (page.0 != 200).then_some(page)
+    });
+    assert_eq!(status, 503, "{text}");
+    assert!(
+        text == "core 0 did not answer within a second\n"
+            || text == "core 1 did not answer within a second\n",
+        "{text}"
+    );
+    assert_eq!(page("/readyz").0, 503);
+    assert_eq!(
+        Samples::of(&wire.sensor).sum("dnsflow_core_up", "core="),
+        1.0
+    );
+
+    drop(stopped);
+    until("the sensor to be well again", || {
+        (page("/healthz") == ok).then_some(())
+    });
+    assert_eq!(
+        Samples::of(&wire.sensor).sum("dnsflow_core_up", "core="),
+        2.0
+    );
+
+    assert!(page("/").1.contains("/metrics"));
+    assert_eq!(page("/else").0, 404);
+    sensor.stop();
+}
+
+#[test]
+fn an_interface_that_is_down() {
+    if !requirements("an_interface_that_is_down", &[]) {
+        return;
+    }
+    let _machine = machine();
+    let wire = Wire::new();
+    let sensor = Sensor::start(&wire.sensor, TAP, &["--metrics", METRICS]);
+    let ready = || get(&wire.sensor, METRICS, "/readyz");
+    until("the sensor to be ready", || {
+        (ready().0 == 200).then_some(())
+    });
+    wire.sensor.ip(&format!("link set dev {TAP} down"));
+    let text = until("the sensor not to be ready", || {
+        let (status, text) = ready();
+        (status == 503).then_some(text)
+    });
+    assert_eq!(text, format!("interface {TAP} is down or away\n"));
+    assert_eq!(get(&wire.sensor, METRICS, "/healthz").0, 200);
+    wire.sensor.ip(&format!("link set dev {TAP} up"));
+    until("the sensor to be ready again", || {
+        (ready().0 == 200).then_some(())
+    });
+    sensor.stop();
+}

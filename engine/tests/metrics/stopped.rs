@@ -1,0 +1,50 @@
+//! A core whose loop does not turn: its thread is held by ptrace(2), all others run.
+
+use std::fs;
+
+use nix::sys::ptrace;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+/// A thread that is held; dropped, it goes on.
+#[derive(Debug)]
+pub(crate) struct Stopped(Pid);
+
+impl Stopped {
+    /// Holds the thread of a sensor's first core. To be dropped on the thread that called this.
+    pub(crate) fn first_core(process: u32) -> Self {
+        let thread = shards(process)
+            .into_iter()
+            .min()
+            .expect("a sensor has shards");
+        ptrace::seize(thread, ptrace::Options::empty()).expect("CAP_SYS_PTRACE, or the same user");
+        ptrace::interrupt(thread).expect("a thread that was seized");
+        let status = waitpid(thread, Some(WaitPidFlag::__WALL)).expect("a thread that was seized");
+        assert!(
+            matches!(
+                status,
+                WaitStatus::PtraceEvent(..) | WaitStatus::Stopped(..)
+            ),
+            "{status:?}"
+        );
+        Self(thread)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        // The kernel lets go of it too when we end.
+        let _ = ptrace::detach(self.0, None);
+    }
+}
+
+/// Threads that run a shard.
+fn shards(process: u32) -> Vec<Pid> {
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).expect("a running process");
+    let name_of = |thread: i32| fs::read_to_string(format!("/proc/{process}/task/{thread}/comm"));
+    tasks
+        .filter_map(|task| task.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|thread| name_of(*thread).is_ok_and(|name| name.starts_with("shard")))
+        .map(Pid::from_raw)
+        .collect()
+}
