@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::cores::Cores;
 use crate::decode::tunnel::Tunnels;
@@ -14,11 +14,29 @@ use crate::privileges::Account;
 ///
 /// Without a destination (-u, -w) records are printed.
 #[derive(Clone, Debug, PartialEq, Parser)]
-#[command(name = "dnsflow", version, max_term_width = 100, after_help = EXAMPLES)]
+#[command(
+    name = "dnsflow",
+    version,
+    max_term_width = 100,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true,
+    after_help = EXAMPLES
+)]
 pub struct Cli {
-    /// What to do, and how.
+    /// How to run.
     #[command(flatten)]
     pub options: Options,
+    /// What to do instead.
+    #[command(subcommand)]
+    pub action: Option<Action>,
+}
+
+/// What there is besides a run.
+#[derive(Clone, Debug, PartialEq, Subcommand)]
+pub enum Action {
+    /// Look at this machine and say what would keep a run with the same options from capturing, or have it lose
+    /// something, each with its mend; exit status 1 if it could not capture
+    Check(Box<Options>),
 }
 
 /// Every option; each is also a key of the file of `--config`.
@@ -166,7 +184,8 @@ const EXAMPLES: &str = "Examples:
   dnsflow -i eth0 --print                      see what there is to see
   dnsflow -i eth0 --cores auto -u 192.0.2.1    export from half the CPUs
   dnsflow -r dump.pcap.gz --print              read a file
-  dnsflow --print-filter -Y                    what would be captured";
+  dnsflow --print-filter -Y                    what would be captured
+  dnsflow check -i eth0 --cores auto           what is in the way on this machine";
 
 /// How packets are divided among cores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -10,6 +10,7 @@
 //! shard knows all three. The [`supervisor`] starts shards and waits.
 
 pub mod capture;
+pub mod check;
 pub mod cli;
 pub mod config;
 pub mod cores;

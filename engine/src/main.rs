@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use dnsflow::cli::Options;
+use dnsflow::check;
+use dnsflow::cli::{Action, Cli};
 use dnsflow::config;
 use dnsflow::diagnostics;
 use dnsflow::error::StartError;
@@ -18,7 +19,7 @@ fn main() -> ExitCode {
 }
 
 fn status() -> ExitCode {
-    match config::load(std::env::args_os()).and_then(|cli| run(cli.options)) {
+    match config::load(std::env::args_os()).and_then(run) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         // Also the way of --help and --version.
@@ -32,7 +33,11 @@ fn status() -> ExitCode {
     }
 }
 
-fn run(options: Options) -> Result<bool, StartError> {
+fn run(cli: Cli) -> Result<bool, StartError> {
+    let options = match cli.action {
+        None => cli.options,
+        Some(Action::Check(options)) => return check::run(&Settings::new(*options)?),
+    };
     log::set_max_level(options.log_level.into());
     if options.print_filter {
         let capture = Capture::new(&options);

@@ -110,6 +110,20 @@ fn every_option() {
     );
 }
 
+#[test]
+fn every_subcommand() {
+    let command = Cli::command();
+    let missing: Vec<String> = command
+        .get_subcommands()
+        .map(|action| format!("dnsflow {}", action.get_name()))
+        .filter(|action| !PAGE.contains(action.as_str()))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "docs/operators.md does not explain {missing:?}"
+    );
+}
+
 /// Every `type::function` and `module::function` that the page names is a word of the sources.
 #[test]
 fn names_of_the_architecture() {

@@ -7,6 +7,8 @@
 
 #[path = "live/balance.rs"]
 mod balance;
+#[path = "live/check.rs"]
+mod check;
 #[path = "live/collector.rs"]
 mod collector;
 #[path = "live/export.rs"]

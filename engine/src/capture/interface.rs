@@ -74,7 +74,8 @@ fn drops(interface: &str) -> u64 {
         .sum()
 }
 
-fn drops_of_one(interface: &str) -> u64 {
+/// Those of one interface since it is there.
+pub(crate) fn drops_of_one(interface: &str) -> u64 {
     ["rx_missed_errors", "rx_fifo_errors"]
         .iter()
         .filter_map(|name| {

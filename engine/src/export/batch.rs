@@ -10,7 +10,7 @@ use super::pool::{MAX_POOLED_BYTES, Pool};
 
 /// Full datagrams that wait for each other before they are sent. As one send they are less than the 65,535 bytes
 /// that IP allows, at any MTU up to that of Ethernet.
-const BATCH_DATAGRAMS: usize = 32;
+pub(crate) const BATCH_DATAGRAMS: usize = 32;
 
 /// Room in a datagram below which its last sets are chosen to fit: about three sets.
 const CLOSE_BYTES: usize = 400;

@@ -8,7 +8,7 @@
 //! Export knows nothing of packets, and a collector that does not listen stops nothing.
 
 pub mod age;
-mod batch;
+pub(crate) mod batch;
 pub mod collector;
 pub mod file;
 mod pool;

@@ -81,7 +81,18 @@ fn a_user_with_one_capability_captures_and_sends() {
         let collector = Collector::listen(&wire.sensor, "127.0.0.1:0");
         let address = collector.address();
         let options = [
-            "--user", account, "--cores", "2", "-u", &address, "-w", &file, "-P", &pidfile,
+            "--user",
+            account,
+            "--cores",
+            "2",
+            "--metrics",
+            "127.0.0.1:0",
+            "-u",
+            &address,
+            "-w",
+            &file,
+            "-P",
+            &pidfile,
         ];
         let sensor = Sensor::start(&wire.sensor, TAP, &options);
         assert_harmless(sensor.id(), 2, user, group, &group.to_string());

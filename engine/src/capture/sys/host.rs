@@ -68,6 +68,19 @@ pub fn allowed_cpus() -> io::Result<Vec<usize>> {
     Ok((0..limit).filter(allowed).collect())
 }
 
+/// Whether something keeps the clock right.
+///
+/// # Errors
+/// What adjtimex(2) says where a sandbox forbids it.
+pub fn clock_is_synchronised() -> io::Result<bool> {
+    // SAFETY: timex is an array of integers, for which zero is a value; no modes is to read only.
+    let mut time: libc::timex = unsafe { zeroed() };
+    // SAFETY: the pointer is to a live timex, which the call fills.
+    let state = unsafe { libc::adjtimex(&raw mut time) };
+    checked(state)?;
+    Ok(state != libc::TIME_ERROR && time.status & libc::STA_UNSYNC == 0)
+}
+
 /// A network interface as the kernel knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interface {

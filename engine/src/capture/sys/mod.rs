@@ -6,11 +6,13 @@
 #![allow(unsafe_code, reason = "the folder of the system calls")]
 
 mod adopt;
+mod ethtool;
 mod host;
 mod packet;
 mod ring;
 
 pub use adopt::{segment_sends, udp_socket, unix_stream};
-pub use host::{allowed_cpus, interface, io_uring_probe, raise_memlock};
+pub use ethtool::{Merging, merging};
+pub use host::{allowed_cpus, clock_is_synchronised, interface, io_uring_probe, raise_memlock};
 pub use packet::{FanoutMode, KernelCounts, PacketSocket, RingShape};
 pub use ring::{BlockBytes, Mapping};

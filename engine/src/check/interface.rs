@@ -1,0 +1,124 @@
+//! Whether an interface can be captured on, whether something comes in, and what it has lost so far.
+
+use std::fs;
+
+use libc::{IFF_LOOPBACK, IFF_UP};
+
+use super::finding::Finding;
+use crate::capture::interface::drops_of_one;
+use crate::capture::socket::Tap;
+use crate::error::StartError;
+use crate::settings::Settings;
+
+/// Opens everything as a run would, and lets no packet in.
+pub(super) fn capture(settings: &Settings, name: &str, cores: usize) -> Finding {
+    match open(settings, name, cores) {
+        Ok(text) => Finding::ok(name, text),
+        Err(error) => {
+            let (text, mend) = refusal(&error, name);
+            Finding::fail(name, text, mend)
+        }
+    }
+}
+
+fn open(settings: &Settings, name: &str, cores: usize) -> Result<String, StartError> {
+    let tap = Tap {
+        interface: name.to_owned(),
+        promiscuous: settings.promiscuous,
+        shards: cores,
+        ring_bytes: settings.ring_bytes,
+        spread: settings.capture.spread()?,
+    };
+    let armed = tap.open()?;
+    let program = settings.capture.program(armed.source.link)?;
+    let mode = if settings.promiscuous {
+        ", promiscuous"
+    } else {
+        ""
+    };
+    Ok(format!(
+        "can be captured on{mode}; the filter has {} instructions",
+        program.instructions().len()
+    ))
+}
+
+/// What is wrong, and what mends it.
+fn refusal(error: &StartError, name: &str) -> (String, String) {
+    let (text, mend) = match error {
+        StartError::NoInterface { .. } => {
+            let mend = "another -i; ip link lists those of this machine";
+            return ("there is no such interface".to_owned(), mend.to_owned());
+        }
+        StartError::InterfaceDown { .. } => {
+            return ("it is down".to_owned(), format!("ip link set {name} up"));
+        }
+        StartError::Ring { source, .. } => (
+            format!("the rings can't be had: {source}"),
+            "less --ring or fewer --cores",
+        ),
+        StartError::Filter(_) => (error.to_string(), "another --filter; pcap-filter(7)"),
+        _ => (error.to_string(), "docs/operators.md has a line about it"),
+    };
+    (text, mend.to_owned())
+}
+
+/// Whether the interface is there, and up.
+pub(super) fn is_up(name: &str) -> bool {
+    flags(name).is_some_and(|flags| flags & IFF_UP != 0)
+}
+
+/// Whether it is there, and a loopback: no offload does anything to its packets.
+pub(super) fn is_loopback(name: &str) -> bool {
+    flags(name).is_some_and(|flags| flags & IFF_LOOPBACK != 0)
+}
+
+fn flags(name: &str) -> Option<i32> {
+    let text = fs::read_to_string(format!("/sys/class/net/{name}/flags")).ok()?;
+    i32::from_str_radix(text.trim().strip_prefix("0x")?, 16).ok()
+}
+
+/// Whether the other end is there.
+pub(super) fn link(name: &str) -> Option<Finding> {
+    // Can't be read while the interface is down, which was said already.
+    let carrier = fs::read_to_string(format!("/sys/class/net/{name}/carrier")).ok()?;
+    (carrier.trim() == "0").then(|| {
+        Finding::warn(
+            name,
+            "no carrier: nothing will come in",
+            "the cable, or the other end",
+        )
+    })
+}
+
+/// Nothing for what is no interface of this machine.
+pub(super) fn drops(name: &str) -> Option<Finding> {
+    flags(name).map(|_| judge_drops(name, drops_of_one(name)))
+}
+
+fn judge_drops(name: &str, drops: u64) -> Finding {
+    let topic = format!("drops of {name}");
+    if drops == 0 {
+        return Finding::ok(topic, "none since it is there");
+    }
+    Finding::warn(
+        topic,
+        format!("{drops} packets since it is there, before any program saw them"),
+        format!(
+            "larger rings (ethtool -G {name} rx N), more queues (ethtool -L {name} combined N)"
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::finding::Level;
+
+    #[test]
+    fn drops_are_worth_a_word() {
+        assert_eq!(judge_drops("eth0", 0).level, Level::Ok);
+        let some = judge_drops("eth0", 7);
+        assert_eq!(some.level, Level::Warn);
+        assert!(some.text.starts_with("7 packets"));
+    }
+}
