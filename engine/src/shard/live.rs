@@ -65,7 +65,7 @@ impl Live {
         loop {
             let deadline = due.flush.map_or(due.stats, |at| due.stats.min(at));
             match waiter.next(&self.intakes, deadline).await {
-                Event::Block(index) => self.block(index).await?,
+                Event::Block(index) => waiter.took(self.block(index).await?),
                 Event::Command => self.obey(&commands, &mut waiter).await?,
                 Event::Stop => break,
                 Event::Deadline => {}
@@ -98,8 +98,8 @@ impl Live {
             due.stats = now + STATS_INTERVAL;
         }
         due.flush = if self.shard.export.is_waiting() {
-            // A packet may have been in the ring for so long when the clock starts.
-            let wait = self.flush.saturating_sub(RETIRE);
+            // A packet may have been in the ring for that long when the clock starts, and timers are late by some.
+            let wait = self.flush.saturating_sub(2 * RETIRE);
             due.flush.filter(|at| *at > now).or(Some(now + wait))
         } else {
             None
@@ -125,9 +125,13 @@ impl Live {
         self.stats().await
     }
 
-    async fn block(&mut self, index: usize) -> Result<(), ShardError> {
-        self.intakes[index].block(&mut self.shard).await?;
-        Ok(self.shard.export.send().await?)
+    /// Takes a block and sends what is full; returns the number of its packets.
+    async fn block(&mut self, index: usize) -> Result<u64, ShardError> {
+        let intake = &mut self.intakes[index];
+        let before = intake.counters.received;
+        intake.block(&mut self.shard).await?;
+        self.shard.export.send().await?;
+        Ok(intake.counters.received - before)
     }
 
     /// Does what the supervisor says, in its order.

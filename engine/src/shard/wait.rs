@@ -1,11 +1,14 @@
 //! What a live shard waits for, all at once and without a timer that polls.
+//!
+//! The wait goes through the executor's io_uring. Under load there is a block every few milliseconds, and a turn of the executor, which
+//! is ten system calls, costs more than what is in it: then the thread waits for the next block itself, with one.
 
 use std::future::{Future, poll_fn};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_lite::AsyncRead;
 use glommio::net::UnixStream;
@@ -13,7 +16,14 @@ use glommio::timer::Timer;
 
 use super::intake::Intake;
 use crate::capture::ring::Ring;
-use crate::capture::sys;
+use crate::capture::socket::RETIRE_MS;
+use crate::capture::sys::{self, Readiness};
+
+/// Packets in a block from which on the next is expected at once: with one block in [`RETIRE_MS`], 25,600 a second.
+const BUSY_PACKETS: u64 = 256;
+
+/// How long that is expected; without one the executor waits again.
+const BUSY_WAIT: Duration = Duration::from_millis(2 * RETIRE_MS as u64);
 
 /// What came first.
 #[derive(Debug)]
@@ -37,29 +47,51 @@ pub(super) struct Waiter {
     control: UnixStream,
     /// The intake whose turn it is.
     turn: usize,
+    /// All of the descriptors again.
+    readiness: Readiness,
+    /// Whether the last block was one of many.
+    busy: bool,
 }
 
 impl Waiter {
     pub(super) fn new(intakes: &[Intake], control: OwnedFd) -> io::Result<Self> {
-        let rings = intakes.iter().map(|intake| descriptor(&intake.ring));
+        let mut readiness = Readiness::default();
+        let mut rings = Vec::with_capacity(intakes.len());
+        for (index, intake) in intakes.iter().enumerate() {
+            readiness.set(index, intake.ring.descriptor()?);
+            rings.push(sys::unix_stream(intake.ring.descriptor()?));
+        }
+        readiness.set(intakes.len(), control.try_clone()?);
         Ok(Waiter {
-            rings: rings.collect::<io::Result<_>>()?,
+            rings,
             control: sys::unix_stream(control),
             turn: 0,
+            readiness,
+            busy: false,
         })
     }
 
     /// Waits on another ring from now on.
     pub(super) fn replace(&mut self, index: usize, ring: &Ring) -> io::Result<()> {
         if let Some(place) = self.rings.get_mut(index) {
-            *place = descriptor(ring)?;
+            self.readiness.set(index, ring.descriptor()?);
+            *place = sys::unix_stream(ring.descriptor()?);
         }
         Ok(())
+    }
+
+    /// Tells how many packets were in the last block.
+    pub(super) fn took(&mut self, packets: u64) {
+        self.busy = packets >= BUSY_PACKETS;
     }
 
     /// Waits for the first of the events. What the supervisor says goes before all others; of several rings
     /// with blocks, each has its turn.
     pub(super) async fn next(&mut self, intakes: &[Intake], deadline: Instant) -> Event {
+        if self.busy && !intakes.iter().any(|intake| intake.ring.is_ready()) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            self.busy = self.readiness.wait(left.min(BUSY_WAIT));
+        }
         let mut timer: Option<Timer> = None;
         poll_fn(|context| {
             if let Poll::Ready(event) = self.poll_control(context) {
@@ -102,10 +134,6 @@ impl Waiter {
             _ => Event::Stop,
         })
     }
-}
-
-fn descriptor(ring: &Ring) -> io::Result<UnixStream> {
-    Ok(sys::unix_stream(ring.descriptor()?))
 }
 
 /// A receive: nothing is ever there on a mapped ring, so that the executor asks the kernel to
