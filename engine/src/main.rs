@@ -52,5 +52,11 @@ fn run(cli: Cli) -> Result<bool, StartError> {
             });
     }
     let settings = Settings::new(options)?;
-    supervisor::run(&settings)
+    supervisor::run(settings, Box::new(reload))
+}
+
+/// The settings as they are now, from the same command line.
+fn reload() -> Result<Settings, StartError> {
+    let cli = config::load(std::env::args_os())?;
+    Settings::new(cli.options)
 }

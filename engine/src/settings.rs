@@ -28,7 +28,7 @@ const IPV4_UDP_BYTES: u16 = 20 + 8;
 const IPV6_UDP_BYTES: u16 = 40 + 8;
 
 /// Where packets come from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
     /// Interfaces; none for the first that suits.
     Live(Vec<String>),
@@ -66,8 +66,8 @@ pub struct Output {
     pub write: Option<PathBuf>,
     /// `--print`.
     pub print: bool,
-    /// Largest UDP payload.
-    pub datagram_bytes: usize,
+    /// Largest packet, IP header included, in bytes.
+    pub mtu: u16,
     /// Longest time that a set waits.
     pub flush: Duration,
 }
@@ -116,12 +116,6 @@ impl Settings {
             .iter()
             .map(|written| Destination::look_up(written))
             .collect::<Result<Vec<_>, _>>()?;
-        let is_ipv6 = |collector: &Destination| collector.address().is_ipv6();
-        let headers = if collectors.iter().any(is_ipv6) {
-            IPV6_UDP_BYTES
-        } else {
-            IPV4_UDP_BYTES
-        };
         let nowhere = collectors.is_empty() && options.write.is_none();
         Ok(Settings {
             input: match options.read {
@@ -136,7 +130,7 @@ impl Settings {
                 collectors,
                 write: options.write,
                 print: options.print || nowhere,
-                datagram_bytes: usize::from(options.mtu - headers),
+                mtu: options.mtu,
                 flush: Duration::from_secs_f64(options.flush),
             },
             pidfile: options.pidfile,
@@ -144,6 +138,20 @@ impl Settings {
             log_level: options.log_level.into(),
             metrics: options.metrics,
         })
+    }
+}
+
+impl Output {
+    /// Largest UDP payload, in bytes: what fits into a packet to any of the collectors.
+    #[must_use]
+    pub fn datagram_bytes(&self) -> usize {
+        let is_ipv6 = |collector: &Destination| collector.address().is_ipv6();
+        let headers = if self.collectors.iter().any(is_ipv6) {
+            IPV6_UDP_BYTES
+        } else {
+            IPV4_UDP_BYTES
+        };
+        usize::from(self.mtu - headers)
     }
 }
 

@@ -37,6 +37,8 @@ mod pieces;
 mod privileges;
 #[path = "live/process.rs"]
 mod process;
+#[path = "live/reload.rs"]
+mod reload;
 #[path = "live/requirements.rs"]
 mod requirements;
 #[path = "live/resolver.rs"]

@@ -29,7 +29,7 @@ const ALL_INTERFACES: i32 = 0;
 const LOOPBACK: u32 = 1;
 
 /// How the kernel spreads packets over the sockets.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Spread {
     /// By the hash of the flow.
     Hash,

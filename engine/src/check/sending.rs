@@ -18,7 +18,7 @@ pub(super) fn look(output: &Output) -> Option<Finding> {
         let text = fs::read_to_string(format!("/proc/sys/net/core/{name}")).ok()?;
         text.trim().parse::<usize>().ok()
     };
-    Some(judge(read("wmem_default")?, output.datagram_bytes))
+    Some(judge(read("wmem_default")?, output.datagram_bytes()))
 }
 
 /// A socket has what net.core.wmem_default says; a batch should fit in.

@@ -140,6 +140,11 @@ impl Decoder {
         }
     }
 
+    /// Looks for something else from now on. What waits to be whole goes on waiting.
+    pub fn select(&mut self, selection: Selection) {
+        self.selection = selection;
+    }
+
     /// What waits to be whole.
     #[must_use]
     pub fn held(&self) -> Held {

@@ -42,6 +42,16 @@ impl Batch {
         }
     }
 
+    /// Datagrams are of another size from now on; the sequence goes on. To be called when nothing waits.
+    pub(super) fn reshape(&mut self, datagram_bytes: usize, exactly: bool) {
+        if (self.datagram_bytes, self.pool.is_some()) != (datagram_bytes, exactly) {
+            *self = Batch {
+                sequence: self.sequence,
+                ..Batch::new(datagram_bytes, exactly)
+            };
+        }
+    }
+
     /// Appends a response; returns the number of sets that it took.
     #[inline]
     pub(super) fn push(&mut self, response: &Response<'_>) -> u64 {

@@ -101,6 +101,30 @@ impl Collector {
         collector
     }
 
+    /// Whether this is what the user wrote so.
+    pub(super) fn is(&self, destination: &Destination) -> bool {
+        self.destination.written() == destination.written()
+    }
+
+    /// Goes on at the address that it has now, with full datagrams of another size.
+    pub(super) fn change(&mut self, destination: &Destination, datagram_bytes: usize) {
+        let has_moved = self.destination.address() != destination.address();
+        self.destination = destination.clone();
+        if self.datagram_bytes != datagram_bytes {
+            self.datagram_bytes = datagram_bytes;
+            self.begin_segments();
+        }
+        if has_moved {
+            // The port is that of the old socket, which has to be closed first.
+            self.socket = None;
+            self.retry_at = None;
+            self.stuck = false;
+            if let Err(error) = self.open() {
+                self.fail(0, &error);
+            }
+        }
+    }
+
     /// Sends a run of datagrams of `size` bytes, the last of which may be shorter: all at once where the kernel
     /// can cut them. Those that did not leave are counted, and said once a minute.
     pub async fn send(&mut self, run: &[u8], size: usize) {
@@ -203,6 +227,14 @@ impl Collector {
         self.trouble.add(datagrams, &self.destination, error);
     }
 
+    fn begin_segments(&mut self) {
+        let segment = u16::try_from(self.datagram_bytes).unwrap_or(0);
+        self.segments = match &self.socket {
+            Some(socket) if sys::segment_sends(socket, segment).is_ok() => Segments::On,
+            _ => Segments::Off,
+        };
+    }
+
     fn end_segments(&mut self) {
         self.segments = Segments::Off;
         if let Some(socket) = &self.socket {
@@ -226,12 +258,8 @@ impl Collector {
         let socket = UdpSocket::bind((any, port))?;
         socket.connect(address)?;
         self.local = socket.local_addr().ok();
-        let segment = u16::try_from(self.datagram_bytes).unwrap_or(0);
-        self.segments = match sys::segment_sends(&socket, segment) {
-            Ok(()) => Segments::On,
-            Err(_) => Segments::Off,
-        };
         self.socket = Some(socket);
+        self.begin_segments();
         self.retry_at = None;
         Ok(())
     }

@@ -20,6 +20,7 @@ use dnsflow_wire::datagram::Stats;
 use dnsflow_wire::response::Response;
 use thiserror::Error;
 
+use crate::destination::Destination;
 use crate::frame::Timestamp;
 use age::{Ages, Waiting};
 use batch::Batch;
@@ -167,6 +168,35 @@ impl Export {
     pub async fn flush(&mut self) -> Result<(), ExportError> {
         self.batch.finish();
         self.send().await
+    }
+
+    /// Goes on with these collectors and another size of datagrams. What waits is sent before, to those who were
+    /// there. A collector that stays keeps its socket; one that is new starts in the middle of the sequence.
+    ///
+    /// # Errors
+    /// As [`Export::send`].
+    pub async fn change(
+        &mut self,
+        collectors: &[Destination],
+        datagram_bytes: usize,
+    ) -> Result<(), ExportError> {
+        self.flush().await?;
+        self.batch.reshape(datagram_bytes, !collectors.is_empty());
+        let mut before = std::mem::take(&mut self.sinks.collectors);
+        for destination in collectors {
+            let known = before
+                .iter()
+                .position(|collector| collector.is(destination));
+            let collector = match known.map(|index| before.remove(index)) {
+                Some(mut collector) => {
+                    collector.change(destination, datagram_bytes);
+                    collector
+                }
+                None => Collector::new(destination.clone(), datagram_bytes),
+            };
+            self.sinks.collectors.push(collector);
+        }
+        Ok(())
     }
 
     /// Sends all there is, then a stats datagram.

@@ -1,5 +1,6 @@
 //! A shard that takes packets from the rings of its sockets until it is told to end.
 
+use std::io;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use dnsflow_filters::Program;
 use glommio::timer::Timer;
 use log::warn;
 
-use super::command::{Command, Control, Notice};
+use super::command::{Change, Command, Control, Notice, OutputChange};
 use super::intake::Intake;
 use super::snapshot::Snapshot;
 use super::wait::{Event, Waiter};
@@ -25,18 +26,24 @@ const RETIRE: Duration = Duration::from_millis(RETIRE_MS as u64);
 /// twice that, to be sure.
 const SETTLE: Duration = Duration::from_millis(2 * RETIRE_MS as u64);
 
+/// At most so often the supervisor hears that collectors don't take what they are sent.
+const COMPLAIN_INTERVAL: Duration = Duration::from_secs(5);
+
 /// A live shard and what it runs on.
 pub struct Live {
     /// Its number, from 0.
-    pub core: usize,
+    core: usize,
     /// The decoder and the stream.
-    pub shard: Shard,
+    shard: Shard,
     /// Where packets come from: one for each interface.
-    pub intakes: Vec<Intake>,
+    intakes: Vec<Intake>,
     /// Longest time that a set waits for others to fill its datagram.
-    pub flush: Duration,
+    flush: Duration,
     /// Where the supervisor listens.
-    pub tell: Box<dyn Fn(Notice)>,
+    tell: Box<dyn Fn(Notice)>,
+    /// Datagrams that collectors had not taken when the supervisor was told, and when it may be told again.
+    failed: u64,
+    complain_at: Option<Instant>,
 }
 
 /// When something is due.
@@ -47,6 +54,27 @@ struct Deadlines {
 }
 
 impl Live {
+    /// Shard `core`, counted from 0, with an intake for each interface. No set waits longer than `flush` for others
+    /// to fill its datagram. The supervisor hears of what is given to `tell`.
+    #[must_use]
+    pub fn new(
+        core: usize,
+        shard: Shard,
+        intakes: Vec<Intake>,
+        flush: Duration,
+        tell: Box<dyn Fn(Notice)>,
+    ) -> Self {
+        Live {
+            core,
+            shard,
+            intakes,
+            flush,
+            tell,
+            failed: 0,
+            complain_at: None,
+        }
+    }
+
     /// Runs until the other end of `control` is closed; then everything captured is sent.
     pub async fn run(mut self, control: Control) -> Report {
         let failure = self.capture(control).await.err();
@@ -78,7 +106,7 @@ impl Live {
         self.end().await
     }
 
-    fn trouble(&mut self, index: usize, error: &std::io::Error) {
+    fn trouble(&mut self, index: usize, error: &io::Error) {
         if error.raw_os_error() == Some(libc::ENETDOWN) {
             self.intakes[index].present = false;
             (self.tell)(Notice::Down(index));
@@ -90,6 +118,7 @@ impl Live {
     /// Does what is due, and says when it is due again.
     async fn keep(&mut self, due: &mut Deadlines) -> Result<(), ShardError> {
         let now = Instant::now();
+        self.complain(now);
         if due.flush.is_some_and(|at| at <= now) {
             self.shard.export.flush().await?;
         }
@@ -146,6 +175,7 @@ impl Live {
                     // Who asked may have stopped waiting.
                     let _ = asker.send(self.snapshot());
                 }
+                Command::Change(change) => self.change(&change).await?,
                 Command::Present(index, present) => {
                     if let Some(intake) = self.intakes.get_mut(index) {
                         intake.present = present;
@@ -155,6 +185,48 @@ impl Live {
             }
         }
         Ok(())
+    }
+
+    /// Goes on with other settings. Records that wait go to those who were to have them.
+    async fn change(&mut self, change: &Change) -> Result<(), ShardError> {
+        let made = match &change.capture {
+            Some(capture) => self.set_filters(&capture.filters),
+            None => Ok(()),
+        };
+        if made.is_ok() {
+            let OutputChange {
+                collectors,
+                datagram_bytes,
+                flush,
+            } = &change.output;
+            let export = &mut self.shard.export;
+            export.change(collectors, *datagram_bytes).await?;
+            self.flush = *flush;
+            if let Some(capture) = &change.capture {
+                let is_other = self.shard.select(capture);
+                if is_other {
+                    // Collectors have to know from here on how many packets one stands for.
+                    self.stats().await?;
+                }
+            }
+        }
+        (self.tell)(Notice::Changed(change.number, made));
+        Ok(())
+    }
+
+    fn set_filters(&self, filters: &[Program]) -> io::Result<()> {
+        let mut pairs = self.intakes.iter().zip(filters);
+        pairs.try_for_each(|(intake, filter)| intake.ring.set_filter(filter))
+    }
+
+    /// Says, now and then, that collectors don't take what they are sent.
+    fn complain(&mut self, now: Instant) {
+        let failed = self.shard.export.sent().failed;
+        if failed > self.failed && self.complain_at.is_none_or(|at| at <= now) {
+            self.failed = failed;
+            self.complain_at = Some(now + COMPLAIN_INTERVAL);
+            (self.tell)(Notice::Undelivered);
+        }
     }
 
     /// Takes what the old ring still holds, then goes on with the new one.
@@ -195,6 +267,6 @@ impl Live {
     }
 }
 
-fn system(what: &'static str) -> impl Fn(std::io::Error) -> ShardError {
+fn system(what: &'static str) -> impl Fn(io::Error) -> ShardError {
     move |source| ShardError::System { what, source }
 }

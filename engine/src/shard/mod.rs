@@ -23,6 +23,7 @@ use crate::counters::Counters;
 use crate::decode::{Decoder, Fate, Unusual};
 use crate::export::{Export, ExportError, Sent};
 use crate::frame::{Frame, Timestamp};
+use command::CaptureChange;
 use snapshot::TapSnapshot;
 
 /// Why a shard ended before its time.
@@ -179,6 +180,12 @@ impl Shard {
             ..
         } = self;
         decoder.involved(frame, &mut |fate| follow(fate, frame.at, counters, export));
+    }
+
+    /// Looks for something else from now on; true if the sample rate is another one.
+    fn select(&mut self, capture: &CaptureChange) -> bool {
+        self.decoder.select(capture.selection.clone());
+        std::mem::replace(&mut self.sample_rate, capture.sample) != capture.sample
     }
 
     /// The end of a capture: what still waited for more is given up.

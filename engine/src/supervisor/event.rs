@@ -4,11 +4,13 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::shards::Shards;
+use crate::destination::Destination;
 use crate::error::StartError;
+use crate::settings::Settings;
 use crate::shard::command::Notice;
 use crate::shard::snapshot::Snapshot;
 
@@ -20,8 +22,14 @@ const TICK: Duration = Duration::from_millis(100);
 pub(super) enum Event {
     /// A person or a service manager wants the end.
     End,
-    /// A shard has ended.
-    Ended,
+    /// The same, for settings that are to be read again.
+    Reload,
+    /// What was read, or what is wrong with it.
+    Loaded(Box<Result<Settings, StartError>>),
+    /// Where collectors are now.
+    Found(Vec<Destination>),
+    /// The shard of this number has ended.
+    Ended(usize),
     /// The shard of this number tells something.
     Notice(usize, Notice),
     /// Somebody wants to know what all shards have seen: each is to answer there.
@@ -36,24 +44,31 @@ pub(super) struct Events {
 }
 
 impl Events {
-    /// Takes over SIGINT and SIGTERM.
-    pub(super) fn watch() -> Result<Self, StartError> {
+    /// Takes over the signals that end it, and `SIGHUP` where there is something to `reload`.
+    pub(super) fn watch(reload: bool) -> Result<Self, StartError> {
         let failed = |source| StartError::System {
             what: "can't watch for signals",
             source,
         };
         let (sender, receiver) = channel();
         let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
+        if reload {
+            signals.add_signal(SIGHUP).map_err(failed)?;
+        }
         let told = sender.clone();
         thread::Builder::new()
             .name("signals".to_owned())
             .spawn(move || {
-                for (count, _) in signals.forever().enumerate() {
-                    // Who asks twice doesn't want to wait for what is still to be sent.
-                    if count > 0 {
-                        std::process::exit(1);
-                    }
-                    if told.send(Event::End).is_err() {
+                let mut is_ending = false;
+                for signal in signals.forever() {
+                    let event = match signal {
+                        SIGHUP => Event::Reload,
+                        // Who asks twice doesn't want to wait for what is still to be sent.
+                        _ if is_ending => std::process::exit(1),
+                        _ => Event::End,
+                    };
+                    is_ending |= signal != SIGHUP;
+                    if told.send(event).is_err() && !is_ending {
                         return;
                     }
                 }
@@ -85,8 +100,8 @@ impl Events {
         while running > 0 {
             match self.next(Some(Instant::now() + TICK)) {
                 Some(Event::End) => return,
-                Some(Event::Ended) => running -= 1,
-                Some(Event::Notice(..) | Event::Ask(_)) => {}
+                Some(Event::Ended(_)) => running -= 1,
+                Some(_) => {}
                 None => show(),
             }
         }

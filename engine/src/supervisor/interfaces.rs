@@ -6,11 +6,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use dnsflow_filters::Program;
 use log::{info, warn};
 
 use super::shards::Shards;
 use crate::capture::interface::InterfaceDrops;
-use crate::capture::socket::{Armed, Source, Tap};
+use crate::capture::socket::{Armed, Source, Spread, Tap};
 use crate::capture::sys::{self, PacketSocket};
 use crate::error::StartError;
 use crate::settings::Capture;
@@ -60,7 +61,7 @@ impl Interfaces {
         let mut opened = Vec::new();
         for tap in taps {
             let armed = tap.open()?;
-            let filter = armed.source.filter(capture.program(armed.source.link)?)?;
+            let filter = filter(&armed.source, capture)?;
             opened.push((tap, armed, filter));
         }
         let filter_name = opened
@@ -94,6 +95,35 @@ impl Interfaces {
     /// What the capture filter keeps, as an expression.
     pub(super) fn filter_name(&self) -> &str {
         &self.filter_name
+    }
+
+    /// The capture filter of each; what they have to be for packets as they come now, or came last.
+    pub(super) fn filters(&self, capture: &Capture) -> Result<Vec<Program>, StartError> {
+        self.all
+            .iter()
+            .map(|interface| filter(&interface.source, capture))
+            .collect()
+    }
+
+    /// Divides packets among cores as `capture` wants it from now on; which way stays as it was.
+    pub(super) fn respread(&mut self, capture: &Capture) -> Result<(), StartError> {
+        let spread = capture.spread()?;
+        for interface in &mut self.all {
+            if interface.tap.shards > 1
+                && interface.tap.spread != spread
+                && let Spread::Program(program) = &spread
+            {
+                interface
+                    .socket
+                    .set_fanout_program(program)
+                    .map_err(|source| StartError::SocketOption {
+                        what: "replace the fanout program",
+                        source,
+                    })?;
+            }
+            interface.tap.spread = spread.clone();
+        }
+        Ok(())
     }
 
     /// When [`Interfaces::look`] has something to do.
@@ -191,13 +221,17 @@ impl Interface {
 
     fn reopen(&mut self, capture: &Capture) -> Result<Armed, StartError> {
         let armed = self.tap.open()?;
-        let filter = armed.source.filter(capture.program(armed.source.link)?)?;
+        let filter = filter(&armed.source, capture)?;
         let socket = first_socket(&armed)?;
         armed.start(&filter)?;
         self.source = armed.source;
         self.socket = socket;
         Ok(armed)
     }
+}
+
+fn filter(source: &Source, capture: &Capture) -> Result<Program, StartError> {
+    Ok(source.filter(capture.program(source.link)?)?)
 }
 
 fn first_socket(armed: &Armed) -> Result<PacketSocket, StartError> {

@@ -9,10 +9,12 @@ mod inquiry;
 mod interfaces;
 mod live;
 pub mod metrics;
+mod names;
 mod notify;
 mod offline;
 mod output;
 mod progress;
+mod reload;
 mod requirements;
 mod shards;
 mod summary;
@@ -30,13 +32,16 @@ use crate::settings::{Input, Settings};
 use event::Events;
 use summary::summarise;
 
+/// Reads the settings anew, as they are now.
+pub type Reload = Box<dyn Fn() -> Result<Settings, StartError> + Send>;
+
 /// Runs the sensor to its end and says on standard error what came of it.
 ///
 /// Returns whether all went well: false if a file was damaged or a shard failed, which was said.
 ///
 /// # Errors
 /// What kept it from starting.
-pub fn run(settings: &Settings) -> Result<bool, StartError> {
+pub fn run(settings: Settings, reload: Reload) -> Result<bool, StartError> {
     let cpus = settings
         .cores
         .choose(&requirements::cpus()?)
@@ -45,15 +50,16 @@ pub fn run(settings: &Settings) -> Result<bool, StartError> {
     requirements::check(cpus.len())?;
     settings.user.iter().try_for_each(Identity::check)?;
     let _pidfile = settings.pidfile.as_deref().map(PidFile::hold).transpose()?;
-    let reports = match &settings.input {
-        Input::Live(names) => live::run(settings, names, &cpus)?,
-        Input::File(path) => offline::run(settings, path, &cpus, &Events::watch()?)?,
-    };
-    let input = match &settings.input {
-        Input::Live(_) => String::new(),
-        Input::File(path) => format!("{}: ", path.display()),
-    };
-    Ok(summarise(&reports, &input))
+    match settings.input.clone() {
+        Input::Live(names) => {
+            let reports = live::run(settings, names, &cpus, reload)?;
+            Ok(summarise(&reports, ""))
+        }
+        Input::File(path) => {
+            let reports = offline::run(&settings, &path, &cpus, &Events::watch(false)?)?;
+            Ok(summarise(&reports, &format!("{}: ", path.display())))
+        }
+    }
 }
 
 /// Opens a file for writing, or standard output for `-`.

@@ -66,7 +66,7 @@ impl Outputs {
                     file: file.as_ref().map(duplicate).transpose()?,
                     stream: u16::try_from(index).unwrap_or(u16::MAX),
                     print: settings.print,
-                    datagram_bytes: settings.datagram_bytes,
+                    datagram_bytes: settings.datagram_bytes(),
                     flush: settings.flush,
                 })
             })

@@ -31,12 +31,12 @@ struct Running {
 }
 
 /// Says that a shard has ended when it is dropped, however that comes about.
-struct EndNotice(Sender<Event>);
+struct EndNotice(usize, Sender<Event>);
 
 impl Drop for EndNotice {
     fn drop(&mut self) {
         // Nobody listens any more when the supervisor is ending itself.
-        let _ = self.0.send(Event::Ended);
+        let _ = self.1.send(Event::Ended(self.0));
     }
 }
 
@@ -56,7 +56,7 @@ impl Shards {
             what: "can't make a socket pair",
             source,
         })?;
-        let notice = EndNotice(events);
+        let notice = EndNotice(self.running.len(), events);
         let handle = LocalExecutorBuilder::new(Placement::Fixed(cpu))
             .name("shard")
             .io_memory(IO_MEMORY_BYTES)

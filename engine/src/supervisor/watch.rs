@@ -37,13 +37,11 @@ impl Watch {
     }
 
     /// A reload has begun.
-    #[expect(dead_code, reason = "there is no reload yet")]
     pub(super) fn reloading(&self) {
         self.notify.iter().for_each(Notify::reloading);
     }
 
     /// A reload is over, and was applied or refused.
-    #[expect(dead_code, reason = "there is no reload yet")]
     pub(super) fn reloaded(&self, is_applied: bool) {
         let mut reloads = locked(&self.reloads);
         if is_applied {

@@ -78,6 +78,16 @@ impl Export {
     }
 
     /// # Panics
+    /// Where the numbers of a stream are not n, n + 1 and so on, in order.
+    pub(crate) fn assert_consecutive(&self) {
+        for (source, stream) in &self.streams {
+            let pairs = stream.sequence.windows(2);
+            let gaps: Vec<_> = pairs.filter(|pair| pair[1] != pair[0] + 1).collect();
+            assert!(gaps.is_empty(), "stream {source}: {gaps:?}");
+        }
+    }
+
+    /// # Panics
     /// Where a stream does not end in a stats datagram.
     pub(crate) fn assert_final_stats(&self) {
         for (source, stream) in &self.streams {

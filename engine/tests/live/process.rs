@@ -52,8 +52,21 @@ impl Process {
     /// # Panics
     /// If the child ends before, or takes too long.
     pub(crate) fn wait_until_it_says(&mut self, text: &str) {
+        self.wait_until_it_has_said(text, 1);
+    }
+
+    /// Waits until so many lines on standard error hold `text`.
+    ///
+    /// # Panics
+    /// If the child ends before, or takes too long.
+    pub(crate) fn wait_until_it_has_said(&mut self, text: &str, times: usize) {
         until(&format!("{} to say {text:?}", self.name), || {
-            let found = self.lines().iter().any(|line| line.contains(text));
+            let said = self
+                .lines()
+                .iter()
+                .filter(|line| line.contains(text))
+                .count();
+            let found = said >= times;
             if !found && let Ok(Some(status)) = self.child.try_wait() {
                 panic!("{} ended with {status}: {}", self.name, self.said());
             }

@@ -8,10 +8,14 @@ use crate::process::{Ended, Process};
 /// What the sensor says when packets come in.
 const READY: &str = "dnsflow: filter:";
 
+/// What it says when new settings hold on all cores.
+const APPLIED: &str = "the settings are applied";
+
 /// A running sensor.
 #[derive(Debug)]
 pub(crate) struct Sensor {
     process: Process,
+    reloads: usize,
 }
 
 /// What a sensor that has ended has said.
@@ -45,7 +49,28 @@ impl Sensor {
         command.args(["--interface", interface]).args(options);
         let mut process = Process::spawn("dnsflow", &mut command);
         process.wait_until_it_says(READY);
-        Self { process }
+        Self {
+            process,
+            reloads: 0,
+        }
+    }
+
+    /// Has it read its file again, and waits until all cores go by that.
+    pub(crate) fn reload(&mut self) {
+        self.process.signal("HUP");
+        self.reloads += 1;
+        self.process.wait_until_it_has_said(APPLIED, self.reloads);
+    }
+
+    /// Has it read its file again, which has something wrong that it says in the words of `complaint`.
+    pub(crate) fn reload_in_vain(&mut self, complaint: &str) {
+        self.process.signal("HUP");
+        self.process.wait_until_it_says(complaint);
+    }
+
+    /// Waits until it has said `text` so many times.
+    pub(crate) fn wait_until_it_has_said(&mut self, text: &str, times: usize) {
+        self.process.wait_until_it_has_said(text, times);
     }
 
     /// Its process id.
