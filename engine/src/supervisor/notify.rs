@@ -182,7 +182,7 @@ impl Sight {
     /// Rates since `before`, and what is wrong.
     fn status(&self, before: Option<&Sight>) -> String {
         let mut status = match before {
-            None => format!("capturing on {} cores", self.cores),
+            None => format!("capturing; cores: {}", self.cores),
             Some(before) => self.rates(before),
         };
         if !self.away.is_empty() {
@@ -195,7 +195,7 @@ impl Sight {
         let seconds = self.at.duration_since(before.at).as_secs_f64().max(0.001);
         let rate = |now: u64, before: u64| now.saturating_sub(before) as f64 / seconds;
         format!(
-            "{:.0} responses/s of {:.0} packets/s; since the start {} dropped by the kernel, {} datagrams not taken",
+            "{:.0} responses/s, {:.0} packets/s; since the start: dropped by the kernel {}, not taken by collectors {}",
             rate(self.responses, before.responses),
             rate(self.packets, before.packets),
             self.dropped,
@@ -228,13 +228,13 @@ mod tests {
     #[test]
     fn rates_over_all_cores() {
         let before = Sight::new(&[snapshot(100, 50, true), snapshot(0, 0, true)]);
-        assert_eq!(before.status(None), "capturing on 2 cores");
+        assert_eq!(before.status(None), "capturing; cores: 2");
         let mut after = Sight::new(&[snapshot(1100, 550, true), snapshot(500, 250, false)]);
         after.at = before.at + Duration::from_secs(10);
         assert_eq!(
             after.status(Some(&before)),
-            "75 responses/s of 150 packets/s; since the start 0 dropped by the kernel, 0 datagrams not \
-             taken; down or away: eth0"
+            "75 responses/s, 150 packets/s; since the start: dropped by the kernel 0, not taken by \
+             collectors 0; down or away: eth0"
         );
     }
 }

@@ -1,8 +1,12 @@
 //! Whether the sensor says so when it is not well.
 
+use std::net::{TcpListener, TcpStream};
+
+use crate::generator::Generated;
 use crate::machine;
-use crate::network::{TAP, Wire};
+use crate::network::{Folder, OUT, TAP, Wire};
 use crate::patience::until;
+use crate::process::Process;
 use crate::requirements::requirements;
 use crate::scrape::{METRICS, Samples, get};
 use crate::sensor::Sensor;
@@ -78,4 +82,57 @@ fn an_interface_that_is_down() {
         (ready().0 == 200).then_some(())
     });
     sensor.stop();
+}
+
+/// It is said before anything is captured, with what to do.
+#[test]
+fn an_address_that_is_taken() {
+    if !requirements("an_address_that_is_taken", &[]) {
+        return;
+    }
+    let _machine = machine();
+    let wire = Wire::new();
+    let _other = wire
+        .sensor
+        .enter(|| TcpListener::bind(METRICS))
+        .expect("a namespace of our own has all ports free");
+    let mut command = wire.sensor.command(env!("CARGO_BIN_EXE_dnsflow"));
+    command.args(["--interface", TAP, "--metrics", METRICS]);
+    let ended = Process::spawn("dnsflow", &mut command).wait();
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.stderr);
+    let start = format!("dnsflow: can't serve metrics on {METRICS}: ");
+    assert!(ended.stderr.starts_with(&start), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("give --metrics another"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+}
+
+/// All places are taken by clients that say nothing: those who come after are told, packets go their way, and so does
+/// the end.
+#[test]
+fn silent_clients() {
+    if !requirements("silent_clients", &[]) {
+        return;
+    }
+    let _machine = machine();
+    let (wire, folder) = (Wire::new(), Folder::new());
+    let sensor = Sensor::start(&wire.sensor, TAP, &["--metrics", METRICS]);
+    let connect = || TcpStream::connect(METRICS).expect("a sensor that serves");
+    let _silent: Vec<TcpStream> = (0..8).map(|_| wire.sensor.enter(connect)).collect();
+    let (status, text) = get(&wire.sensor, METRICS, "/healthz");
+    assert_eq!(
+        (status, text.as_str()),
+        (503, "too many connections; try again\n")
+    );
+    let sent = Generated::send(
+        &wire.sender,
+        OUT,
+        &folder,
+        "--count 5000 --frames 5000 --rate 50000",
+    );
+    let account = sensor.stop();
+    assert_eq!(account.total().exported, sent.number("responses") as u64);
 }

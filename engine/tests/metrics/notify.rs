@@ -31,13 +31,13 @@ fn what_the_service_manager_is_told() {
     let sensor = Process::spawn("dnsflow", &mut command);
 
     let ready = manager.hears("readiness", |message| says(message, "READY=1"));
-    assert!(ready.contains("STATUS=capturing on 2 cores"), "{ready}");
+    assert!(ready.contains("STATUS=capturing; cores: 2"), "{ready}");
     // The first may be that of the start, and the second that of the first interval.
     for _ in 0..3 {
         let fed = manager.hears("the watchdog's food", |message| says(message, "WATCHDOG=1"));
         assert!(!says(&fed, "READY=1") || fed == ready, "ready once: {fed}");
     }
-    let status = manager.hears("rates", |message| message.contains(" responses/s of "));
+    let status = manager.hears("rates", |message| message.contains(" responses/s, "));
     assert!(says(&status, "WATCHDOG=1"), "{status}");
 
     let stopped = Stopped::first_core(sensor.id());
