@@ -26,6 +26,7 @@ mod patience;
 mod process;
 mod prometheus;
 mod promtool;
+mod reload;
 #[path = "../live/requirements.rs"]
 mod requirements;
 mod scrape;

@@ -52,6 +52,11 @@ fn what_the_service_manager_is_told() {
         says(message, "WATCHDOG=1")
     });
 
+    sensor.signal("HUP");
+    let reloading = manager.hears("a reload", |message| says(message, "RELOADING=1"));
+    assert!(reloading.contains("\nMONOTONIC_USEC="), "{reloading}");
+    manager.hears("the reload's end", |message| says(message, "READY=1"));
+
     sensor.signal("TERM");
     manager.hears("that it ends", |message| says(message, "STOPPING=1"));
     sensor.wait().assert_success("dnsflow");
