@@ -19,6 +19,8 @@ mod generator;
 mod inject;
 #[path = "live/interfaces.rs"]
 mod interfaces;
+#[path = "live/journal.rs"]
+mod journal;
 #[path = "live/lifecycle.rs"]
 mod lifecycle;
 #[path = "live/network.rs"]

@@ -38,6 +38,7 @@ pub fn pages() -> Vec<Page> {
             summary: "sensor for DNS responses",
             synopsis: "dnsflow [-i IF] [-u HOST[:PORT]] [OPTIONS]\n\
                        dnsflow -r FILE [-w FILE] [-u HOST[:PORT]] [OPTIONS]\n\
+                       dnsflow check [-i IF] [OPTIONS]\n\
                        dnsflow --print-filter [OPTIONS]",
             more: include_str!("../man/dnsflow.8"),
         },
