@@ -20,8 +20,8 @@ use crate::destination::Destination;
 /// What a shard is told.
 #[derive(Debug)]
 pub enum Command {
-    /// Say what was seen so far.
-    Report(Sender<Snapshot>),
+    /// Say what was seen so far, then let go of the question.
+    Report(Arc<Sender<Snapshot>>),
     /// Go on with other settings; a [`Notice::Changed`] answers.
     Change(Arc<Change>),
     /// The interface of this number, in the order of `-i`, is up, or is not.

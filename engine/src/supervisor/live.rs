@@ -158,7 +158,7 @@ impl Sensor {
                 Some(Event::Loaded(loaded)) => self.loaded(*loaded),
                 Some(Event::Found(collectors)) => self.found(collectors),
                 Some(Event::Notice(core, notice)) => self.heed(core, notice),
-                Some(Event::Ask(asker)) => self.shards.tell(|| Command::Report(asker.clone())),
+                Some(Event::Ask(asker)) => self.shards.ask(&asker),
                 None => {}
             }
             self.interfaces.look(&self.settings.capture, &self.shards);

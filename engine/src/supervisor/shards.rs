@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, Weak};
 
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
 
@@ -9,6 +10,7 @@ use super::event::Event;
 use crate::error::StartError;
 use crate::shard::Report;
 use crate::shard::command::{Command, Control, Line, line};
+use crate::shard::snapshot::Snapshot;
 
 /// Bytes of registered memory an executor gets; it grows by itself if that is not enough.
 const IO_MEMORY_BYTES: usize = 64 << 10;
@@ -27,6 +29,8 @@ struct Running {
     cpu: usize,
     /// Dropped to tell the shard to end.
     line: Option<Line>,
+    /// The last question, while it has not been answered.
+    asked: Weak<Sender<Snapshot>>,
     handle: ExecutorJoinHandle<Report>,
 }
 
@@ -72,6 +76,7 @@ impl Shards {
         self.running.push(Running {
             cpu,
             line: Some(line),
+            asked: Weak::new(),
             handle,
         });
         Ok(())
@@ -86,6 +91,20 @@ impl Shards {
     pub(super) fn tell(&self, mut command: impl FnMut() -> Command) {
         for line in self.running.iter().filter_map(|shard| shard.line.as_ref()) {
             line.send(command());
+        }
+    }
+
+    /// Asks every shard what it has seen. One that has not answered the last question is not asked again, so that
+    /// they don't pile up where a shard is stuck.
+    pub(super) fn ask(&mut self, asker: &Sender<Snapshot>) {
+        for shard in &mut self.running {
+            if let Some(line) = &shard.line
+                && shard.asked.strong_count() == 0
+            {
+                let question = Arc::new(asker.clone());
+                shard.asked = Arc::downgrade(&question);
+                line.send(Command::Report(question));
+            }
         }
     }
 
