@@ -108,6 +108,34 @@ fn a_user_with_one_capability_captures_and_sends() {
     }
 }
 
+/// New sockets on an interface that was away take CAP_NET_RAW, and nothing else of what root had.
+#[test]
+fn an_interface_that_comes_back_is_taken_up_without_root() {
+    if !requirements("an_interface_that_comes_back_is_taken_up_without_root", &[]) {
+        return;
+    }
+    let _machine = machine();
+    let (namespace, folder) = (Namespace::new("sensor"), Folder::new());
+    let file = folder.path("export.pcap");
+    let pair = || {
+        namespace.ip(&format!("link add dev {TAP} type veth peer name {OUT}"));
+        namespace.ip(&format!("link set dev {OUT} up"));
+        namespace.ip(&format!("link set dev {TAP} up"));
+    };
+    pair();
+    let options = ["--user", "daemon", "--plain", "-w", &file];
+    let mut sensor = Sensor::start(&namespace, TAP, &options);
+    namespace.ip(&format!("link del dev {TAP}"));
+    sensor.wait_until_it_has_said("is gone", 1);
+    pair();
+    sensor.wait_until_it_has_said("is back; capturing on it again", 1);
+    assert_harmless(sensor.id(), 1, 1, 1, "1");
+    let few = "--count 2000 --frames 2000 --noise 10";
+    let sent = Generated::send(&namespace, OUT, &folder, few);
+    sensor.stop();
+    assert_same(&sent.sets, &Export::from_file(&file).into_sets());
+}
+
 #[test]
 fn only_root_can_become_somebody_else() {
     if !requirements("only_root_can_become_somebody_else", &["setpriv"]) {
