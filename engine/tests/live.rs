@@ -7,10 +7,14 @@
 
 #[path = "live/balance.rs"]
 mod balance;
+#[path = "live/bounce.rs"]
+mod bounce;
 #[path = "live/check.rs"]
 mod check;
 #[path = "live/collector.rs"]
 mod collector;
+#[path = "live/collectors.rs"]
+mod collectors;
 #[path = "live/export.rs"]
 mod export;
 #[path = "live/generator.rs"]

@@ -25,6 +25,7 @@ pub(crate) struct Collector {
     address: SocketAddr,
     stop: Arc<AtomicBool>,
     count: Arc<AtomicUsize>,
+    sets: Arc<AtomicUsize>,
     thread: JoinHandle<Datagrams>,
 }
 
@@ -40,12 +41,15 @@ impl Collector {
             .expect("a timeout that is not zero");
         let address = socket.local_addr().expect("a bound socket");
         let (stop, count) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
-        let (told, counted) = (Arc::clone(&stop), Arc::clone(&count));
+        let sets = Arc::<AtomicUsize>::default();
+        let told = Arc::clone(&stop);
+        let counted = [Arc::clone(&count), Arc::clone(&sets)];
         let thread = thread::spawn(move || receive(&socket, &told, &counted));
         Self {
             address,
             stop,
             count,
+            sets,
             thread,
         }
     }
@@ -60,6 +64,11 @@ impl Collector {
         self.count.load(Ordering::Relaxed)
     }
 
+    /// How many sets were in them.
+    pub(crate) fn sets(&self) -> usize {
+        self.sets.load(Ordering::Relaxed)
+    }
+
     /// Takes what is still in the socket's buffer, and ends.
     pub(crate) fn finish(self) -> Export {
         self.stop.store(true, Ordering::Relaxed);
@@ -72,9 +81,13 @@ impl Collector {
     }
 }
 
-fn receive(socket: &UdpSocket, stop: &AtomicBool, count: &AtomicUsize) -> Datagrams {
+fn receive(
+    socket: &UdpSocket,
+    stop: &AtomicBool,
+    [count, sets]: &[Arc<AtomicUsize>; 2],
+) -> Datagrams {
     let mut datagrams = Vec::new();
-    let mut buffer = vec![0; 1 << 16];
+    let mut buffer = [0; 1 << 16];
     loop {
         // Asked before looking, so that what came before the order is still taken.
         let last = stop.load(Ordering::Relaxed);
@@ -82,6 +95,10 @@ fn receive(socket: &UdpSocket, stop: &AtomicBool, count: &AtomicUsize) -> Datagr
             Ok((bytes, source)) => {
                 datagrams.push((source.port(), buffer[..bytes].to_vec()));
                 count.fetch_add(1, Ordering::Relaxed);
+                // Version, number of sets, flags: none for sets.
+                if let [4, number, 0, 0, ..] = buffer {
+                    sets.fetch_add(usize::from(number), Ordering::Relaxed);
+                }
             }
             Err(error)
                 if matches!(

@@ -70,7 +70,19 @@ impl Namespace {
         run(self.command("sh").args(["-c", script]));
     }
 
-    fn wait_until_up(&self, interface: &str) {
+    /// The index of an interface.
+    pub(crate) fn index(&self, interface: &str) -> u32 {
+        let path = format!("/sys/class/net/{interface}/ifindex");
+        let output = self
+            .command("cat")
+            .arg(&path)
+            .output()
+            .expect("cat is there");
+        let text = String::from_utf8(output.stdout).expect("a number is ASCII");
+        text.trim().parse().expect("an interface has an index")
+    }
+
+    pub(crate) fn wait_until_up(&self, interface: &str) {
         let path = format!("/sys/class/net/{interface}/operstate");
         until(&format!("{interface} to come up"), || {
             let output = self.command("cat").arg(&path).output().ok()?;
@@ -102,17 +114,13 @@ impl Wire {
             sender: Namespace::new("sender"),
             sensor: Namespace::new("sensor"),
         };
-        let peer = &wire.sensor.name;
-        wire.sender.ip(&format!(
-            "link add dev {OUT} type veth peer name {TAP} netns {peer}"
-        ));
-        for (namespace, interface) in [(&wire.sender, OUT), (&wire.sensor, TAP)] {
-            namespace.ip(&format!("link set dev {interface} up"));
-        }
-        for (namespace, interface) in [(&wire.sender, OUT), (&wire.sensor, TAP)] {
-            namespace.wait_until_up(interface);
-        }
+        wire.connect("");
         wire
+    }
+
+    /// Lays the wire; `peer` has options for the sensor's end.
+    pub(crate) fn connect(&self, peer: &str) {
+        join(&self.sender, &self.sensor, TAP, peer);
     }
 
     /// Gives both ends IPv4 and IPv6 addresses: .1 and ::1 to the sender, .2 and ::2 to the sensor's side.
@@ -148,6 +156,46 @@ impl Folder {
 }
 
 impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Joins two namespaces by a wire from [`OUT`] in the one to `tap` in the other, both of which come up.
+pub(crate) fn join(sender: &Namespace, sensor: &Namespace, tap: &str, options: &str) {
+    sensor.ip(&format!(
+        "link add dev {tap} {options} type veth peer name {OUT} netns {}",
+        sender.name
+    ));
+    let ends = [(sender, OUT), (sensor, tap)];
+    for (namespace, interface) in ends {
+        namespace.ip(&format!("link set dev {interface} up"));
+    }
+    for (namespace, interface) in ends {
+        namespace.wait_until_up(interface);
+    }
+}
+
+/// What programs in a namespace find in /etc/hosts.
+#[derive(Debug)]
+pub(crate) struct Hosts(std::path::PathBuf);
+
+impl Hosts {
+    /// To be made before the programs start; ip-netns(8) puts the file in its place for them.
+    pub(crate) fn new(namespace: &Namespace, text: &str) -> Self {
+        let folder = std::path::Path::new("/etc/netns").join(&namespace.name);
+        fs::create_dir_all(&folder).expect("root may make a folder in /etc");
+        let hosts = Self(folder);
+        hosts.write(text);
+        hosts
+    }
+
+    pub(crate) fn write(&self, text: &str) {
+        fs::write(self.0.join("hosts"), text).expect("a file in a folder of ours");
+    }
+}
+
+impl Drop for Hosts {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }

@@ -1,0 +1,101 @@
+//! Collectors that are dead in each of the ways there are, and one that moves.
+
+use crate::collector::Collector;
+use crate::export::{assert_same, assert_within};
+use crate::generator::Generated;
+use crate::machine;
+use crate::network::{Folder, Hosts, OUT, TAP, Wire};
+use crate::patience::until;
+use crate::requirements::requirements;
+use crate::sensor::Sensor;
+
+const FULL: &str = "--rate 100000 --count 500000 --frames 500000 --noise 0";
+const FEW: &str = "--count 2000 --frames 2000 --rate 100000 --noise 0";
+
+/// One whose link address nobody knows, so that what is sent waits for it in the kernel; one behind a route to nowhere; one
+/// that refuses. The ring is small: a shard that waits for any of them loses packets.
+#[test]
+fn the_dead_cost_the_living_nothing() {
+    if !requirements("the_dead_cost_the_living_nothing", &[]) {
+        return;
+    }
+    let _machine = machine();
+    let wire = Wire::new().with_addresses();
+    wire.sensor.ip("route add blackhole 203.0.113.0/24");
+    for cores in ["1", "2"] {
+        let folder = Folder::new();
+        let living = Collector::listen(&wire.sensor, "127.0.0.1:0");
+        let address = living.address();
+        let mut options = vec!["--cores", cores, "--ring", "32"];
+        let dead = [
+            "192.0.2.77:9",
+            "203.0.113.1:9",
+            "127.0.0.1:9",
+            "[2001:db8:77::77]:9",
+        ];
+        for collector in [dead[0], dead[1], &address, dead[2], dead[3]] {
+            options.extend(["-u", collector]);
+        }
+        let sensor = Sensor::start(&wire.sensor, TAP, &options);
+        let sent = Generated::send(&wire.sender, OUT, &folder, FULL);
+        let account = sensor.stop();
+        let all = 5 * account.datagrams;
+        assert_eq!(account.taken + account.missed, all, "{account:?}");
+        for collector in dead {
+            let complaints = account.lines_with(&format!("collector {collector}: "));
+            assert!(complaints <= 2 * 2, "{collector}: {account:?}");
+        }
+        let export = living.finish();
+        export.assert_no_gap();
+        export.assert_final_stats();
+        assert_same(&sent.sets, &export.into_sets());
+    }
+}
+
+/// A name leads elsewhere. Where it led before nobody listens any more, so it is looked up again.
+#[test]
+fn a_collector_that_moves() {
+    if !requirements("a_collector_that_moves", &[]) {
+        return;
+    }
+    let _machine = machine();
+    let (wire, folder) = (Wire::new(), Folder::new());
+    let hosts = Hosts::new(&wire.sensor, "127.0.0.1 collector.test\n");
+    let before = Collector::listen(&wire.sensor, "127.0.0.1:5300");
+    let always = Collector::listen(&wire.sensor, "127.0.0.1:0");
+    let options = [
+        "--flush",
+        "0.05",
+        "-u",
+        "collector.test",
+        "-u",
+        &always.address(),
+    ];
+    let mut sensor = Sensor::start(&wire.sensor, TAP, &options);
+    let send = |seed: u32| {
+        Generated::send(&wire.sender, OUT, &folder, &format!("{FEW} --seed {seed}")).sets
+    };
+    let first = send(1);
+    until("all to come", || {
+        (before.sets() == first.len()).then_some(())
+    });
+    let before = before.finish();
+    let after = Collector::listen(&wire.sensor, "127.0.0.2:5300");
+    hosts.write("127.0.0.2 collector.test\n");
+    let lost = send(2);
+    sensor.wait_until_it_has_said("collector collector.test is now at 127.0.0.2:5300", 1);
+    let last = send(3);
+    let account = sensor.stop();
+    assert_eq!(account.taken + account.missed, 2 * account.datagrams);
+    before.assert_no_gap();
+    assert_same(&first, &before.into_sets());
+    let after = after.finish();
+    after.assert_consecutive();
+    after.assert_final_stats();
+    assert_within(&after.into_sets(), &last);
+    let always = always.finish();
+    always.assert_no_gap();
+    let mut all = [first, lost, last].concat();
+    all.sort_unstable();
+    assert_same(&all, &always.into_sets());
+}
