@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use dnsflow_wire::datagram::{Builder, HEADER_BYTES, Stats};
 use dnsflow_wire::response::Response;
-use dnsflow_wire::set::{self, Part};
+use dnsflow_wire::set::{self, Part, SPILL_BYTES};
 
 use super::pool::{MAX_POOLED_BYTES, Pool};
 
@@ -33,7 +33,7 @@ impl Batch {
     /// Datagrams have at most `datagram_bytes`; where `exactly`, nearly all have just that.
     pub(super) fn new(datagram_bytes: usize, exactly: bool) -> Self {
         Batch {
-            memory: vec![0; (BATCH_DATAGRAMS + 1) * datagram_bytes],
+            memory: vec![0; (BATCH_DATAGRAMS + 1) * datagram_bytes + SPILL_BYTES],
             ends: Vec::with_capacity(2 * BATCH_DATAGRAMS),
             builder: Builder::default(),
             pool: exactly.then(Pool::default),
@@ -52,28 +52,39 @@ impl Batch {
         }
     }
 
-    /// Appends a response; returns the number of sets that it took.
-    #[inline]
+    /// Appends a response; returns the number of sets that it took. What is done seldom gets copies, so that the
+    /// rest stays in registers.
+    #[inline(always)]
     pub(super) fn push(&mut self, response: &Response<'_>) -> u64 {
-        let room = self.datagram_bytes - HEADER_BYTES;
-        if let Some(whole) = set::whole(response, room) {
-            self.place(&whole);
-            return 1;
+        match set::whole(response, self.datagram_bytes - HEADER_BYTES) {
+            Some(whole) => {
+                if self.pool.is_some() {
+                    self.place(whole);
+                } else {
+                    self.append(&whole);
+                }
+                1
+            }
+            None => self.push_parts(*response),
         }
+    }
+
+    #[inline(never)]
+    fn push_parts(&mut self, response: Response<'_>) -> u64 {
         let mut sets = 0;
-        for part in set::parts(response, room) {
-            self.place(&part);
+        for part in set::parts(&response, self.datagram_bytes - HEADER_BYTES) {
+            self.place(part);
             sets += 1;
         }
         sets
     }
 
-    #[inline]
-    fn place(&mut self, part: &Part<'_>) {
+    #[inline(never)]
+    fn place(&mut self, part: Part<'_>) {
         if self.pool.is_some() && part.size() <= MAX_POOLED_BYTES {
-            self.fit(part);
+            self.fit(&part);
         } else {
-            self.append(part);
+            self.append(&part);
         }
     }
 
@@ -183,14 +194,14 @@ impl Batch {
     }
 
     /// Appends a set to the datagram in the making, or to the next where it has no room.
-    #[inline]
+    #[inline(always)]
     fn append(&mut self, part: &Part<'_>) {
         let room = self.room();
-        if !self.builder.push(part, &mut self.memory[room]) {
+        if !self.builder.fits(part.size(), room.len()) {
             self.close();
-            let room = self.room();
-            self.builder.push(part, &mut self.memory[room]);
         }
+        let room = self.room();
+        self.builder.push(part, &mut self.memory[room]);
     }
 
     /// Moves a set from the pool to the datagram in the making; false if there is no room for it.
@@ -207,6 +218,7 @@ impl Batch {
     }
 
     /// Ends the datagram in the making, if it has a set.
+    #[inline(never)]
     fn close(&mut self) {
         let room = self.room();
         let start = room.start;
@@ -220,20 +232,22 @@ impl Batch {
         self.ends.push(at);
         self.sequence = self.sequence.wrapping_add(1);
         // One response may fill many datagrams: then, and only then, the memory grows.
-        let needed = at + self.datagram_bytes;
+        let needed = at + self.datagram_bytes + SPILL_BYTES;
         if self.memory.len() < needed {
             self.memory.resize(needed, 0);
         }
     }
 
+    #[inline]
     fn start(&self) -> usize {
         self.ends.last().copied().unwrap_or(0)
     }
 
-    /// Memory of the datagram in the making.
+    /// Memory of the datagram in the making, and what writing it may spill into.
+    #[inline]
     fn room(&self) -> Range<usize> {
         let start = self.start();
-        start..start + self.datagram_bytes
+        start..start + self.datagram_bytes + SPILL_BYTES
     }
 
     /// Where the finished datagrams are.

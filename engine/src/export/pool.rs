@@ -5,7 +5,7 @@
 //! nearly always one, two or three that do. A set can't wait for long: each datagram starts with the one
 //! that has waited longest.
 
-use dnsflow_wire::set::Part;
+use dnsflow_wire::set::{Part, SPILL_BYTES};
 
 /// Sets that wait.
 pub(super) const POOL_SETS: usize = 32;
@@ -25,7 +25,7 @@ type Sizes = u128;
 /// Sets in slots of equal size, found by their size.
 #[derive(Debug)]
 pub(super) struct Pool {
-    memory: Vec<[u8; MAX_POOLED_BYTES]>,
+    memory: Vec<[u8; MAX_POOLED_BYTES + SPILL_BYTES]>,
     sizes: [usize; POOL_SETS],
     /// When each set came, by the count of all that came.
     born: [u64; POOL_SETS],
@@ -44,7 +44,7 @@ pub(super) type Slots = [Option<usize>; 3];
 impl Default for Pool {
     fn default() -> Self {
         Pool {
-            memory: vec![[0; MAX_POOLED_BYTES]; POOL_SETS],
+            memory: vec![[0; MAX_POOLED_BYTES + SPILL_BYTES]; POOL_SETS],
             sizes: [0; POOL_SETS],
             born: [0; POOL_SETS],
             count: 0,
@@ -71,7 +71,7 @@ impl Pool {
         let Some(room) = self
             .memory
             .get_mut(slot)
-            .and_then(|memory| memory.get_mut(..size))
+            .and_then(|memory| memory.get_mut(..size + SPILL_BYTES))
         else {
             return;
         };

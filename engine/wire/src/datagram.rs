@@ -4,7 +4,7 @@
 //! and leave in one system call. It knows neither sockets nor sequence numbers: a stream numbers a
 //! datagram when it is done with it.
 
-use crate::set::Part;
+use crate::set::{Part, SPILL_BYTES};
 
 /// The version that the sensor writes.
 pub const VERSION: u8 = 4;
@@ -41,55 +41,49 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Appends a set to the datagram that is being built in `memory`; false, and nothing written,
-    /// if the datagram has no room for it.
+    /// Appends a set to the datagram that is being built at the start of `memory`, and may reach up to
+    /// [`SPILL_BYTES`] before the end of that, in which anything may be left; false, and nothing written, if
+    /// the datagram has no room for it.
+    #[inline(always)]
     pub fn push(&mut self, part: &Part<'_>, memory: &mut [u8]) -> bool {
-        let start = self.filled.max(HEADER_BYTES);
-        let end = start + part.size();
-        if self.sets == MAX_SETS {
-            return false;
+        match self.room(part.size(), memory) {
+            Some(room) => {
+                part.write(room);
+                true
+            }
+            None => false,
         }
-        let Some(room) = memory.get_mut(start..end) else {
-            return false;
-        };
-        part.write(room);
-        self.filled = end;
-        self.sets += 1;
-        true
-    }
-
-    /// Whether a set of so many bytes can be appended to a datagram with `memory` bytes in all.
-    #[must_use]
-    pub fn fits(&self, set: usize, memory: usize) -> bool {
-        self.sets < MAX_SETS && self.filled.max(HEADER_BYTES) + set <= memory
     }
 
     /// As [`Builder::push`], with a set that was written before.
     pub fn push_encoded(&mut self, set: &[u8], memory: &mut [u8]) -> bool {
+        let room = self.room(set.len(), memory);
+        room.map(|room| room[..set.len()].copy_from_slice(set))
+            .is_some()
+    }
+
+    /// Room for one more set, counted as filled, and what is behind it.
+    #[inline(always)]
+    fn room<'m>(&mut self, size: usize, memory: &'m mut [u8]) -> Option<&'m mut [u8]> {
         let start = self.filled.max(HEADER_BYTES);
-        let end = start + set.len();
-        if self.sets == MAX_SETS {
-            return false;
-        }
-        let Some(room) = memory.get_mut(start..end) else {
-            return false;
-        };
-        room.copy_from_slice(set);
-        self.filled = end;
+        let room = memory.get_mut(start..start + size + SPILL_BYTES);
+        let room = room.filter(|_| self.sets < MAX_SETS)?;
+        self.filled = start + size;
         self.sets += 1;
-        true
+        Some(room)
+    }
+
+    /// Whether a set of so many bytes can be appended to a datagram that is built in `memory` bytes.
+    #[inline]
+    #[must_use]
+    pub fn fits(&self, set: usize, memory: usize) -> bool {
+        self.sets < MAX_SETS && self.filled.max(HEADER_BYTES) + set + SPILL_BYTES <= memory
     }
 
     /// Whether no set was pushed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.sets == 0
-    }
-
-    /// Whether the count of sets can't grow.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.sets == MAX_SETS
     }
 
     /// Bytes of the datagram so far; 0 without a set.
@@ -183,7 +177,7 @@ mod tests {
     #[test]
     fn every_byte_of_a_datagram() {
         with_part(|part| {
-            let mut memory = [0xee; 60];
+            let mut memory = [0xee; 60 + SPILL_BYTES];
             let mut builder = Builder::default();
             assert!(builder.push(part, &mut memory));
             assert_eq!((builder.len(), builder.is_empty()), (56, false));
@@ -194,8 +188,8 @@ mod tests {
             wanted.extend([10, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
             wanted.extend(b"\x01a\x00\x00");
             wanted.extend([192, 0, 2, 1]);
-            wanted.extend([0xee; 4]);
-            assert_eq!(memory[..], wanted);
+            assert_eq!(memory[..56], wanted);
+            assert_eq!(memory[56 + SPILL_BYTES..], [0xee; 4]);
         });
     }
 
@@ -203,7 +197,7 @@ mod tests {
     fn a_set_goes_in_whole_or_not_at_all() {
         with_part(|part| {
             for bytes in 0..HEADER_BYTES + 2 * SET_BYTES {
-                let mut memory = vec![0xee; bytes];
+                let mut memory = vec![0xee; bytes + SPILL_BYTES];
                 let mut builder = Builder::default();
                 let fits = bytes >= HEADER_BYTES + SET_BYTES;
                 assert_eq!(builder.push(part, &mut memory), fits, "{bytes} bytes");
@@ -220,15 +214,13 @@ mod tests {
             let mut memory = vec![0; 65_000];
             let mut builder = Builder::default();
             for _ in 0..MAX_SETS {
-                assert!(!builder.is_full());
                 assert!(builder.push(part, &mut memory));
             }
-            assert!(builder.is_full());
             assert!(!builder.push(part, &mut memory));
             let bytes = builder.finish(7, &mut memory);
             assert_eq!(bytes, HEADER_BYTES + 255 * SET_BYTES);
             assert_eq!(memory[..2], [4, 255]);
-            assert!(builder.is_empty() && !builder.is_full());
+            assert!(builder.is_empty());
         });
     }
 

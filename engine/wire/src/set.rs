@@ -6,7 +6,9 @@
 //! with the name asked for; together they hold every alias once and every address once. What the
 //! protocol can't say is never dropped here.
 
-use crate::name::NameAt;
+use crate::message::Answers;
+pub use crate::name::SPILL_BYTES;
+use crate::name::{NameAt, spill};
 use crate::response::{Endpoints, Response};
 
 /// Bytes of a set before its names.
@@ -37,12 +39,10 @@ pub const MIN_SET_ROOM_BYTES: usize = SET_HEADER_BYTES + 2 * 256 + 16;
 pub struct Part<'a> {
     endpoints: &'a Endpoints,
     message: &'a [u8],
-    /// The name asked for, alone.
-    asked: &'a [NameAt],
+    asked: Option<&'a NameAt>,
     aliases: &'a [NameAt],
-    /// Where the addresses are in the message.
-    ipv4: &'a [u16],
-    ipv6: &'a [u16],
+    ipv4: Addresses<'a, 4>,
+    ipv6: Addresses<'a, 16>,
     /// Without padding, the name asked for included.
     names_len: usize,
 }
@@ -52,65 +52,94 @@ impl Part<'_> {
     #[inline]
     #[must_use]
     pub fn size(&self) -> usize {
-        SET_HEADER_BYTES + padded(self.names_len) + 4 * self.ipv4.len() + 16 * self.ipv6.len()
+        SET_HEADER_BYTES + padded(self.names_len) + self.ipv4.bytes() + self.ipv6.bytes()
     }
 
-    /// Writes the set to `out`, which has [`Part::size`] bytes.
+    /// Writes the set to the front of `out`, which has [`Part::size`] bytes and [`SPILL_BYTES`] more, in
+    /// which anything may be left.
     ///
     /// # Panics
-    /// If `out` is shorter.
-    #[inline]
+    /// If `out` is shorter than the set.
+    #[inline(always)]
     pub fn write(&self, out: &mut [u8]) {
         let (head, body) = out.split_at_mut(SET_HEADER_BYTES);
-        head.copy_from_slice(&self.header());
-        let (names, addresses) = body.split_at_mut(padded(self.names_len));
-        // The padding is in the last four bytes, of which the names then take back theirs.
-        if let Some(end) = names.last_chunk_mut::<4>() {
-            *end = [0; 4];
+        if let Some(head) = head.first_chunk_mut() {
+            self.write_header(head);
         }
-        let mut names = names;
-        for at in self.asked.iter().chain(self.aliases) {
-            let filled = at.within(self.message).write(names);
-            names = names.get_mut(filled..).unwrap_or_default();
+        let mut filled = 0;
+        if let Some(asked) = self.asked {
+            filled = asked.within(self.message).write(body);
         }
-        let (ipv4, ipv6) = addresses.split_at_mut(4 * self.ipv4.len());
-        self.write_addresses::<4>(self.ipv4, ipv4);
-        self.write_addresses::<16>(self.ipv6, ipv6);
+        for alias in self.aliases {
+            let rest = body.get_mut(filled..).unwrap_or_default();
+            filled += alias.within(self.message).write(rest);
+        }
+        if let Some(padding) = body.get_mut(filled..).and_then(<[u8]>::first_chunk_mut) {
+            *padding = [0; 4];
+        }
+        let ipv4 = padded(self.names_len);
+        self.ipv4.write(&mut body[ipv4..]);
+        let ipv6 = ipv4 + self.ipv4.bytes();
+        self.ipv6.write(&mut body[ipv6..]);
     }
 
-    #[inline]
-    fn write_addresses<const N: usize>(&self, offsets: &[u16], out: &mut [u8]) {
-        for (offset, slot) in offsets.iter().zip(out.as_chunks_mut::<N>().0) {
-            let at = usize::from(*offset);
-            // The walk marks an address only when all its bytes are there.
-            if let Some(address) = self.message.get(at..at + N) {
-                slot.copy_from_slice(address);
-            }
-        }
-    }
-
-    /// Made as a value, so that it is written by a few wide stores.
-    #[inline]
-    fn header(&self) -> [u8; SET_HEADER_BYTES] {
-        let mut head = [0; SET_HEADER_BYTES];
-        head[0] = match self.endpoints {
+    #[inline(always)]
+    fn write_header(&self, head: &mut [u8; SET_HEADER_BYTES]) {
+        // What counts in one byte was seen to fit.
+        let low = |count: usize| count.to_le_bytes()[0];
+        let [names_low, names_high, ..] = padded(self.names_len).to_le_bytes();
+        let counts = [
+            low(1 + self.aliases.len()),
+            low(self.ipv4.count),
+            low(self.ipv6.count),
+            names_high,
+            names_low,
+            0,
+            0,
+        ];
+        head[1..8].copy_from_slice(&counts);
+        match self.endpoints {
             Endpoints::V4 { client, resolver } => {
+                head[0] = 4;
+                head[8..].fill(0);
                 head[8..12].copy_from_slice(client);
                 head[24..28].copy_from_slice(resolver);
-                4
             }
             Endpoints::V6 { client, resolver } => {
+                head[0] = 6;
                 head[8..24].copy_from_slice(client);
                 head[24..40].copy_from_slice(resolver);
-                6
             }
-        };
-        head[1] = byte(1 + self.aliases.len());
-        head[2] = byte(self.ipv4.len());
-        head[3] = byte(self.ipv6.len());
-        let names_len = u16::try_from(padded(self.names_len)).unwrap_or(u16::MAX);
-        head[4..6].copy_from_slice(&names_len.to_be_bytes());
-        head
+        }
+    }
+}
+
+/// Addresses side by side in memory that goes on behind them, so that copying may spill.
+#[derive(Clone, Copy, Debug)]
+struct Addresses<'a, const N: usize> {
+    memory: &'a [[u8; N]],
+    count: usize,
+}
+
+impl<const N: usize> Addresses<'_, N> {
+    #[inline(always)]
+    fn bytes(&self) -> usize {
+        N * self.count
+    }
+
+    /// Takes up to `count` from the front.
+    fn take(&mut self, count: usize) -> Self {
+        let count = count.min(self.count);
+        let taken = Addresses { count, ..*self };
+        self.memory = self.memory.get(count..).unwrap_or_default();
+        self.count -= count;
+        taken
+    }
+
+    #[inline(always)]
+    fn write(&self, out: &mut [u8]) {
+        // There is room: whoever calls has seen to it.
+        let _ = spill(self.memory.as_flattened(), self.bytes(), out);
     }
 }
 
@@ -119,18 +148,18 @@ impl Part<'_> {
 #[must_use]
 pub fn whole<'a>(response: &'a Response<'a>, room: usize) -> Option<Part<'a>> {
     let answers = &response.answers;
-    let (asked, aliases) = answers.names_at().split_at_checked(1)?;
+    let (asked, aliases) = answers.names_at().split_first()?;
     let part = Part {
         endpoints: &response.endpoints,
         message: answers.message(),
-        asked,
+        asked: Some(asked),
         aliases,
-        ipv4: answers.ipv4_at(),
-        ipv6: answers.ipv6_at(),
+        ipv4: ipv4(answers),
+        ipv6: ipv6(answers),
         names_len: answers.names_len(),
     };
     let counted =
-        aliases.len() < MAX_COUNT && part.ipv4.len() <= MAX_COUNT && part.ipv6.len() <= MAX_COUNT;
+        aliases.len() < MAX_COUNT && part.ipv4.count <= MAX_COUNT && part.ipv6.count <= MAX_COUNT;
     (counted && part.size() <= room).then_some(part)
 }
 
@@ -145,8 +174,8 @@ pub fn parts<'a>(response: &'a Response<'a>, room: usize) -> Parts<'a> {
         response,
         room: room.max(MIN_SET_ROOM_BYTES),
         aliases: names.get(1..).unwrap_or_default(),
-        ipv4: answers.ipv4_at(),
-        ipv6: answers.ipv6_at(),
+        ipv4: ipv4(answers),
+        ipv6: ipv6(answers),
         started: false,
     }
 }
@@ -158,8 +187,8 @@ pub struct Parts<'a> {
     room: usize,
     /// What is not yet given.
     aliases: &'a [NameAt],
-    ipv4: &'a [u16],
-    ipv6: &'a [u16],
+    ipv4: Addresses<'a, 4>,
+    ipv6: Addresses<'a, 16>,
     started: bool,
 }
 
@@ -170,10 +199,10 @@ impl<'a> Iterator for Parts<'a> {
         if !self.started {
             self.started = true;
             if let Some(part) = whole(self.response, self.room) {
-                (self.aliases, self.ipv4, self.ipv6) = (&[], &[], &[]);
+                (self.aliases, self.ipv4.count, self.ipv6.count) = (&[], 0, 0);
                 return Some(part);
             }
-        } else if self.aliases.is_empty() && self.ipv4.is_empty() && self.ipv6.is_empty() {
+        } else if self.aliases.is_empty() && self.ipv4.count == 0 && self.ipv6.count == 0 {
             return None;
         }
         Some(self.slice())
@@ -185,8 +214,8 @@ impl<'a> Parts<'a> {
     /// kept while there is one, so that a name never travels without an address to stand for.
     fn slice(&mut self) -> Part<'a> {
         let answers = &self.response.answers;
-        let asked = answers.names_at().get(..1).unwrap_or_default();
-        let mut names_len = asked.first().map_or(1, |name| name.wire_len());
+        let asked = answers.names_at().first();
+        let mut names_len = asked.map_or(1, |name| name.wire_len());
         let mut room = self.room - SET_HEADER_BYTES;
         let mut named = 0;
         while let Some(name) = self.aliases.get(named) {
@@ -205,9 +234,9 @@ impl<'a> Parts<'a> {
         } else {
             1
         };
-        let ipv4 = take(&mut self.ipv4, limit.min(room / 4));
-        room -= 4 * ipv4.len();
-        let ipv6 = take(&mut self.ipv6, limit.min(room / 16));
+        let ipv4 = self.ipv4.take(limit.min(room / 4));
+        room -= ipv4.bytes();
+        let ipv6 = self.ipv6.take(limit.min(room / 16));
         Part {
             endpoints: &self.response.endpoints,
             message: answers.message(),
@@ -221,22 +250,28 @@ impl<'a> Parts<'a> {
 }
 
 /// Takes up to `count` from the front.
-fn take<'a, T>(rest: &mut &'a [T], count: usize) -> &'a [T] {
+fn take<'a>(rest: &mut &'a [NameAt], count: usize) -> &'a [NameAt] {
     let (taken, left) = rest.split_at(count.min(rest.len()));
     *rest = left;
     taken
+}
+
+#[inline(always)]
+fn ipv4<'a>(answers: &Answers<'a>) -> Addresses<'a, 4> {
+    let (memory, count) = answers.ipv4_with_rest();
+    Addresses { memory, count }
+}
+
+#[inline(always)]
+fn ipv6<'a>(answers: &Answers<'a>) -> Addresses<'a, 16> {
+    let (memory, count) = answers.ipv6_with_rest();
+    Addresses { memory, count }
 }
 
 /// Rounded up to whole words of 4 bytes.
 #[inline]
 fn padded(bytes: usize) -> usize {
     (bytes + 3) & !3
-}
-
-/// A count of at most [`MAX_COUNT`], which [`Parts`] sees to.
-#[inline]
-fn byte(count: usize) -> u8 {
-    u8::try_from(count).unwrap_or(u8::MAX)
 }
 
 #[cfg(test)]

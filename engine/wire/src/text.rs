@@ -118,8 +118,8 @@ pub fn write_response(
         names: answers
             .names()
             .map(|name| name.labels().map(|label| label.bytes())),
-        ipv4: answers.ipv4().map(|&octets| Ipv4Addr::from(octets)),
-        ipv6: answers.ipv6().map(|&octets| Ipv6Addr::from(octets)),
+        ipv4: answers.ipv4().iter().map(|&octets| Ipv4Addr::from(octets)),
+        ipv6: answers.ipv6().iter().map(|&octets| Ipv6Addr::from(octets)),
     }
     .write(out)
 }

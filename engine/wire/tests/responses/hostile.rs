@@ -56,14 +56,14 @@ fn survive(message: &[u8]) -> usize {
                         .ipv4
                         .iter()
                         .map(|ip| ip.octets())
-                        .eq(answers.ipv4().copied())
+                        .eq(answers.ipv4().iter().copied())
                 );
                 assert!(
                     whole
                         .ipv6
                         .iter()
                         .map(|ip| ip.octets())
-                        .eq(answers.ipv6().copied())
+                        .eq(answers.ipv6().iter().copied())
                 );
                 for (sent, read) in answers.names().zip(&whole.names) {
                     assert!(sent.labels().map(|label| label.bytes()).eq(read));

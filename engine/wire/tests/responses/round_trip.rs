@@ -103,8 +103,8 @@ proptest! {
         let length = cut.index(bytes.len());
         let parsed = Answers::parse(&bytes[..length], Dialect::Unicast, Extent::Cut, &mut marks);
         if let Ok(answers) = parsed {
-            let ipv4: Vec<[u8; 4]> = answers.ipv4().copied().collect();
-            let ipv6: Vec<[u8; 16]> = answers.ipv6().copied().collect();
+            let ipv4: Vec<[u8; 4]> = answers.ipv4().to_vec();
+            let ipv6: Vec<[u8; 16]> = answers.ipv6().to_vec();
             prop_assert!(message.ipv4().starts_with(&ipv4));
             prop_assert!(message.ipv6().starts_with(&ipv6));
             let names: Vec<Labels> = answers

@@ -5,7 +5,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use dnsflow_wire::datagram::{Builder, HEADER_BYTES};
 use dnsflow_wire::import::{Content, Datagram, HEADER_LEN};
 use dnsflow_wire::response::Response;
-use dnsflow_wire::set::{MIN_SET_ROOM_BYTES, SET_HEADER_BYTES, parts};
+use dnsflow_wire::set::{MIN_SET_ROOM_BYTES, SET_HEADER_BYTES, SPILL_BYTES, parts};
 
 use crate::message::Labels;
 
@@ -26,7 +26,7 @@ pub(crate) struct Set {
 /// an empty datagram, or can't be read back.
 pub(crate) fn carried(response: &Response<'_>, room: usize) -> Vec<Set> {
     let room = room.max(MIN_SET_ROOM_BYTES);
-    let mut memory = vec![0xee; HEADER_BYTES + room];
+    let mut memory = vec![0xee; HEADER_BYTES + room + SPILL_BYTES];
     let mut builder = Builder::default();
     let mut received = Vec::new();
     let mut sequence = 1;
