@@ -24,6 +24,12 @@ pub fn nowhere() -> Export {
 /// Says what becomes of a packet, as `shard` asks for it.
 #[inline]
 pub fn take(decoder: &mut Decoder, frame: &Frame<'_>, mut fate: impl FnMut(Fate<'_>)) {
+    if let Some(found) = decoder.usual(frame) {
+        return match found {
+            Ok(response) => fate(Fate::Response(response)),
+            Err(reason) => fate(Fate::Reject(reason)),
+        };
+    }
     match decoder.datagram(frame) {
         Ok(response) => fate(Fate::Response(response)),
         Err(Unusual::Reject(reason)) => fate(Fate::Reject(reason)),

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Each step gives a slice of the one before or a [`Reject`], which is also the name of the counter that
-//! goes up. Packets that carry a part of something wait in `fragments` and `streams`, whose memory is
+//! goes up. The packets that are nearly all of a resolver's traffic need none of these steps: `usual` finds
+//! their message at one look, and leaves to the layers whatever is in the least different. Packets that carry a part of something wait in `fragments` and `streams`, whose memory is
 //! bounded; all others are done with at once, by [`Decoder::datagram`], and cost no allocation.
 //!
 //! Decode knows nothing of where packets come from and where responses go.
@@ -20,6 +21,7 @@ mod network;
 mod reject;
 mod streams;
 pub mod tunnel;
+mod usual;
 
 use dnsflow_wire::message::{Answers, Dialect, Extent, Marks, MessageReject};
 use dnsflow_wire::response::{Endpoints, Response};
@@ -54,6 +56,14 @@ pub struct Selection {
     pub plain: bool,
     /// What is unpacked.
     pub tunnels: Tunnels,
+}
+
+impl Selection {
+    /// The port that nearly all responses come from; what comes from others takes longer.
+    fn usual_port(&self) -> Option<u16> {
+        let unicast = self.ports.iter().filter(|port| **port != MDNS_PORT);
+        unicast.copied().next()
+    }
 }
 
 /// What became of a packet, or of something that was put together from several.
@@ -103,6 +113,8 @@ pub struct Held {
 #[derive(Debug)]
 pub struct Decoder {
     selection: Selection,
+    /// The port that nearly all responses come from.
+    usual_port: Option<u16>,
     marks: Marks,
     fragments: Fragments,
     streams: Streams,
@@ -113,6 +125,7 @@ impl Decoder {
     #[must_use]
     pub fn new(selection: Selection) -> Self {
         Decoder {
+            usual_port: selection.usual_port(),
             selection,
             marks: Marks::default(),
             fragments: Fragments::default(),
@@ -120,11 +133,23 @@ impl Decoder {
         }
     }
 
+    /// The response in a packet of the most usual form, or why there is none; `None`, and nothing done, if the
+    /// form is another, and then [`Decoder::datagram`] sees to it.
+    #[inline(always)]
+    pub fn usual<'a>(&'a mut self, frame: &Frame<'a>) -> Option<Result<Response<'a>, Reject>> {
+        let (endpoints, bytes) = usual::message(frame, self.usual_port)?;
+        let message = Message {
+            bytes,
+            dialect: Dialect::Unicast,
+            extent: Extent::Whole,
+        };
+        Some(message.read(endpoints, &mut self.marks))
+    }
+
     /// The response in a packet, which is how nearly all of them travel: a UDP datagram, whole, in no tunnel.
     ///
     /// # Errors
     /// Why there is none, or that there is more to it, and then [`Decoder::involved`] sees to it.
-    #[inline(always)]
     pub fn datagram<'a>(&'a mut self, frame: &Frame<'a>) -> Result<Response<'a>, Unusual> {
         let network = link::network(frame)?;
         let packet = self.packet(&network)?;
@@ -142,6 +167,7 @@ impl Decoder {
 
     /// Looks for something else from now on. What waits to be whole goes on waiting.
     pub fn select(&mut self, selection: Selection) {
+        self.usual_port = selection.usual_port();
         self.selection = selection;
     }
 

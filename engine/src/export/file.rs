@@ -2,7 +2,8 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::os::unix::fs::FileTypeExt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dnsflow_wire::datagram::DEFAULT_PORT;
 
@@ -50,8 +51,11 @@ impl PcapFile {
     /// The way of stream number `stream` into `file`, whose header was written.
     #[must_use]
     pub fn new(file: File, path: String, stream: u16) -> Self {
-        let regular = file.metadata().is_ok_and(|found| found.is_file());
-        let gather_bytes = if regular { GATHER_BYTES } else { PIPE_BYTES };
+        // Writers share a pipe without a lock, and only pieces of this size stay whole in it.
+        let pipe = file
+            .metadata()
+            .is_ok_and(|found| found.file_type().is_fifo());
+        let gather_bytes = if pipe { PIPE_BYTES } else { GATHER_BYTES };
         PcapFile {
             file,
             path,
@@ -62,52 +66,20 @@ impl PcapFile {
         }
     }
 
-    /// Appends a datagram, stamped with the present time.
-    ///
-    /// ```text
-    /// seconds 4 | microseconds 4 | length 4 | length 4 | family 4 | IPv4 20 | UDP 8 | datagram ..
-    /// ```
-    pub(super) fn push(&mut self, datagram: &[u8]) {
-        const HEADERS_BYTES: usize = 4 + 20 + 8;
-        let length = HEADERS_BYTES + datagram.len();
-        if self.gathered.len() + 16 + length > self.gather_bytes {
-            self.write_gathered();
-        }
+    /// Appends datagrams, stamped with the present time.
+    pub(super) fn push<'a>(&mut self, datagrams: impl Iterator<Item = &'a [u8]>) {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        let seconds = u32::try_from(now.as_secs()).unwrap_or(u32::MAX);
-        // Datagrams are bounded by the MTU, which is a u16.
-        let record = u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
-        let ip_bytes = u16::try_from(length - 4).unwrap_or(u16::MAX).to_be_bytes();
-        let udp_bytes = u16::try_from(length - 24).unwrap_or(u16::MAX).to_be_bytes();
-        let source_port = self.stream.to_be_bytes();
-        let port = DEFAULT_PORT.to_be_bytes();
-        let out = &mut self.gathered;
-        out.extend_from_slice(&seconds.to_le_bytes());
-        out.extend_from_slice(&now.subsec_micros().to_le_bytes());
-        out.extend_from_slice(&record);
-        out.extend_from_slice(&record);
-        out.extend_from_slice(&2_u32.to_le_bytes());
-        // Version and header words, service; total length; identification; don't fragment; TTL, UDP; no checksum.
-        out.extend_from_slice(&[
-            0x45,
-            0,
-            ip_bytes[0],
-            ip_bytes[1],
-            0,
-            0,
-            0x40,
-            0,
-            64,
-            17,
-            0,
-            0,
-        ]);
-        out.extend_from_slice(&[127, 0, 0, 1, 127, 0, 0, 1]);
-        out.extend_from_slice(&[source_port[0], source_port[1], port[0], port[1]]);
-        out.extend_from_slice(&[udp_bytes[0], udp_bytes[1], 0, 0]);
-        out.extend_from_slice(datagram);
+        for datagram in datagrams {
+            let bytes = HEADERS_BYTES + datagram.len();
+            if self.gathered.len() + bytes > self.gather_bytes {
+                self.write_gathered();
+            }
+            let headers = headers(now, self.stream, datagram.len());
+            self.gathered.extend_from_slice(&headers);
+            self.gathered.extend_from_slice(datagram);
+        }
     }
 
     /// Writes what was gathered.
@@ -128,4 +100,35 @@ impl PcapFile {
         }
         self.gathered.clear();
     }
+}
+
+/// Bytes before a datagram.
+const HEADERS_BYTES: usize = 16 + 4 + 20 + 8;
+
+/// What stands before a datagram in the file:
+///
+/// ```text
+/// seconds 4 | microseconds 4 | length 4 | length 4 | family 4 | IPv4 20 | UDP 8
+/// ```
+fn headers(now: Duration, stream: u16, datagram_bytes: usize) -> [u8; HEADERS_BYTES] {
+    let mut out = [0; HEADERS_BYTES];
+    let seconds = u32::try_from(now.as_secs()).unwrap_or(u32::MAX);
+    // Datagrams are bounded by the MTU, which is a u16.
+    let length = |headers: usize| u16::try_from(headers + datagram_bytes).unwrap_or(u16::MAX);
+    let record = u32::from(length(4 + 20 + 8)).to_le_bytes();
+    out[..4].copy_from_slice(&seconds.to_le_bytes());
+    out[4..8].copy_from_slice(&now.subsec_micros().to_le_bytes());
+    out[8..12].copy_from_slice(&record);
+    out[12..16].copy_from_slice(&record);
+    out[16..20].copy_from_slice(&2_u32.to_le_bytes());
+    // Version and header words, service.
+    out[20..22].copy_from_slice(&[0x45, 0]);
+    out[22..24].copy_from_slice(&length(20 + 8).to_be_bytes());
+    // Identification; don't fragment; time to live, UDP; no checksum; from and to loopback.
+    out[24..32].copy_from_slice(&[0, 0, 0x40, 0, 64, 17, 0, 0]);
+    out[32..40].copy_from_slice(&[127, 0, 0, 1, 127, 0, 0, 1]);
+    out[40..42].copy_from_slice(&stream.to_be_bytes());
+    out[42..44].copy_from_slice(&DEFAULT_PORT.to_be_bytes());
+    out[44..46].copy_from_slice(&length(8).to_be_bytes());
+    out
 }

@@ -103,11 +103,18 @@ impl Export {
     }
 
     /// Takes a response that was captured at `at`.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, response: &Response<'_>, at: Timestamp) {
         self.sent.sets += self.batch.push(response);
+        if self.sinks.print.is_some() {
+            self.print(*response, at);
+        }
+    }
+
+    #[inline(never)]
+    fn print(&mut self, response: Response<'_>, at: Timestamp) {
         if let Some(print) = &mut self.sinks.print {
-            print.push(response, at);
+            print.push(&response, at);
         }
     }
 
@@ -148,9 +155,7 @@ impl Export {
             self.sent.failed += after.failed - before.failed;
         }
         if let Some(file) = &mut self.sinks.file {
-            for datagram in self.batch.datagrams() {
-                file.push(datagram);
-            }
+            file.push(self.batch.datagrams());
             file.write()?;
         }
         if let Some(print) = &mut self.sinks.print {

@@ -88,15 +88,19 @@ impl Admission {
         })
     }
 
-    /// # Errors
-    /// If the expression of `-f` does not compile for a link type that turns up in the file.
-    #[inline]
-    pub fn verdict(&mut self, frame: &Frame<'_>) -> Result<Verdict, FilterError> {
-        if self.shard.is_none()
+    /// Whether every packet is this shard's to decode.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.shard.is_none()
             && self.member.is_none()
             && self.expression.is_none()
             && self.sample == 0
-        {
+    }
+
+    /// # Errors
+    /// If the expression of `-f` does not compile for a link type that turns up in the file.
+    pub fn verdict(&mut self, frame: &Frame<'_>) -> Result<Verdict, FilterError> {
+        if self.is_open() {
             return Ok(Verdict::Ours);
         }
         self.decide(frame)

@@ -11,8 +11,8 @@ use super::deferred::Deferred;
 use super::{Progress, Report, Shard, ShardError};
 use crate::capture::file::{FileError, Records};
 
-/// Packets between two looks at the supervisor.
-const PROGRESS_PACKETS: u32 = 1024;
+/// Bytes of the file between two looks at the supervisor.
+const PROGRESS_BYTES: u64 = 1 << 20;
 
 /// A file shard and what it runs on.
 #[derive(Debug)]
@@ -127,8 +127,7 @@ impl Offline {
         }
     }
 
-    /// Takes packets until there is something to send or to report; false at the end of the file. Nothing is
-    /// waited for here, so that what is known of a packet stays in registers.
+    /// Takes packets until there is something to send or to report; false at the end of the file.
     fn fill<R: Read>(
         &mut self,
         records: &mut Records<R>,
@@ -136,7 +135,11 @@ impl Offline {
         mut deferred: Option<&mut Deferred>,
     ) -> Result<bool, ShardError> {
         let mut reads = records.reads();
-        for _ in 0..PROGRESS_PACKETS {
+        let report_at = records.offset() + PROGRESS_BYTES;
+        while records.offset() < report_at {
+            if self.admission.is_open() && self.take_ready(records, deferred.as_deref_mut()) {
+                break;
+            }
             let offset = records.offset();
             let Some(frame) = records.next_frame()? else {
                 return Ok(false);
@@ -168,5 +171,29 @@ impl Offline {
             }
         }
         Ok(true)
+    }
+
+    /// Takes all packets that are in memory, or as many as there is room for: then it is true. Nothing is read
+    /// or waited for here, so that what is known of a packet stays in registers.
+    fn take_ready<R: Read>(
+        &mut self,
+        records: &mut Records<R>,
+        deferred: Option<&mut Deferred>,
+    ) -> bool {
+        let mut frames = records.ready();
+        let Some(deferred) = deferred else {
+            return self.shard.fill(&mut frames);
+        };
+        let mut offset = frames.offset();
+        while let Some(frame) = frames.next() {
+            if !self.shard.take_usual(&frame) {
+                deferred.put_off(offset, &frame);
+            }
+            if self.shard.export.is_full() {
+                return true;
+            }
+            offset = frames.offset();
+        }
+        false
     }
 }

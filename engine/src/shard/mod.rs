@@ -156,8 +156,25 @@ impl Shard {
     }
 
     /// A packet with a response, or with none; false, and nothing done, if there is more to it.
-    #[inline]
+    #[inline(always)]
     fn take_usual(&mut self, frame: &Frame<'_>) -> bool {
+        let Some(found) = self.decoder.usual(frame) else {
+            return self.take_datagram(frame);
+        };
+        match found {
+            Ok(response) => {
+                self.counters.exported += 1;
+                self.export.push(&response, frame.at);
+            }
+            Err(reason) => self.counters.reject(reason),
+        }
+        self.counters.received += 1;
+        true
+    }
+
+    /// As [`Shard::take_usual`], whatever the layers of the packet.
+    #[inline(never)]
+    fn take_datagram(&mut self, frame: &Frame<'_>) -> bool {
         match self.decoder.datagram(frame) {
             Ok(response) => {
                 self.counters.exported += 1;
@@ -171,6 +188,7 @@ impl Shard {
     }
 
     /// A packet that may complete several responses, or none.
+    #[inline(never)]
     fn take_involved(&mut self, frame: &Frame<'_>) {
         self.counters.received += 1;
         let Shard {

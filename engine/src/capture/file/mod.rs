@@ -130,6 +130,27 @@ impl<R: Read> Records<R> {
         }
     }
 
+    /// The packets that are in memory already: none of a pcapng file, of which each block has to be looked at.
+    #[inline]
+    pub fn ready(&mut self) -> Ready<'_> {
+        let base = self.window.base();
+        let (bytes, start) = self.window.ready_to_take();
+        match &self.format {
+            Format::Pcap(header) => Ready {
+                header: Some(header),
+                bytes,
+                start,
+                base,
+            },
+            Format::Pcapng(_) => Ready {
+                header: None,
+                bytes: &[],
+                start,
+                base,
+            },
+        }
+    }
+
     /// Goes on at the record that starts at an offset.
     ///
     /// # Errors
@@ -150,6 +171,37 @@ impl<R: Read> Records<R> {
     /// Bytes read so far, of the uncompressed file.
     pub fn offset(&self) -> u64 {
         self.window.offset()
+    }
+}
+
+/// Packets that need no reading; those that are not asked for stay.
+#[derive(Debug)]
+pub struct Ready<'w> {
+    header: Option<&'w pcap::Header>,
+    bytes: &'w [u8],
+    /// Where `bytes` start in the window, and where the window is in the file.
+    start: &'w mut usize,
+    base: u64,
+}
+
+impl Ready<'_> {
+    /// Where the record of the next packet starts in the file.
+    #[inline]
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.base + u64::try_from(*self.start).unwrap_or(0)
+    }
+}
+
+impl<'w> Iterator for Ready<'w> {
+    type Item = Frame<'w>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Frame<'w>> {
+        let (frame, bytes) = self.header?.frame_in(self.bytes)?;
+        self.bytes = self.bytes.get(bytes..)?;
+        *self.start += bytes;
+        Some(frame)
     }
 }
 

@@ -79,28 +79,33 @@ impl Header {
         &mut self,
         window: &'w mut Window<impl Read>,
     ) -> Result<Option<Frame<'w>>, FileError> {
-        let head = window.ready().first_chunk::<RECORD_HEADER_BYTES>();
-        let fields = match head {
-            Some(head) => self.fields(head),
-            None => match self.await_head(window)? {
-                Some(fields) => fields,
-                None => return Ok(None),
-            },
-        };
-        let bytes = self.record_bytes + fields.captured;
-        if window.ready().len() < bytes {
-            self.await_record(&fields, window)?;
+        if let Some((_, bytes)) = self.frame_in(window.ready()) {
+            window.take(bytes);
+            return Ok(self.frame_in(window.taken(bytes)).map(|(frame, _)| frame));
         }
-        window.take(bytes);
-        Ok(Some(Frame {
-            bytes: window.taken(fields.captured),
+        let Some(fields) = self.await_head(window)? else {
+            return Ok(None);
+        };
+        self.await_record(&fields, window)?;
+        let bytes = window.read(self.record_bytes + fields.captured)?;
+        Ok(self.frame_in(bytes).map(|(frame, _)| frame))
+    }
+
+    /// The packet of the record that `bytes` start with, if that is whole, and the record's length.
+    #[inline(always)]
+    pub(super) fn frame_in<'b>(&self, bytes: &'b [u8]) -> Option<(Frame<'b>, usize)> {
+        let fields = self.fields(bytes.first_chunk()?);
+        let end = self.record_bytes.checked_add(fields.captured)?;
+        let frame = Frame {
+            bytes: bytes.get(self.record_bytes..end)?,
             wire_bytes: fields.wire_bytes,
             at: Timestamp {
                 seconds: fields.seconds.into(),
                 nanoseconds: fields.fraction.saturating_mul(self.fraction_ns),
             },
             link: self.link,
-        }))
+        };
+        Some((frame, end))
     }
 
     #[inline]

@@ -66,6 +66,11 @@ impl<R: Seek> Window<R> {
 }
 
 impl<R> Window<R> {
+    /// Offset in the file of the first byte in memory.
+    pub(super) fn base(&self) -> u64 {
+        self.base
+    }
+
     /// Offset in the file of the next byte to be taken.
     pub(super) fn offset(&self) -> u64 {
         self.base + u64::try_from(self.start).unwrap_or(0)
@@ -87,6 +92,13 @@ impl<R: Read> Window<R> {
     #[inline]
     pub(super) fn ready(&self) -> &[u8] {
         self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// The same, and where taking from it is noted.
+    #[inline]
+    pub(super) fn ready_to_take(&mut self) -> (&[u8], &mut usize) {
+        let ready = self.buffer.get(self.start..self.end).unwrap_or_default();
+        (ready, &mut self.start)
     }
 
     /// The last `count` bytes that were taken.
