@@ -65,6 +65,21 @@ test-live: setup ## Run the sensor's tests with sudo, and let none be skipped
 	cargo build $(PACKAGES) --bins
 	CARGO_TARGET_$(HOST)_RUNNER="$(SUDO) env CI=true" cargo test --package dnsflow --tests --no-fail-fast
 
+.PHONY: test-system
+test-system: packages ## Test packages and service under systemd in namespaces; takes minutes, needs root
+	@.ci/setup system
+	$(DATED) $(CARGO_TOOLS)/bin/cargo-deb deb --package dnsflow --no-build --no-strip --fast --quiet \
+		--deb-version 1.99.0-1 --output $(TARGET)/packages/older/
+	@[ -e $(TARGET)/system/root/complete ] || { rm -rf $(TARGET)/system && install -d $(TARGET)/system && \
+		$(SUDO) debootstrap --variant=minbase --include=$(MACHINE) $(DEBIAN) $(TARGET)/system/root && \
+		$(SUDO) touch $(TARGET)/system/root/complete; }
+	cargo build $(PACKAGES) --bins
+	CARGO_TARGET_$(HOST)_RUNNER="$(SUDO) env CI=true" cargo test --package dnsflow --test system --no-fail-fast
+
+# What the service is tested on.
+DEBIAN ?= $(shell . /etc/os-release && echo $${VERSION_CODENAME:-stable})
+MACHINE = systemd,systemd-sysv,dbus,libpcap0.8,iproute2
+
 HOST = $(shell rustc -vV | sed -n 's/^host: //p' | tr a-z- A-Z_)
 
 # What `make bench` and `make bench-live` are given besides, such as --rounds 9, --peer 'COMMAND {file}' or
@@ -98,12 +113,13 @@ install: ## Install programs, pages, completions, units and defaults; PREFIX and
 	$(foreach page,$(PAGES),install -D -m 644 $(RELEASE)/pages/man/$(page) $(DESTDIR)$(MANDIR)/$(page) &&) :
 	$(foreach name,$(PROGRAMS),$(call completions,$(name)) &&) :
 	install -m 644 $(DOCUMENTS) $(DESTDIR)$(DOCDIR)
+	install -D -m 644 -t $(DESTDIR)$(DOCDIR)/monitoring $(MONITORING)
 	[ -e $(DESTDIR)/etc/default/dnsflow ] || install -m 644 systemd/dnsflow.default $(DESTDIR)/etc/default/dnsflow
 	[ -e $(DESTDIR)/etc/dnsflow/dnsflow.toml ] || install -m 644 systemd/dnsflow.toml $(DESTDIR)/etc/dnsflow
 
 UNITS = dnsflow.service dnsflow@.service
-DOCUMENTS = README.md CHANGELOG.md LICENSE LICENSE-APACHE LICENSE-MIT docs/operators.md docs/dnsflow.svg \
-	monitoring/dnsflow.rules.yml monitoring/dnsflow.dashboard.json
+DOCUMENTS = README.md CHANGELOG.md LICENSE LICENSE-APACHE LICENSE-MIT docs/operators.md docs/dnsflow.svg
+MONITORING = monitoring/README.md monitoring/dnsflow.rules.yml monitoring/dnsflow.dashboard.json
 PAGES = $(patsubst $(RELEASE)/pages/man/%,%,$(wildcard $(RELEASE)/pages/man/man?/*))
 completions = install -D -m 644 $(RELEASE)/pages/completions/bash/$(1).bash $(DESTDIR)$(BASHDIR)/$(1) && \
 	install -D -m 644 $(RELEASE)/pages/completions/zsh/_$(1) $(DESTDIR)$(ZSHDIR)/_$(1) && \

@@ -7,23 +7,41 @@ use crate::error::StartError;
 /// The name for all interfaces at once, as libpcap has it.
 pub const ANY: &str = "any";
 
-/// The interface that is used where none is named: the first that is up, the loopback left out.
+/// The interface that is used where none is named: the first by number that is up, the loopback left out, and one
+/// with a carrier before others.
+///
+/// Found in sysfs and not by netlink, so that a sandbox need not allow AF_NETLINK.
 ///
 /// # Errors
 /// If there is none, or the system won't list them.
 pub fn default_interface() -> Result<String, StartError> {
-    let devices = pcap::Device::list().map_err(|_| StartError::NoDefaultInterface)?;
-    devices
-        .into_iter()
-        // What libpcap lists besides are no interfaces: `any`, netlink and USB monitors.
-        .find(|device| {
-            device.flags.is_up()
-                && !device.flags.is_loopback()
-                && device.name != ANY
-                && fs::exists(format!("/sys/class/net/{}", device.name)).unwrap_or(false)
+    let interfaces = fs::read_dir(INTERFACES).map_err(|_| StartError::NoDefaultInterface)?;
+    interfaces
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter_map(|name| {
+            let flags = attribute(&name, "flags")?;
+            let flags = u32::from_str_radix(flags.trim_start_matches("0x"), 16).ok()?;
+            let number: u32 = attribute(&name, "ifindex")?.parse().ok()?;
+            let takes_part = flags & IFF_UP != 0 && flags & IFF_LOOPBACK == 0;
+            let has_carrier = attribute(&name, "carrier").as_deref() == Some("1");
+            takes_part.then_some((!has_carrier, number, name))
         })
-        .map(|device| device.name)
+        .min()
+        .map(|(_, _, name)| name)
         .ok_or(StartError::NoDefaultInterface)
+}
+
+/// A folder for each interface (sysfs(5), Documentation/ABI/testing/sysfs-class-net).
+const INTERFACES: &str = "/sys/class/net";
+
+/// `<linux/if.h>`: it is up, as far as the administrator is concerned.
+const IFF_UP: u32 = 1;
+/// `<linux/if.h>`
+const IFF_LOOPBACK: u32 = 1 << 3;
+
+fn attribute(interface: &str, name: &str) -> Option<String> {
+    let text = fs::read_to_string(format!("{INTERFACES}/{interface}/{name}")).ok()?;
+    Some(text.trim().to_owned())
 }
 
 /// Packets that an interface had no room for, before any socket could count them.

@@ -1,0 +1,254 @@
+//! The installed unit: it starts, says when it is ready, exports what comes, ends without loss, and comes back.
+
+use crate::alone;
+use crate::collector::Collector;
+use crate::export::{Export, assert_same};
+use crate::generator::{Generated, Generator};
+use crate::machine::Machine;
+use crate::network::{Folder, OUT, TAP};
+use crate::patience::until;
+use crate::requirements::requirements;
+use crate::stopped::Stopped;
+
+const LOAD: &str = "--rate 100000 --seconds 3 --frames 100000 --noise 0";
+const RESPONSES: usize = 300_000;
+const PROGRAMS: [&str; 3] = ["nsenter", "unshare", "find"];
+
+/// Highest exposure that `systemd-analyze security` may find, from 0 to 10.
+const EXPOSURE: f64 = 1.7;
+
+fn needs(name: &str) -> bool {
+    requirements(name, &PROGRAMS)
+}
+
+/// A machine whose sensor sends to a collector on it.
+fn with_collector(options: &str) -> (Machine, Collector) {
+    let machine = Machine::with_sensor("");
+    let collector = Collector::listen(&machine.wire.sensor, "127.0.0.1:0");
+    let udp = collector.address();
+    machine.set_options(&format!("--udp {udp} {options}"));
+    (machine, collector)
+}
+
+fn send(machine: &Machine, load: &str) -> Generated {
+    Generated::send(&machine.wire.sender, OUT, &Folder::new(), load)
+}
+
+fn assert_all(sent: &Generated, export: Export) {
+    export.assert_no_gap();
+    export.assert_final_stats();
+    assert_same(&sent.sets, &export.into_sets());
+}
+
+#[test]
+fn starts_exports_and_flushes_at_its_end() {
+    if !needs("starts_exports_and_flushes_at_its_end") {
+        return;
+    }
+    let _alone = alone();
+    let (machine, collector) = with_collector(&format!("--interface {TAP} --cores 2"));
+    // Returns when the service is ready: from then on nothing may be missing.
+    machine.run("systemctl start dnsflow");
+    let sent = send(&machine, LOAD);
+    let status = machine.property("dnsflow", "StatusText");
+    assert!(status.contains("capturing"), "{status}");
+    machine.run("systemctl stop dnsflow");
+    assert_eq!(machine.property("dnsflow", "Result"), "success");
+    assert_eq!(sent.sets.len(), RESPONSES);
+    assert_all(&sent, collector.finish());
+}
+
+#[test]
+fn comes_back_after_a_crash() {
+    if !needs("comes_back_after_a_crash") {
+        return;
+    }
+    let _alone = alone();
+    // Without --interface it takes the one that is up.
+    let (machine, collector) = with_collector("");
+    machine.run("systemctl start dnsflow");
+    let before = machine.property("dnsflow", "MainPID");
+    machine.run("systemctl kill --kill-whom=main --signal=KILL dnsflow");
+    until("the service to come back", || {
+        let active = machine.property("dnsflow", "ActiveState") == "active";
+        (active && machine.property("dnsflow", "MainPID") != before).then_some(())
+    });
+    assert_eq!(machine.property("dnsflow", "NRestarts"), "1");
+    let sent = send(
+        &machine,
+        "--rate 10000 --seconds 1 --frames 10000 --noise 0",
+    );
+    machine.run("systemctl stop dnsflow");
+    assert_all(&sent, collector.finish());
+}
+
+/// Another filter and another flush interval in the middle of the traffic: neither ring nor stream notices.
+#[test]
+fn reloads_under_load_without_loss() {
+    if !needs("reloads_under_load_without_loss") {
+        return;
+    }
+    let _alone = alone();
+    let (machine, collector) = with_collector("--cores 2 --config /etc/dnsflow/dnsflow.toml");
+    let process = || machine.property("dnsflow", "MainPID");
+    machine.run("systemctl start dnsflow");
+    let before = process();
+    let folder = Folder::new();
+    let mut generator = Generator::start(&machine.wire.sender, OUT, &folder, LOAD);
+    let mut reloads = 0;
+    while generator.is_running() {
+        // Packets of the generator come from port 53 alone.
+        let ports = if reloads % 2 == 0 { "53, 54" } else { "53" };
+        machine.run(&format!(
+            "printf 'port = [{ports}]\nflush = 0.{}\n' > /etc/dnsflow/dnsflow.toml && systemctl reload dnsflow",
+            reloads % 9 + 1
+        ));
+        reloads += 1;
+    }
+    let sent = generator.finish();
+    assert!(reloads > 3, "{reloads} reloads");
+    machine.run("echo 'nonsense = 1' > /etc/dnsflow/dnsflow.toml && systemctl reload dnsflow");
+    until("a bad file to be refused", || {
+        let entries = machine.journal("dnsflow");
+        let mut messages = entries.iter().filter_map(|entry| entry["MESSAGE"].as_str());
+        messages.any(|text| text.contains("nonsense")).then_some(())
+    });
+    assert_eq!(process(), before);
+    machine.run("systemctl stop dnsflow");
+    assert_eq!(sent.sets.len(), RESPONSES);
+    assert_all(&sent, collector.finish());
+}
+
+/// A loop that does not turn is as bad as a crash, and looks like good health from outside.
+#[test]
+fn a_core_that_stands_still_is_a_reason_to_start_again() {
+    if !needs("a_core_that_stands_still_is_a_reason_to_start_again") {
+        return;
+    }
+    let _alone = alone();
+    let (machine, collector) = with_collector("--cores 2");
+    machine.run(
+        "mkdir /run/systemd/system/dnsflow.service.d && \
+         printf '[Service]\\nWatchdogSec=2\\n' > /run/systemd/system/dnsflow.service.d/test.conf && \
+         systemctl daemon-reload && systemctl start dnsflow",
+    );
+    let before = machine.property("dnsflow", "MainPID");
+    let stopped = Stopped::first_core(machine.main_process("dnsflow"));
+    until("the watchdog to bark", || {
+        let log = machine.run("journalctl --unit dnsflow --output cat");
+        log.contains("Watchdog timeout").then_some(())
+    });
+    drop(stopped);
+    until("the service to come back", || {
+        let active = machine.property("dnsflow", "ActiveState") == "active";
+        (active && machine.property("dnsflow", "MainPID") != before).then_some(())
+    });
+    assert_eq!(machine.property("dnsflow", "NRestarts"), "1");
+    let sent = send(
+        &machine,
+        "--rate 10000 --seconds 1 --frames 10000 --noise 0",
+    );
+    machine.run("systemctl stop dnsflow");
+    assert_eq!(sent.sets, collector.finish().into_sets());
+}
+
+/// What is said goes to the journal itself, with what it is about in fields of its own.
+#[test]
+fn the_journal_has_priorities_and_fields() {
+    if !needs("the_journal_has_priorities_and_fields") {
+        return;
+    }
+    let _alone = alone();
+    // Nobody listens there.
+    let machine = Machine::with_sensor("--udp 127.0.0.1:9 --flush 0.01");
+    machine.run("systemctl start dnsflow");
+    send(&machine, "--rate 1000 --seconds 1 --frames 1000 --noise 0");
+    let refused = until("a collector to be complained of", || {
+        let mut entries = machine.journal("dnsflow").into_iter();
+        entries.find(|entry| entry["PRIORITY"] == "4")
+    });
+    assert_eq!(refused["_TRANSPORT"], "journal", "{refused:#}");
+    assert_eq!(refused["COLLECTOR"], "127.0.0.1:9", "{refused:#}");
+    let entries = machine.journal("dnsflow");
+    let mut lines = entries.iter().filter(|entry| entry["PRIORITY"] == "5");
+    let start = format!("capturing on {TAP}; cores: 1");
+    assert!(
+        lines.any(|entry| entry["MESSAGE"] == start.as_str()),
+        "{entries:#?}"
+    );
+}
+
+#[test]
+fn wrong_options_are_said_once_and_not_tried_again() {
+    if !needs("wrong_options_are_said_once_and_not_tried_again") {
+        return;
+    }
+    let _alone = alone();
+    let machine = Machine::with_sensor("--interface tap --ring 1");
+    machine.attempt("systemctl start dnsflow");
+    until("the service to fail", || {
+        (machine.property("dnsflow", "ActiveState") == "failed").then_some(())
+    });
+    assert_eq!(machine.property("dnsflow", "ExecMainStatus"), "2");
+    assert_eq!(machine.property("dnsflow", "NRestarts"), "0");
+    let entries = machine.journal("dnsflow");
+    let mut messages = entries.iter().filter_map(|entry| entry["MESSAGE"].as_str());
+    assert!(messages.any(|text| text.contains("--ring")), "{entries:#?}");
+}
+
+#[test]
+fn each_instance_of_the_template_has_an_interface_and_options_of_its_own() {
+    if !needs("each_instance_of_the_template_has_an_interface_and_options_of_its_own") {
+        return;
+    }
+    let _alone = alone();
+    let machine = Machine::with_sensor("");
+    machine.run("echo 'DNSFLOW_OPTS=\"--ring 2\"' > /etc/default/dnsflow-tap");
+    machine.run("systemctl start dnsflow@tap");
+    let id = machine.property("dnsflow@tap", "MainPID");
+    let arguments = machine.run(&format!("tr '\\0' ' ' < /proc/{id}/cmdline"));
+    assert_eq!(
+        arguments.trim(),
+        "/usr/bin/dnsflow --ring 2 --interface tap"
+    );
+    let status = machine.run(&format!("cat /proc/{id}/status"));
+    let line = |name: &str| {
+        let mut lines = status.lines();
+        lines.find_map(|line| line.strip_prefix(name).map(str::trim).map(str::to_owned))
+    };
+    // CAP_NET_RAW is bit 13.
+    assert_eq!(line("CapEff:").as_deref(), Some("0000000000002000"));
+    assert_eq!(line("CapBnd:").as_deref(), Some("0000000000002000"));
+    assert_eq!(line("Seccomp:").as_deref(), Some("2"));
+    assert_ne!(
+        line("Uid:")
+            .and_then(|ids| ids.split_whitespace().next().map(str::to_owned))
+            .as_deref(),
+        Some("0")
+    );
+    let missing = machine.attempt("systemctl start dnsflow@lo");
+    assert!(
+        !missing.status.success(),
+        "started without /etc/default/dnsflow-lo"
+    );
+}
+
+#[test]
+fn units_are_sound_and_shut_off() {
+    if !needs("units_are_sound_and_shut_off") {
+        return;
+    }
+    let _alone = alone();
+    let machine = Machine::with_sensor("");
+    machine.run("echo > /etc/default/dnsflow-tap");
+    for unit in ["dnsflow.service", "dnsflow@tap.service"] {
+        let said = machine.run(&format!("systemd-analyze verify {unit} 2>&1"));
+        assert_eq!(said, "", "{unit}");
+        let text = machine.run(&format!("systemd-analyze security --no-pager {unit}"));
+        let exposure = text.lines().last().and_then(|line| {
+            line.split_whitespace()
+                .find_map(|word| word.parse::<f64>().ok())
+        });
+        assert!(exposure.is_some_and(|found| found <= EXPOSURE), "{text}");
+    }
+}
