@@ -1,7 +1,7 @@
 //! The file of `-w`: datagrams as a capture that any reader of exports, old or new, can read.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IoSlice, Write};
 use std::os::unix::fs::FileTypeExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,8 +9,8 @@ use dnsflow_wire::datagram::DEFAULT_PORT;
 
 use super::ExportError;
 
-/// Bytes that are gathered before they are written.
-const GATHER_BYTES: usize = 64 << 10;
+/// Datagrams that are written in one piece.
+const PIECE_DATAGRAMS: usize = 32;
 
 /// Most that a pipe takes in one piece (pipe(7)).
 const PIPE_BYTES: usize = 4096;
@@ -42,9 +42,8 @@ pub struct PcapFile {
     path: String,
     /// The stream's number, as its UDP source port.
     stream: u16,
-    gathered: Vec<u8>,
-    gather_bytes: usize,
-    failure: Option<io::Error>,
+    /// Bytes that are written in one piece, unless a datagram alone is larger.
+    piece_bytes: usize,
 }
 
 impl PcapFile {
@@ -55,51 +54,66 @@ impl PcapFile {
         let pipe = file
             .metadata()
             .is_ok_and(|found| found.file_type().is_fifo());
-        let gather_bytes = if pipe { PIPE_BYTES } else { GATHER_BYTES };
         PcapFile {
             file,
             path,
             stream,
-            gathered: Vec::with_capacity(GATHER_BYTES),
-            gather_bytes,
-            failure: None,
+            piece_bytes: if pipe { PIPE_BYTES } else { usize::MAX },
         }
     }
 
-    /// Appends datagrams, stamped with the present time.
-    pub(super) fn push<'a>(&mut self, datagrams: impl Iterator<Item = &'a [u8]>) {
+    /// Writes datagrams, stamped with the present time, from where they are.
+    pub(super) fn write<'a>(
+        &mut self,
+        datagrams: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<(), ExportError> {
+        self.write_pieces(datagrams)
+            .map_err(|source| ExportError::File {
+                path: self.path.clone(),
+                source,
+            })
+    }
+
+    fn write_pieces<'a>(
+        &mut self,
+        mut datagrams: impl Iterator<Item = &'a [u8]>,
+    ) -> io::Result<()> {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        for datagram in datagrams {
-            let bytes = HEADERS_BYTES + datagram.len();
-            if self.gathered.len() + bytes > self.gather_bytes {
-                self.write_gathered();
+        let mut next = datagrams.next();
+        while next.is_some() {
+            let mut records = [([0; HEADERS_BYTES], [].as_slice()); PIECE_DATAGRAMS];
+            let (mut count, mut bytes) = (0, 0);
+            while let (Some(datagram), Some(record)) = (next, records.get_mut(count)) {
+                bytes += HEADERS_BYTES + datagram.len();
+                if count > 0 && bytes > self.piece_bytes {
+                    break;
+                }
+                *record = (headers(now, self.stream, datagram.len()), datagram);
+                count += 1;
+                next = datagrams.next();
             }
-            let headers = headers(now, self.stream, datagram.len());
-            self.gathered.extend_from_slice(&headers);
-            self.gathered.extend_from_slice(datagram);
+            let mut slices = [IoSlice::new(&[]); 2 * PIECE_DATAGRAMS];
+            for (pair, (headers, datagram)) in slices.as_chunks_mut().0.iter_mut().zip(&records) {
+                *pair = [IoSlice::new(headers), IoSlice::new(datagram)];
+            }
+            write_all(&self.file, &mut slices[..2 * count])?;
         }
+        Ok(())
     }
+}
 
-    /// Writes what was gathered.
-    pub(super) fn write(&mut self) -> Result<(), ExportError> {
-        self.write_gathered();
-        match self.failure.take() {
-            None => Ok(()),
-            Some(source) => Err(ExportError::File {
-                path: self.path.clone(),
-                source,
-            }),
+fn write_all(mut file: &File, mut slices: &mut [IoSlice<'_>]) -> io::Result<()> {
+    while !slices.is_empty() {
+        match file.write_vectored(slices) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut slices, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
-
-    fn write_gathered(&mut self) {
-        if !self.gathered.is_empty() && self.failure.is_none() {
-            self.failure = self.file.write_all(&self.gathered).err();
-        }
-        self.gathered.clear();
-    }
+    Ok(())
 }
 
 /// Bytes before a datagram.

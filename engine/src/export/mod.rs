@@ -155,8 +155,7 @@ impl Export {
             self.sent.failed += after.failed - before.failed;
         }
         if let Some(file) = &mut self.sinks.file {
-            file.push(self.batch.datagrams());
-            file.write()?;
+            file.write(self.batch.datagrams())?;
         }
         if let Some(print) = &mut self.sinks.print {
             print.write()?;

@@ -159,8 +159,8 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// An address or an alias of the `known` owner's: the offset behind it, and the owner that is known then. `None`,
-/// and nothing done, if the record is anything else.
+/// A record of the `known` owner's: the offset behind it, and the owner that is known then. `None`, and nothing
+/// done, if it is another's or may be damaged.
 ///
 /// ```text
 /// pointer 2 | TYPE 2 | CLASS 2 | TTL 4 | RDLENGTH 2 | RDATA
@@ -184,6 +184,8 @@ fn usual(message: &[u8], cursor: usize, known: u64, marks: &mut Marks) -> Option
             marks.name(target.at());
             return Some((behind, pointer_to(at)));
         }
+        // Other types are stepped over.
+        ..=0xffff => {}
         _ => return None,
     }
     Some((at + length, known))
