@@ -66,8 +66,7 @@ test-live: setup ## Run the sensor's tests with sudo, and let none be skipped
 	CARGO_TARGET_$(HOST)_RUNNER="$(SUDO) env CI=true" cargo test --package dnsflow --tests --no-fail-fast
 
 .PHONY: test-system
-test-system: packages ## Test packages and service under systemd in namespaces; takes minutes, needs root
-	@.ci/setup system
+test-system: setup-system packages ## Test packages and service under systemd in namespaces; takes minutes, needs root
 	$(DATED) $(CARGO_TOOLS)/bin/cargo-deb deb --package dnsflow --no-build --no-strip --fast --quiet \
 		--deb-version 1.99.0-1 --output $(TARGET)/packages/older/
 	@[ -e $(TARGET)/system/root/complete ] || { rm -rf $(TARGET)/system && install -d $(TARGET)/system && \
@@ -75,6 +74,10 @@ test-system: packages ## Test packages and service under systemd in namespaces; 
 		$(SUDO) touch $(TARGET)/system/root/complete; }
 	cargo build $(PACKAGES) --bins
 	CARGO_TARGET_$(HOST)_RUNNER="$(SUDO) env CI=true" cargo test --package dnsflow --test system --no-fail-fast
+
+.PHONY: setup-system
+setup-system:
+	@.ci/setup system
 
 # What the service is tested on.
 DEBIAN ?= $(shell . /etc/os-release && echo $${VERSION_CODENAME:-stable})
@@ -141,6 +144,7 @@ STAGED = $(RELEASE)/staged
 
 .PHONY: packages
 packages: build ## Build a .deb and an .rpm into target/packages
+	@.ci/setup packages
 	@$(CARGO_TOOLS)/bin/cargo-deb --version 2>/dev/null | grep -qx 'cargo-deb $(CARGO_DEB)' || \
 		cargo install --locked --root $(CARGO_TOOLS) cargo-deb@$(CARGO_DEB)
 	@$(CARGO_TOOLS)/bin/cargo-generate-rpm --version 2>/dev/null | grep -qx 'cargo-generate-rpm $(CARGO_GENERATE_RPM)' || \
