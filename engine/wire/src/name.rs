@@ -456,6 +456,8 @@ mod tests {
                 vec![byte; length.into()]
             ]
             .concat()),
+            // Pointers, and what looks like one but for its first bits.
+            (1_u8..4, 0_u8..80).prop_map(|(bits, target)| vec![bits << 6, target]),
             (0_u8..80).prop_map(|target| vec![0xc0, target]),
             proptest::strategy::Just(vec![0]),
             any::<u8>().prop_map(|byte| vec![byte]),
