@@ -10,6 +10,7 @@ use glommio::timer::timeout;
 use log::warn;
 use socket2::SockRef;
 
+use super::patience::Patience;
 use crate::capture::sys;
 use crate::destination::Destination;
 
@@ -18,10 +19,6 @@ const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Time between attempts to open a socket anew.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Longest time that a send waits for room in the socket. A network that is busy makes some in that time; one in which
-/// the collector's link address is not found does not.
-const PATIENCE: Duration = Duration::from_millis(10);
 
 /// A collector, and the socket to it while there is one.
 #[derive(Debug)]
@@ -127,9 +124,9 @@ impl Collector {
 
     /// Sends a run of datagrams of `size` bytes, the last of which may be shorter: all at once where the kernel
     /// can cut them. Those that did not leave are counted, and said once a minute.
-    pub async fn send(&mut self, run: &[u8], size: usize) {
+    pub(super) async fn send(&mut self, run: &[u8], size: usize, patience: &mut Patience) {
         if self.segments == Segments::On && size == self.datagram_bytes && run.len() > size {
-            match self.attempt(run).await {
+            match self.attempt(run, patience).await {
                 Ok(()) => {
                     self.counts.delivered += count(run, size);
                     return;
@@ -144,7 +141,7 @@ impl Collector {
             }
         }
         for datagram in run.chunks(size.max(1)) {
-            match self.attempt(datagram).await {
+            match self.attempt(datagram, patience).await {
                 Ok(()) => self.counts.delivered += 1,
                 Err(error) => self.fail(1, &error),
             }
@@ -166,7 +163,7 @@ impl Collector {
     }
 
     /// One send. An answer that the datagram before it was refused is counted, and this one sent all the same.
-    async fn attempt(&mut self, bytes: &[u8]) -> io::Result<()> {
+    async fn attempt(&mut self, bytes: &[u8], patience: &mut Patience) -> io::Result<()> {
         if self.socket.is_none() {
             self.open()?;
         }
@@ -181,7 +178,7 @@ impl Collector {
         if let Err(error) = &sent
             && error.kind() == io::ErrorKind::WouldBlock
         {
-            sent = self.send_later(bytes).await;
+            sent = self.send_later(bytes, patience).await;
         }
         match sent {
             Ok(length) if length == bytes.len() => {
@@ -208,11 +205,14 @@ impl Collector {
     }
 
     /// Waits for room, through the executor, but never long: the other collectors wait meanwhile.
-    async fn send_later(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    async fn send_later(&mut self, bytes: &[u8], patience: &mut Patience) -> io::Result<usize> {
         let full = io::ErrorKind::WouldBlock;
         let socket = self.socket.as_ref().filter(|_| !self.stuck).ok_or(full)?;
         let socket = sys::udp_socket(socket.try_clone()?);
-        let sent = timeout(PATIENCE, socket.send(bytes)).await;
+        let start = Instant::now();
+        let sent = timeout(patience.left(start), socket.send(bytes)).await;
+        let now = Instant::now();
+        patience.spend(now - start, now);
         match sent {
             Err(GlommioError::TimedOut(_)) => {
                 self.stuck = true;

@@ -11,6 +11,7 @@ pub mod age;
 pub(crate) mod batch;
 pub mod collector;
 pub mod file;
+mod patience;
 mod pool;
 pub mod print;
 
@@ -26,6 +27,7 @@ use age::{Ages, Waiting};
 use batch::Batch;
 use collector::{Collector, CollectorSnapshot};
 use file::PcapFile;
+use patience::Patience;
 use print::Print;
 
 /// What ends the export, and with it the sensor: what a person asked to have in a file or on a screen can't
@@ -86,6 +88,7 @@ pub struct Export {
     sinks: Sinks,
     sent: Sent,
     waiting: Waiting,
+    patience: Patience,
 }
 
 impl Export {
@@ -99,6 +102,7 @@ impl Export {
             sinks,
             sent: Sent::default(),
             waiting: Waiting::default(),
+            patience: Patience::default(),
         }
     }
 
@@ -147,7 +151,7 @@ impl Export {
         for collector in &mut self.sinks.collectors {
             let before = collector.counts();
             for (run, size) in self.batch.runs() {
-                collector.send(run, size).await;
+                collector.send(run, size, &mut self.patience).await;
             }
             let after = collector.counts();
             self.sent.delivered =

@@ -4,7 +4,7 @@ use crate::collector::Collector;
 use crate::export::{assert_same, assert_within};
 use crate::generator::Generated;
 use crate::machine;
-use crate::network::{Folder, Hosts, OUT, TAP, Wire};
+use crate::network::{Folder, Hosts, Namespace, OUT, TAP, Wire, join};
 use crate::patience::until;
 use crate::requirements::requirements;
 use crate::sensor::Sensor;
@@ -12,8 +12,8 @@ use crate::sensor::Sensor;
 const FULL: &str = "--rate 100000 --count 500000 --frames 500000 --noise 0";
 const FEW: &str = "--count 2000 --frames 2000 --rate 100000 --noise 0";
 
-/// One whose link address nobody knows, so that what is sent waits for it in the kernel; one behind a route to nowhere; one
-/// that refuses. The ring is small: a shard that waits for any of them loses packets.
+/// One whose link address nobody knows; one behind a route to nowhere; one that refuses; one behind a path that carries
+/// a hundredth of it, where the socket has no room. The ring is small: a shard that waits for any of them loses packets.
 #[test]
 fn the_dead_cost_the_living_nothing() {
     if !requirements("the_dead_cost_the_living_nothing", &[]) {
@@ -22,11 +22,19 @@ fn the_dead_cost_the_living_nothing() {
     let _machine = machine();
     let wire = Wire::new().with_addresses();
     wire.sensor.ip("route add blackhole 203.0.113.0/24");
+    let far = Namespace::new("far");
+    join(&far, &wire.sensor, "path", "");
+    wire.sensor.ip("addr add 198.51.100.1/24 dev path");
+    far.ip(&format!("addr add 198.51.100.2/24 dev {OUT}"));
+    wire.sensor
+        .shell("tc qdisc add dev path root tbf rate 500kbit burst 32k limit 10m");
     for cores in ["1", "2"] {
         let folder = Folder::new();
         let living = Collector::listen(&wire.sensor, "127.0.0.1:0");
         let address = living.address();
-        let mut options = vec!["--cores", cores, "--ring", "32"];
+        let slow = Collector::listen(&far, "198.51.100.2:0");
+        let slow_address = slow.address();
+        let mut options = vec!["--cores", cores, "--ring", "32", "-u", &slow_address];
         let dead = [
             "192.0.2.77:9",
             "203.0.113.1:9",
@@ -39,12 +47,15 @@ fn the_dead_cost_the_living_nothing() {
         let sensor = Sensor::start(&wire.sensor, TAP, &options);
         let sent = Generated::send(&wire.sender, OUT, &folder, FULL);
         let account = sensor.stop();
-        let all = 5 * account.datagrams;
+        let all = 6 * account.datagrams;
         assert_eq!(account.taken + account.missed, all, "{account:?}");
         for collector in dead {
             let complaints = account.lines_with(&format!("collector {collector}: "));
             assert!(complaints <= 2 * 2, "{collector}: {account:?}");
         }
+        let slow = slow.finish().into_sets();
+        assert!(!slow.is_empty() && slow.len() < sent.sets.len() / 2);
+        assert_within(&sent.sets, &slow);
         let export = living.finish();
         export.assert_no_gap();
         export.assert_final_stats();

@@ -66,7 +66,8 @@ impl Namespace {
         })
     }
 
-    fn shell(&self, script: &str) {
+    /// Runs a script of sh(1) in this namespace.
+    pub(crate) fn shell(&self, script: &str) {
         run(self.command("sh").args(["-c", script]));
     }
 
