@@ -27,6 +27,8 @@ mod patience;
 mod process;
 #[path = "live/requirements.rs"]
 mod requirements;
+#[path = "system/sandbox.rs"]
+mod sandbox;
 #[path = "system/service.rs"]
 mod service;
 #[path = "metrics/stopped.rs"]

@@ -90,7 +90,7 @@ pub(super) fn run(
         settings,
         events,
         interfaces,
-        shards: Shards::default(),
+        shards: Shards::new(),
         running: (0..cpus.len()).collect(),
         watch: None,
         changes: 0,

@@ -68,7 +68,7 @@ pub(super) fn run(
         None => whole(path, cpus.len(), settings.output.flush).map_err(failed)?,
     };
     let outputs = Outputs::open(&settings.output, cpus.len())?;
-    let mut shards = Shards::default();
+    let mut shards = Shards::new();
     let mut all_progress = Vec::new();
     for (index, ((share, cpu), output)) in shares.into_iter().zip(cpus).zip(outputs).enumerate() {
         let count = if divided { 1 } else { cpus.len() };

@@ -1,12 +1,14 @@
-//! The executors: one thread a shard, each on a CPU of its own.
+//! The executors: one thread a shard, each on a CPU of its own, where it may choose one.
 
 use std::future::Future;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Weak};
 
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
+use log::info;
 
 use super::event::Event;
+use crate::capture::sys;
 use crate::error::StartError;
 use crate::shard::Report;
 use crate::shard::command::{Command, Control, Line, line};
@@ -19,9 +21,11 @@ const IO_MEMORY_BYTES: usize = 64 << 10;
 const RING_DEPTH: usize = 128;
 
 /// Shards that run.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Shards {
     running: Vec<Running>,
+    /// Whether threads may choose their CPU: a sandbox such as that of the unit refuses it.
+    pinned: bool,
 }
 
 #[derive(Debug)]
@@ -45,7 +49,19 @@ impl Drop for EndNotice {
 }
 
 impl Shards {
-    /// Starts a shard on `cpu`. `work` gets its end of the line to it.
+    /// None yet. Says so if they will run on whatever CPU the kernel gives them.
+    pub(super) fn new() -> Self {
+        let pinned = sys::may_pin();
+        if !pinned {
+            info!("cores are not pinned: choosing a CPU is refused, so the kernel places them");
+        }
+        Self {
+            running: Vec::new(),
+            pinned,
+        }
+    }
+
+    /// Starts a shard, on `cpu` if it may choose. `work` gets its end of the line to it.
     pub(super) fn spawn<Work, Ends>(
         &mut self,
         cpu: usize,
@@ -61,7 +77,12 @@ impl Shards {
             source,
         })?;
         let notice = EndNotice(self.running.len(), events);
-        let handle = LocalExecutorBuilder::new(Placement::Fixed(cpu))
+        let placement = if self.pinned {
+            Placement::Fixed(cpu)
+        } else {
+            Placement::Unbound
+        };
+        let handle = LocalExecutorBuilder::new(placement)
             .name("shard")
             .io_memory(IO_MEMORY_BYTES)
             .ring_depth(RING_DEPTH)

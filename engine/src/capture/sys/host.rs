@@ -68,6 +68,16 @@ pub fn allowed_cpus() -> io::Result<Vec<usize>> {
     Ok((0..limit).filter(allowed).collect())
 }
 
+/// Whether a thread of this process may choose its CPU. Asks for none, which the kernel finds wrong only after it
+/// has found that the call is allowed, so that nothing changes.
+pub fn may_pin() -> bool {
+    // SAFETY: cpu_set_t is an array of integers, for which zero is a value.
+    let none: libc::cpu_set_t = unsafe { zeroed() };
+    // SAFETY: the pointer is to a live set of the size that is passed.
+    let got = unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const none) };
+    checked(got).is_err_and(|error| error.raw_os_error() == Some(libc::EINVAL))
+}
+
 /// Whether something keeps the clock right.
 ///
 /// # Errors
