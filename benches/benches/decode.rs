@@ -5,7 +5,7 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use dnsflow::decode::Fate;
 use dnsflow_benches::cases::{Case, frame_of};
-use dnsflow_benches::counting::allocations;
+use dnsflow_benches::counting::allocations_of;
 use dnsflow_benches::parts::take;
 
 fn decode(criterion: &mut Criterion) {
@@ -19,7 +19,7 @@ fn decode(criterion: &mut Criterion) {
                 }
             });
         };
-        let allocated = allocations(|| case.frames.iter().for_each(|bytes| decode(bytes)));
+        let allocated = allocations_of(|| case.frames.iter().for_each(|bytes| decode(bytes)));
         let mut frames = case.frames.iter().cycle();
         group.bench_function(case.name, |bencher| {
             bencher.iter(|| frames.next().map(|bytes| decode(bytes)));

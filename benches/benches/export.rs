@@ -13,7 +13,7 @@ use dnsflow::export::collector::Collector;
 use dnsflow::export::{Export, Sinks};
 use dnsflow::frame::Timestamp;
 use dnsflow_benches::cases::{Case, message};
-use dnsflow_benches::counting::allocations;
+use dnsflow_benches::counting::allocations_of;
 use dnsflow_benches::parts::{DATAGRAM_BYTES, nowhere, scaled, send};
 use dnsflow_wire::message::{Answers, Dialect, Extent, Marks};
 use dnsflow_wire::response::{Endpoints, Response};
@@ -66,7 +66,7 @@ fn measure(criterion: &mut Criterion, name: &str, export: &mut Export) {
             .expect("a case of that name");
         let responses = responses(&case, &mut marks);
         push(export, &responses);
-        let allocated = allocations(|| push(export, &responses));
+        let allocated = allocations_of(|| push(export, &responses));
         group.bench_function(case.name, |bencher| {
             bencher.iter_custom(|wanted| {
                 let done = wanted.next_multiple_of(RESPONSES as u64);

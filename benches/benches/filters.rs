@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use dnsflow_benches::cases::Case;
-use dnsflow_benches::counting::allocations;
+use dnsflow_benches::counting::allocations_of;
 use dnsflow_benches::programs::ORIGINAL_EXPRESSION;
 use dnsflow_filters::{
     Balance, DLT_EN10MB, FilterError, Interpreter, MAX_SNAP_LENGTH, Packet, Program, Selection,
@@ -33,7 +33,7 @@ fn filters(criterion: &mut Criterion) {
                 let packet = if fanout { packet.for_fanout() } else { packet };
                 black_box(interpreter.run(&packet, || 4));
             };
-            let allocated = allocations(|| case.frames.iter().for_each(|bytes| run(bytes)));
+            let allocated = allocations_of(|| case.frames.iter().for_each(|bytes| run(bytes)));
             let mut frames = case.frames.iter().cycle();
             group.bench_function(case.name, |bencher| {
                 bencher.iter(|| frames.next().map(|bytes| run(bytes)));

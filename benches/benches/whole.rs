@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use dnsflow_benches::cases::Case;
-use dnsflow_benches::counting::allocations;
+use dnsflow_benches::counting::allocations_of;
 use dnsflow_benches::parts::{nowhere, scaled, whole};
 
 fn path(criterion: &mut Criterion) {
@@ -16,7 +16,7 @@ fn path(criterion: &mut Criterion) {
         let mut pass = || whole(&capture, &mut decoder, &mut export).received;
         let packets = pass();
         // Those of opening the capture are the same however long it is.
-        let allocated = allocations(&mut pass);
+        let allocated = allocations_of(&mut pass);
         group.bench_function(case.name, |bencher| {
             bencher.iter_custom(|wanted| {
                 let passes = wanted.div_ceil(packets);

@@ -1,4 +1,5 @@
-//! An allocator that counts, so that a bench can say beside the time how often memory was asked for.
+//! An allocator that counts, so that a bench can say beside the time how often memory was asked for, and a test that
+//! it was not.
 //!
 //! Counts are kept for each thread: what other threads do meanwhile is not the measured code's doing.
 
@@ -22,11 +23,16 @@ pub struct Counting;
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// How often this thread asked for memory, or for more of it, while `work` ran.
-pub fn allocations<T>(work: impl FnOnce() -> T) -> u64 {
-    let before = ALLOCATIONS.get();
+/// How often this thread asked for memory, or for more of it, since it started.
+pub fn allocations() -> u64 {
+    ALLOCATIONS.get()
+}
+
+/// How often it did while `work` ran.
+pub fn allocations_of<T>(work: impl FnOnce() -> T) -> u64 {
+    let before = allocations();
     drop(work());
-    ALLOCATIONS.get() - before
+    allocations() - before
 }
 
 fn count() {

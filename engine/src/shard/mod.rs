@@ -116,9 +116,10 @@ impl Progress {
 #[derive(Debug)]
 pub struct Shard {
     decoder: Decoder,
-    export: Export,
+    /// The stream.
+    pub export: Export,
     /// Of what is being read: in live capture, of the interface whose block is open.
-    counters: Counters,
+    pub counters: Counters,
     /// 1 of how many packets is kept; 0 when not sampling.
     sample_rate: u32,
 }
@@ -137,7 +138,7 @@ impl Shard {
 
     /// Takes packets until there is something to send; false when there are no more. Nothing is waited for
     /// here, so that what is known of a packet stays in registers.
-    fn fill<'a>(&mut self, frames: &mut impl Iterator<Item = Frame<'a>>) -> bool {
+    pub fn fill<'a>(&mut self, frames: &mut impl Iterator<Item = Frame<'a>>) -> bool {
         for frame in frames {
             self.take(&frame);
             if self.export.is_full() {

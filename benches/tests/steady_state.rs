@@ -6,24 +6,19 @@
 //! (`shard` has no Arc, Mutex or channel besides a file's progress, once in 1,024 packets). Nor are log lines: what
 //! writes one has to format it, and so allocates.
 
-#![allow(
-    unsafe_code,
-    reason = "an allocator can't be made otherwise; every call goes to the system's as it came"
-)]
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::io::IoSliceMut;
+use std::iter::once;
 use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
 
 use dnsflow::capture::file::Records;
-use dnsflow::counters::Counters;
 use dnsflow::decode::tunnel::Tunnels;
-use dnsflow::decode::{Decoder, Selection, Unusual};
+use dnsflow::decode::{Decoder, Selection};
 use dnsflow::export::collector::Collector;
 use dnsflow::export::{Export, Sinks};
 use dnsflow::frame::{Frame, LinkType, Timestamp};
+use dnsflow::shard::Shard;
+use dnsflow_benches::counting::allocations;
 use etherparse::PacketBuilder;
 use futures_lite::future::block_on;
 use glommio::LocalExecutorBuilder;
@@ -38,57 +33,13 @@ const COUNTED: usize = 100_000;
 /// UDP payload of a full datagram at an MTU of 1500 over IPv4, in bytes.
 const DATAGRAM_BYTES: usize = 1472;
 
-thread_local! {
-    // Neither made on first use nor dropped, so that the allocator itself may use it at any time. Tests on other
-    // threads have counts of their own.
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn count() {
-    ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-}
-
-// SAFETY: every method passes its arguments on to `System` unchanged and gives back what that gives, so that the
-// contract of `GlobalAlloc` holds because it holds for `System`. Counting neither allocates nor unwinds.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller keeps the contract of `alloc`: a layout of more than 0 bytes.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller keeps the contract of `alloc_zeroed`: a layout of more than 0 bytes.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn realloc(&self, old: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
-        count();
-        // SAFETY: the caller keeps the contract of `realloc`: `old` is of this allocator, hence of `System`, and has
-        // this layout; `bytes` is more than 0 and does not overflow.
-        unsafe { System.realloc(old, layout, bytes) }
-    }
-
-    unsafe fn dealloc(&self, old: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract of `dealloc`: `old` is of this allocator, hence of `System`, and
-        // has this layout.
-        unsafe { System.dealloc(old, layout) }
-    }
-}
-
 #[test]
 fn the_counter_counts() {
-    let before = ALLOCATIONS.get();
+    let before = allocations();
     let mut memory = vec![1_u8];
     memory.reserve_exact(100);
     drop(memory);
-    assert_eq!(ALLOCATIONS.get() - before, 2);
+    assert_eq!(allocations() - before, 2);
 }
 
 #[test]
@@ -96,21 +47,21 @@ fn packets_of_a_file_cost_no_allocation() {
     let packets = packets();
     let capture = capture(&packets, WARM_UP + COUNTED);
     let mut records = Records::open(capture.as_slice()).expect("a capture of our own");
-    let mut shard = Shard::new(Sinks::default());
+    let mut shard = shard(Sinks::default());
     let mut before = 0;
     for packet in 0..WARM_UP + COUNTED {
         if packet == WARM_UP {
-            before = ALLOCATIONS.get();
+            before = allocations();
         }
         let frame = records.next_frame().expect("a capture of our own");
-        shard.take(&frame.expect("as many packets as were written"));
-        if shard.export.is_full() {
+        let frame = frame.expect("as many packets as were written");
+        if shard.fill(&mut once(frame)) {
             block_on(shard.export.send()).expect("no sink that can fail");
         }
     }
-    let allocated = ALLOCATIONS.get() - before;
+    let allocated = allocations() - before;
     assert_eq!(allocated, 0, "allocations for {COUNTED} packets");
-    shard.assert_all_exported(WARM_UP + COUNTED);
+    assert_all_exported(&shard, WARM_UP + COUNTED);
 }
 
 #[test]
@@ -127,14 +78,13 @@ fn packets_sent_to_a_collector_cost_no_allocation_and_few_sends() {
             collectors: vec![Collector::new(address.into(), DATAGRAM_BYTES)],
             ..Sinks::default()
         };
-        let mut shard = Shard::new(sinks);
+        let mut shard = shard(sinks);
         let mut before = (0, 0);
         for packet in 0..WARM_UP + COUNTED {
             if packet == WARM_UP {
-                before = (ALLOCATIONS.get(), receiver.sends);
+                before = (allocations(), receiver.sends);
             }
-            shard.take(&frame(&packets[packet % packets.len()]));
-            if shard.export.is_full() {
+            if shard.fill(&mut once(frame(&packets[packet % packets.len()]))) {
                 shard
                     .export
                     .send()
@@ -143,8 +93,8 @@ fn packets_sent_to_a_collector_cost_no_allocation_and_few_sends() {
                 receiver.drain();
             }
         }
-        let after = (ALLOCATIONS.get(), receiver.sends);
-        shard.assert_all_exported(WARM_UP + COUNTED);
+        let after = (allocations(), receiver.sends);
+        assert_all_exported(&shard, WARM_UP + COUNTED);
         assert_eq!(shard.export.sent().failed, 0);
         assert_eq!(receiver.datagrams, shard.export.sent().datagrams);
         assert_eq!(after.0 - before.0, 0, "allocations for {COUNTED} packets");
@@ -156,47 +106,24 @@ fn packets_sent_to_a_collector_cost_no_allocation_and_few_sends() {
     });
 }
 
-/// What `shard` joins: the tests of a crate see its parts, and not how they are joined.
-struct Shard {
-    decoder: Decoder,
-    export: Export,
-    counters: Counters,
+/// A shard that looks for plain answers.
+fn shard(sinks: Sinks) -> Shard {
+    let selection = Selection {
+        ports: vec![53],
+        any_port: false,
+        mdns: false,
+        plain: false,
+        tunnels: Tunnels::default(),
+    };
+    let export = Export::new(DATAGRAM_BYTES, sinks);
+    Shard::new(Decoder::new(selection), export, 0)
 }
 
-impl Shard {
-    fn new(sinks: Sinks) -> Self {
-        let selection = Selection {
-            ports: vec![53],
-            any_port: false,
-            mdns: false,
-            plain: false,
-            tunnels: Tunnels::default(),
-        };
-        Shard {
-            decoder: Decoder::new(selection),
-            export: Export::new(DATAGRAM_BYTES, sinks),
-            counters: Counters::default(),
-        }
-    }
-
-    fn take(&mut self, frame: &Frame<'_>) {
-        self.counters.received += 1;
-        match self.decoder.datagram(frame) {
-            Ok(response) => {
-                self.counters.exported += 1;
-                self.export.push(&response, frame.at);
-            }
-            Err(Unusual::Reject(reason)) => self.counters.reject(reason),
-            Err(Unusual::Involved) => panic!("plain UDP"),
-        }
-    }
-
-    /// What was not looked at, or was rejected, would cost nothing too.
-    fn assert_all_exported(&self, packets: usize) {
-        let exported = u64::try_from(packets).expect("packets that were counted one by one");
-        assert_eq!(self.counters.exported, exported);
-        assert_eq!(self.export.sent().sets, exported);
-    }
+/// What was not looked at, or was rejected, would cost nothing too.
+fn assert_all_exported(shard: &Shard, packets: usize) {
+    let exported = u64::try_from(packets).expect("packets that were counted one by one");
+    assert_eq!(shard.counters.exported, exported);
+    assert_eq!(shard.export.sent().sets, exported);
 }
 
 /// The other end of a collector's socket.
