@@ -1,7 +1,9 @@
 //! Interfaces by name: which one to take where none is named, and what they lose by themselves.
 
 use std::fs;
+use std::os::unix::net::UnixDatagram;
 
+use super::sys;
 use crate::error::StartError;
 
 /// The name for all interfaces at once, as libpcap has it.
@@ -10,39 +12,32 @@ pub const ANY: &str = "any";
 /// The interface that is used where none is named: the first by number that is up, the loopback left out, and one
 /// with a carrier before others.
 ///
-/// Found in sysfs and not by netlink, so that a sandbox need not allow AF_NETLINK.
+/// Found in procfs and not by netlink, so that a sandbox need not allow AF_NETLINK; nor in sysfs, which shows the
+/// network namespace in which it was mounted.
 ///
 /// # Errors
 /// If there is none, or the system won't list them.
 pub fn default_interface() -> Result<String, StartError> {
-    let interfaces = fs::read_dir(INTERFACES).map_err(|_| StartError::NoDefaultInterface)?;
-    interfaces
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+    let none = |_| StartError::NoDefaultInterface;
+    let listed = fs::read_to_string(INTERFACES).map_err(none)?;
+    // Interfaces can be asked about through a socket of any kind.
+    let socket = UnixDatagram::unbound().map_err(none)?;
+    listed
+        .lines()
+        .filter_map(|line| Some(line.split_once(':')?.0.trim()))
         .filter_map(|name| {
-            let flags = attribute(&name, "flags")?;
-            let flags = u32::from_str_radix(flags.trim_start_matches("0x"), 16).ok()?;
-            let number: u32 = attribute(&name, "ifindex")?.parse().ok()?;
-            let takes_part = flags & IFF_UP != 0 && flags & IFF_LOOPBACK == 0;
-            let has_carrier = attribute(&name, "carrier").as_deref() == Some("1");
-            takes_part.then_some((!has_carrier, number, name))
+            let found = sys::interface(&socket, name).ok()?;
+            let has = |flag| found.flags & flag != 0;
+            let takes_part = has(libc::IFF_UP) && !has(libc::IFF_LOOPBACK);
+            takes_part.then_some((!has(libc::IFF_RUNNING), found.index, name))
         })
         .min()
-        .map(|(_, _, name)| name)
+        .map(|(_, _, name)| name.to_owned())
         .ok_or(StartError::NoDefaultInterface)
 }
 
-/// A folder for each interface (sysfs(5), Documentation/ABI/testing/sysfs-class-net).
-const INTERFACES: &str = "/sys/class/net";
-
-/// `<linux/if.h>`: it is up, as far as the administrator is concerned.
-const IFF_UP: u32 = 1;
-/// `<linux/if.h>`
-const IFF_LOOPBACK: u32 = 1 << 3;
-
-fn attribute(interface: &str, name: &str) -> Option<String> {
-    let text = fs::read_to_string(format!("{INTERFACES}/{interface}/{name}")).ok()?;
-    Some(text.trim().to_owned())
-}
+/// A line for each interface of this network namespace, with its name before a colon (proc_pid_net(5)).
+const INTERFACES: &str = "/proc/self/net/dev";
 
 /// Packets that an interface had no room for, before any socket could count them.
 #[derive(Clone, Debug)]
