@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::net::UnixDatagram;
 
-use super::sys;
+use super::sys::{self, Interface};
 use crate::error::StartError;
 
 /// The name for all interfaces at once, as libpcap has it.
@@ -12,32 +12,43 @@ pub const ANY: &str = "any";
 /// The interface that is used where none is named: the first by number that is up, the loopback left out, and one
 /// with a carrier before others.
 ///
-/// Found in procfs and not by netlink, so that a sandbox need not allow AF_NETLINK; nor in sysfs, which shows the
-/// network namespace in which it was mounted.
-///
 /// # Errors
 /// If there is none, or the system won't list them.
 pub fn default_interface() -> Result<String, StartError> {
-    let none = |_| StartError::NoDefaultInterface;
-    let listed = fs::read_to_string(INTERFACES).map_err(none)?;
-    // Interfaces can be asked about through a socket of any kind.
-    let socket = UnixDatagram::unbound().map_err(none)?;
-    listed
-        .lines()
-        .filter_map(|line| Some(line.split_once(':')?.0.trim()))
-        .filter_map(|name| {
-            let found = sys::interface(&socket, name).ok()?;
-            let has = |flag| found.flags & flag != 0;
-            let takes_part = has(libc::IFF_UP) && !has(libc::IFF_LOOPBACK);
-            takes_part.then_some((!has(libc::IFF_RUNNING), found.index, name))
-        })
-        .min()
-        .map(|(_, _, name)| name.to_owned())
+    interfaces()
+        .into_iter()
+        .filter(|(_, it)| it.has(libc::IFF_UP) && !it.has(libc::IFF_LOOPBACK))
+        .min_by_key(|(_, it)| (!it.has(libc::IFF_RUNNING), it.index))
+        .map(|(name, _)| name)
         .ok_or(StartError::NoDefaultInterface)
 }
 
 /// A line for each interface of this network namespace, with its name before a colon (proc_pid_net(5)).
 const INTERFACES: &str = "/proc/self/net/dev";
+
+/// All interfaces that there are, in the order of their names; none where the system won't list them.
+///
+/// Found in procfs and not by netlink, so that a sandbox need not allow AF_NETLINK; nor in sysfs, which shows the
+/// network namespace in which it was mounted.
+#[must_use]
+pub fn interfaces() -> Vec<(String, Interface)> {
+    let listed = fs::read_to_string(INTERFACES).unwrap_or_default();
+    let names = listed.lines().filter_map(|line| line.split_once(':'));
+    let mut found: Vec<_> = names
+        .map(|(name, _)| name.trim())
+        .filter_map(|name| Some((name.to_owned(), look_up(name)?)))
+        .collect();
+    found.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    found
+}
+
+/// The interface of that name, if there is one.
+#[must_use]
+pub fn look_up(name: &str) -> Option<Interface> {
+    // Interfaces can be asked about through a socket of any kind.
+    let socket = UnixDatagram::unbound().ok()?;
+    sys::interface(&socket, name).ok()
+}
 
 /// Packets that an interface had no room for, before any socket could count them.
 #[derive(Clone, Debug)]
@@ -80,11 +91,8 @@ fn drops(interface: &str) -> u64 {
     if interface != ANY {
         return drops_of_one(interface);
     }
-    let interfaces = fs::read_dir("/sys/class/net").into_iter().flatten();
-    interfaces
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .map(|name| drops_of_one(&name))
-        .sum()
+    let all = interfaces();
+    all.iter().map(|(name, _)| drops_of_one(name)).sum()
 }
 
 /// Those of one interface since it is there.

@@ -96,12 +96,12 @@ impl Source {
             interface: name.to_owned(),
             hardware: found.hardware,
         })?;
-        if found.flags & libc::IFF_UP == 0 {
+        if !found.has(libc::IFF_UP) {
             return Err(StartError::InterfaceDown {
                 interface: name.to_owned(),
             });
         }
-        let is_loopback = found.flags & libc::IFF_LOOPBACK != 0;
+        let is_loopback = found.has(libc::IFF_LOOPBACK);
         Ok(Source {
             index: found.index,
             // Some of those drivers leave the header that they have taken off in front of what comes in.

@@ -2,10 +2,8 @@
 
 use std::fs;
 
-use libc::{IFF_LOOPBACK, IFF_UP};
-
 use super::finding::Finding;
-use crate::capture::interface::drops_of_one;
+use crate::capture::interface::{drops_of_one, look_up};
 use crate::capture::socket::Tap;
 use crate::error::StartError;
 use crate::settings::Settings;
@@ -62,21 +60,6 @@ fn refusal(error: &StartError, name: &str) -> (String, String) {
     (text, mend.to_owned())
 }
 
-/// Whether the interface is there, and up.
-pub(super) fn is_up(name: &str) -> bool {
-    flags(name).is_some_and(|flags| flags & IFF_UP != 0)
-}
-
-/// Whether it is there, and a loopback: no offload does anything to its packets.
-pub(super) fn is_loopback(name: &str) -> bool {
-    flags(name).is_some_and(|flags| flags & IFF_LOOPBACK != 0)
-}
-
-fn flags(name: &str) -> Option<i32> {
-    let text = fs::read_to_string(format!("/sys/class/net/{name}/flags")).ok()?;
-    i32::from_str_radix(text.trim().strip_prefix("0x")?, 16).ok()
-}
-
 /// Whether the other end is there.
 pub(super) fn link(name: &str) -> Option<Finding> {
     // Can't be read while the interface is down, which was said already.
@@ -92,7 +75,7 @@ pub(super) fn link(name: &str) -> Option<Finding> {
 
 /// Nothing for what is no interface of this machine.
 pub(super) fn drops(name: &str) -> Option<Finding> {
-    flags(name).map(|_| judge_drops(name, drops_of_one(name)))
+    look_up(name).map(|_| judge_drops(name, drops_of_one(name)))
 }
 
 fn judge_drops(name: &str, drops: u64) -> Finding {

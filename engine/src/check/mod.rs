@@ -12,10 +12,9 @@ mod queues;
 mod rights;
 mod sending;
 
-use std::fs;
 use std::io::{self, IsTerminal, Write};
 
-use crate::capture::interface::{ANY, default_interface};
+use crate::capture::interface::{ANY, default_interface, interfaces, look_up};
 use crate::error::StartError;
 use crate::settings::{Input, Settings};
 use finding::{Finding, Level};
@@ -69,7 +68,8 @@ fn look(settings: &Settings, names: &[String]) -> Vec<Finding> {
         }
         for single in singles(&name) {
             findings.extend(interface::link(&single));
-            if !interface::is_loopback(&single) {
+            // No offload does anything to a loopback's packets.
+            if !look_up(&single).is_some_and(|it| it.has(libc::IFF_LOOPBACK)) {
                 findings.extend(offloads::look(&single));
             }
             findings.extend(queues::look(&single, &cpus, settings.capture.fanout));
@@ -86,11 +86,8 @@ fn singles(name: &str) -> Vec<String> {
     if name != ANY {
         return vec![name.to_owned()];
     }
-    let entries = fs::read_dir("/sys/class/net").into_iter().flatten();
-    let mut names: Vec<String> = entries
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| interface::is_up(name))
-        .collect();
-    names.sort_unstable();
-    names
+    let up = interfaces().into_iter();
+    up.filter(|(_, it)| it.has(libc::IFF_UP))
+        .map(|(name, _)| name)
+        .collect()
 }

@@ -177,7 +177,7 @@ impl Interface {
             .bound_to()
             .is_ok_and(|at| at == self.source.index);
         let found = sys::interface(&self.socket, name).ok();
-        let is_up = found.is_some_and(|found| found.flags & libc::IFF_UP != 0);
+        let is_up = found.is_some_and(|found| found.has(libc::IFF_UP));
         let is_same = is_bound && found.is_some_and(|found| found.index == self.source.index);
         match self.state {
             State::Down if is_same && is_up => {

@@ -102,6 +102,14 @@ pub struct Interface {
     pub flags: i32,
 }
 
+impl Interface {
+    /// Whether an IFF_ flag is set.
+    #[must_use]
+    pub fn has(&self, flag: i32) -> bool {
+        self.flags & flag != 0
+    }
+}
+
 /// Looks an interface up by name in the network namespace of `socket`.
 ///
 /// # Errors

@@ -15,7 +15,8 @@ mod ring;
 pub use adopt::{segment_sends, udp_socket, unix_stream};
 pub use ethtool::{Merging, merging};
 pub use host::{
-    allowed_cpus, clock_is_synchronised, interface, io_uring_probe, may_pin, raise_memlock,
+    Interface, allowed_cpus, clock_is_synchronised, interface, io_uring_probe, may_pin,
+    raise_memlock,
 };
 pub use packet::{FanoutMode, KernelCounts, PacketSocket, RingShape};
 pub use readiness::Readiness;
