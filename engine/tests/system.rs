@@ -41,3 +41,8 @@ fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// Whether machines can be made here; where they can't, that is said, and is a failure where none may be skipped.
+fn needs(test: &str) -> bool {
+    requirements::requirements(test, &["nsenter", "unshare", "find"])
+}

@@ -139,6 +139,21 @@ impl Machine {
         entries.collect::<Result<_, _>>().expect("JSON")
     }
 
+    /// What the journal has of a unit, the words alone.
+    pub(crate) fn messages(&self, unit: &str) -> Vec<String> {
+        let entries = self.journal(unit);
+        let messages = entries.iter().filter_map(|entry| entry["MESSAGE"].as_str());
+        messages.map(str::to_owned).collect()
+    }
+
+    /// Does with a unit what `systemctl edit` would: gives its service one more line.
+    pub(crate) fn edit(&self, unit: &str, line: &str) {
+        let folder = format!("/run/systemd/system/{unit}.service.d");
+        self.run(&format!(
+            "mkdir -p {folder} && printf '[Service]\\n{line}\\n' > {folder}/test.conf && systemctl daemon-reload"
+        ));
+    }
+
     fn is_inside(&self, id: &str) -> bool {
         let namespace = |id: &str| fs::read_link(format!("/proc/{id}/ns/pid")).ok();
         namespace(id) == namespace(&self.init)

@@ -2,28 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::alone;
 use crate::machine::Machine;
-use crate::requirements::requirements;
-
-const PROGRAMS: [&str; 3] = ["nsenter", "unshare", "find"];
+use crate::{alone, needs};
 
 /// Highest exposure that `systemd-analyze security` may find, from 0 to 10.
 const EXPOSURE: f64 = 1.6;
 /// The same where operators say who is reached, as systemd/README.md proposes.
 const EXPOSURE_WITH_ADDRESSES: f64 = 1.5;
-
-fn needs(name: &str) -> bool {
-    requirements(name, &PROGRAMS)
-}
-
-/// What `systemctl edit` would write.
-fn edit(machine: &Machine, unit: &str, line: &str) {
-    let folder = format!("/run/systemd/system/{unit}.service.d");
-    machine.run(&format!(
-        "mkdir -p {folder} && printf '[Service]\\n{line}\\n' > {folder}/test.conf && systemctl daemon-reload"
-    ));
-}
 
 fn exposure(machine: &Machine, unit: &str) -> f64 {
     let text = machine.run(&format!("systemd-analyze security --no-pager {unit}"));
@@ -46,9 +31,8 @@ fn placements(machine: &Machine) -> BTreeSet<String> {
 }
 
 fn said(machine: &Machine, text: &str) -> usize {
-    let entries = machine.journal("dnsflow");
-    let messages = entries.iter().filter_map(|entry| entry["MESSAGE"].as_str());
-    messages.filter(|message| message.contains(text)).count()
+    let messages = machine.messages("dnsflow");
+    messages.iter().filter(|said| said.contains(text)).count()
 }
 
 #[test]
@@ -70,7 +54,7 @@ fn units_are_sound_and_shut_off() {
         ("dnsflow", "dnsflow.service"),
         ("dnsflow@", "dnsflow@tap.service"),
     ] {
-        edit(&machine, unit, addresses);
+        machine.edit(unit, addresses);
         let found = exposure(&machine, name);
         assert!(found <= EXPOSURE_WITH_ADDRESSES, "{name}: {found}");
     }
@@ -90,7 +74,7 @@ fn cores_are_pinned_where_that_is_allowed() {
     assert_eq!(free.len(), 1, "{free:?}");
     machine.run("systemctl stop dnsflow");
 
-    edit(&machine, "dnsflow", "SystemCallFilter=sched_setaffinity");
+    machine.edit("dnsflow", "SystemCallFilter=sched_setaffinity");
     machine.run("systemctl start dnsflow");
     assert_eq!(said(&machine, "cores are not pinned"), 1);
     let pinned = ["Cpus_allowed_list:\t0", "Cpus_allowed_list:\t1"];
@@ -99,7 +83,7 @@ fn cores_are_pinned_where_that_is_allowed() {
 
     // That takes no right of the service's.
     machine.set_options("--print --cores 1");
-    edit(&machine, "dnsflow", "CPUAffinity=1");
+    machine.edit("dnsflow", "CPUAffinity=1");
     machine.run("systemctl start dnsflow");
     assert_eq!(said(&machine, "cores are not pinned"), 2);
     assert_eq!(placements(&machine), [pinned[1].to_owned()].into());

@@ -1,22 +1,17 @@
 //! The installed unit: it starts, says when it is ready, exports what comes, ends without loss, and comes back.
 
-use crate::alone;
 use crate::collector::Collector;
 use crate::export::{Export, assert_same};
 use crate::generator::{Generated, Generator};
 use crate::machine::Machine;
 use crate::network::{Folder, OUT, TAP};
 use crate::patience::until;
-use crate::requirements::requirements;
 use crate::stopped::Stopped;
+use crate::{alone, needs};
 
 const LOAD: &str = "--rate 100000 --seconds 3 --frames 100000 --noise 0";
 const RESPONSES: usize = 300_000;
-const PROGRAMS: [&str; 3] = ["nsenter", "unshare", "find"];
-
-fn needs(name: &str) -> bool {
-    requirements(name, &PROGRAMS)
-}
+const FEW: &str = "--rate 10000 --seconds 1 --frames 10000 --noise 0";
 
 /// A machine whose sensor sends to a collector on it.
 fn with_collector(options: &str) -> (Machine, Collector) {
@@ -29,6 +24,15 @@ fn with_collector(options: &str) -> (Machine, Collector) {
 
 fn send(machine: &Machine, load: &str) -> Generated {
     Generated::send(&machine.wire.sender, OUT, &Folder::new(), load)
+}
+
+/// Waits until the service runs again as another process than `before`, which it has to do at the first attempt.
+fn assert_comes_back(machine: &Machine, before: &str) {
+    until("the service to come back", || {
+        let active = machine.property("dnsflow", "ActiveState") == "active";
+        (active && machine.property("dnsflow", "MainPID") != before).then_some(())
+    });
+    assert_eq!(machine.property("dnsflow", "NRestarts"), "1");
 }
 
 fn assert_all(sent: &Generated, export: Export) {
@@ -66,15 +70,8 @@ fn comes_back_after_a_crash() {
     machine.run("systemctl start dnsflow");
     let before = machine.property("dnsflow", "MainPID");
     machine.run("systemctl kill --kill-whom=main --signal=KILL dnsflow");
-    until("the service to come back", || {
-        let active = machine.property("dnsflow", "ActiveState") == "active";
-        (active && machine.property("dnsflow", "MainPID") != before).then_some(())
-    });
-    assert_eq!(machine.property("dnsflow", "NRestarts"), "1");
-    let sent = send(
-        &machine,
-        "--rate 10000 --seconds 1 --frames 10000 --noise 0",
-    );
+    assert_comes_back(&machine, &before);
+    let sent = send(&machine, FEW);
     machine.run("systemctl stop dnsflow");
     assert_all(&sent, collector.finish());
 }
@@ -106,9 +103,9 @@ fn reloads_under_load_without_loss() {
     assert!(reloads > 3, "{reloads} reloads");
     machine.run("echo 'nonsense = 1' > /etc/dnsflow/dnsflow.toml && systemctl reload dnsflow");
     until("a bad file to be refused", || {
-        let entries = machine.journal("dnsflow");
-        let mut messages = entries.iter().filter_map(|entry| entry["MESSAGE"].as_str());
-        messages.any(|text| text.contains("nonsense")).then_some(())
+        let messages = machine.messages("dnsflow");
+        let said = messages.iter().any(|text| text.contains("nonsense"));
+        said.then_some(())
     });
     assert_eq!(process(), before);
     machine.run("systemctl stop dnsflow");
@@ -124,11 +121,8 @@ fn a_core_that_stands_still_is_a_reason_to_start_again() {
     }
     let _alone = alone();
     let (machine, collector) = with_collector("--cores 2");
-    machine.run(
-        "mkdir /run/systemd/system/dnsflow.service.d && \
-         printf '[Service]\\nWatchdogSec=2\\n' > /run/systemd/system/dnsflow.service.d/test.conf && \
-         systemctl daemon-reload && systemctl start dnsflow",
-    );
+    machine.edit("dnsflow", "WatchdogSec=2");
+    machine.run("systemctl start dnsflow");
     let before = machine.property("dnsflow", "MainPID");
     let stopped = Stopped::first_core(machine.main_process("dnsflow"));
     until("the watchdog to bark", || {
@@ -136,15 +130,8 @@ fn a_core_that_stands_still_is_a_reason_to_start_again() {
         log.contains("Watchdog timeout").then_some(())
     });
     drop(stopped);
-    until("the service to come back", || {
-        let active = machine.property("dnsflow", "ActiveState") == "active";
-        (active && machine.property("dnsflow", "MainPID") != before).then_some(())
-    });
-    assert_eq!(machine.property("dnsflow", "NRestarts"), "1");
-    let sent = send(
-        &machine,
-        "--rate 10000 --seconds 1 --frames 10000 --noise 0",
-    );
+    assert_comes_back(&machine, &before);
+    let sent = send(&machine, FEW);
     machine.run("systemctl stop dnsflow");
     assert_eq!(sent.sets, collector.finish().into_sets());
 }
@@ -188,9 +175,9 @@ fn wrong_options_are_said_once_and_not_tried_again() {
     });
     assert_eq!(machine.property("dnsflow", "ExecMainStatus"), "2");
     assert_eq!(machine.property("dnsflow", "NRestarts"), "0");
-    let entries = machine.journal("dnsflow");
-    let mut messages = entries.iter().filter_map(|entry| entry["MESSAGE"].as_str());
-    assert!(messages.any(|text| text.contains("--ring")), "{entries:#?}");
+    let messages = machine.messages("dnsflow");
+    let said = messages.iter().any(|text| text.contains("--ring"));
+    assert!(said, "{messages:#?}");
 }
 
 #[test]
