@@ -17,6 +17,7 @@ pub mod cases;
 pub mod chart;
 pub mod collector;
 pub mod counting;
+pub mod files;
 pub mod interrupt;
 pub mod live;
 pub mod model;

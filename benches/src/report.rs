@@ -1,9 +1,7 @@
 //! What was measured, in words, tables and targets.
 
-use std::error::Error;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -236,29 +234,6 @@ fn busy() -> f64 {
     let before = worked();
     thread::sleep(BUSY_LOOK);
     (worked() - before) / TICKS_A_SECOND / BUSY_LOOK.as_secs_f64()
-}
-
-/// Puts `text` between the lines `<!-- NAME -->` and `<!-- /NAME -->` of a file, in place of what is there.
-///
-/// # Errors
-/// If the file can't be read or written, or has no such lines.
-pub fn replace_block(path: &Path, name: &str, text: &str) -> Result<(), Box<dyn Error>> {
-    let whole = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let (start, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
-    let missing = || {
-        format!(
-            "{}: the lines {} and {end} are missing",
-            path.display(),
-            start.trim()
-        )
-    };
-    let (before, rest) = whole.split_once(&start).ok_or_else(missing)?;
-    let (_, after) = rest.split_once(&end).ok_or_else(missing)?;
-    fs::write(
-        path,
-        format!("{before}{start}\n{}\n\n{end}{after}", text.trim()),
-    )?;
-    Ok(())
 }
 
 #[cfg(test)]

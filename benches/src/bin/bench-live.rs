@@ -1,8 +1,6 @@
 //! The sensor on a wire, at several rates and on several cores, beside tcpdump; see README.md.
 
-use std::env;
 use std::error::Error;
-use std::fs;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,12 +8,13 @@ use std::time::Duration;
 
 use clap::Parser;
 use dnsflow_benches::chart::{Chart, Series};
+use dnsflow_benches::files::{Files, folder};
 use dnsflow_benches::interrupt;
 use dnsflow_benches::live::{self, Listener, Quiet, RING_MIB, Run};
 use dnsflow_benches::model;
 use dnsflow_benches::network::Network;
 use dnsflow_benches::offline::mebibytes;
-use dnsflow_benches::report::{Machine, Spread, Target, replace_block, table, targets};
+use dnsflow_benches::report::{Machine, Spread, Target, table, targets};
 use serde::Serialize;
 
 /// Measure the sensor live: CPU a packet, loss and age of records at several rates, for each way of dividing packets
@@ -92,11 +91,7 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let mut machine = Machine::this();
-    let out = match &options.out {
-        Some(out) => out.clone(),
-        None => env::current_exe()?.with_file_name("../bench"),
-    };
-    fs::create_dir_all(&out)?;
+    let out = folder(options.out.as_deref())?;
     interrupt::watch()?;
     let network = Network::new()?;
     let tell = |text: &str| {
@@ -130,20 +125,13 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         quiet,
         targets: &found,
     };
-    fs::write(
-        out.join("live.json"),
-        serde_json::to_string_pretty(&results)?,
-    )?;
-    fs::write(out.join("live.svg"), plot(options, &measured))?;
     let text = text(&results);
-    println!(
-        "{text}\nWritten: {0}/live.json, {0}/live.svg",
-        out.display()
-    );
-    match &options.readme {
-        Some(readme) => replace_block(readme, "live", &text),
-        None => Ok(()),
-    }
+    let files = Files {
+        out: &out,
+        name: "live",
+        readme: options.readme.as_deref(),
+    };
+    files.write(&results, &plot(options, &measured), &text)
 }
 
 fn planned(options: &Options) -> Vec<Measured> {

@@ -9,10 +9,11 @@ use std::process::{Command, ExitCode};
 
 use clap::Parser;
 use dnsflow_benches::chart::{Chart, Series};
+use dnsflow_benches::files::{Files, folder};
 use dnsflow_benches::model;
 use dnsflow_benches::offline::{self, Contender, TCPDUMP, mebibytes};
 use dnsflow_benches::programs::{MEASURE, Usage, ours, run_measured};
-use dnsflow_benches::report::{Machine, Target, replace_block, targets};
+use dnsflow_benches::report::{Machine, Target, targets};
 use dnsflow_benches::steps::{self, Steps};
 use serde::Serialize;
 
@@ -72,11 +73,7 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let mut machine = Machine::this();
-    let out = match &options.out {
-        Some(out) => out.clone(),
-        None => env::current_exe()?.with_file_name("../bench"),
-    };
-    fs::create_dir_all(&out)?;
+    let out = folder(options.out.as_deref())?;
     let capture = generated(&out, options.packets)?;
     let mut contenders = offline::contenders(&capture, &options.peer, &machine)?;
     let terminal = std::io::stderr().is_terminal();
@@ -102,21 +99,14 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         steps,
         targets: &targets_found,
     };
-    fs::write(
-        out.join("offline.json"),
-        serde_json::to_string_pretty(&results)?,
-    )?;
-    fs::write(out.join("offline.svg"), plot(&contenders, options.packets))?;
     let bytes = fs::metadata(&capture)?.len();
     let text = text(&results, bytes);
-    println!(
-        "{text}\nWritten: {0}/offline.json, {0}/offline.svg",
-        out.display()
-    );
-    match &options.readme {
-        Some(readme) => replace_block(readme, "offline", &text),
-        None => Ok(()),
-    }
+    let files = Files {
+        out: &out,
+        name: "offline",
+        readme: options.readme.as_deref(),
+    };
+    files.write(&results, &plot(&contenders, options.packets), &text)
 }
 
 /// The capture file; made once.
