@@ -2,21 +2,31 @@
 
 use std::fs;
 
+use nix::libc::SYS_io_uring_enter;
 use nix::sys::ptrace;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
+
+use crate::patience::until;
 
 /// A thread that is held; dropped, it goes on.
 #[derive(Debug)]
 pub(crate) struct Stopped(Pid);
 
 impl Stopped {
-    /// Holds the thread of a sensor's first core. To be dropped on the thread that called this.
+    /// Holds the thread of the first core of a sensor that has nothing to do. To be dropped on the thread that called
+    /// this.
+    ///
+    /// The first sleep of all readies what the executors share for good, under a lock: a core that is held meanwhile would
+    /// hold the others too. So it is held in a later one.
     pub(crate) fn first_core(process: u32) -> Self {
         let thread = shards(process)
             .into_iter()
             .min()
             .expect("a sensor has shards");
+        until("the first core to sleep", || {
+            sleeps(process, thread).then_some(())
+        });
         ptrace::seize(thread, ptrace::Options::empty()).expect("CAP_SYS_PTRACE, or the same user");
         ptrace::interrupt(thread).expect("a thread that was seized");
         let status = waitpid(thread, Some(WaitPidFlag::__WALL)).expect("a thread that was seized");
@@ -38,6 +48,13 @@ impl Drop for Stopped {
         // Where the process was killed meanwhile, its parent sees that only when we have seen the thread's end.
         let _ = waitpid(self.0, Some(WaitPidFlag::__WALL | WaitPidFlag::WNOHANG));
     }
+}
+
+/// Whether a thread waits for its ring of the kernel's.
+fn sleeps(process: u32, thread: Pid) -> bool {
+    let call = fs::read_to_string(format!("/proc/{process}/task/{thread}/syscall"));
+    let call = call.expect("a running thread, and CAP_SYS_PTRACE");
+    call.split(' ').next() == Some(&SYS_io_uring_enter.to_string())
 }
 
 /// Threads that run a shard.
