@@ -37,6 +37,15 @@ pub enum Action {
     /// Look at this machine and say what would keep a run with the same options from capturing, or have it lose
     /// something, each with its mend; exit status 1 if it could not capture
     Check(Box<Options>),
+
+    /// Open packet sockets and leave them with the service manager, for a start without any capability; for
+    /// ExecStartPre=+ of a unit
+    #[command(hide = true)]
+    OpenSockets {
+        /// How many; without a number, 4 for each CPU, at least 64 and at most 512
+        #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+        count: Option<u16>,
+    },
 }
 
 /// Every option; each is also a key of the file of `--config`.

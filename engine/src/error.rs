@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::RawFd;
 use std::path::PathBuf;
 
 use thiserror::Error;
@@ -25,13 +26,40 @@ pub enum StartError {
     Config(#[from] ConfigError),
     /// socket(2) was refused.
     #[error(
-        "no permission to capture packets: CAP_NET_RAW is missing. Run as root, or give the program the \
-         capability: setcap cap_net_raw+ep $(command -v dnsflow)"
+        "no permission to capture packets: CAP_NET_RAW is missing, and no packet sockets were handed over. Run as \
+         root, or give the program the capability: setcap cap_net_raw+ep $(command -v dnsflow). In a unit: \
+         ExecStartPre=+/usr/bin/dnsflow open-sockets"
     )]
     NoPermission,
     /// socket(2) failed otherwise.
-    #[error("can't open a packet socket: {0}")]
+    #[error("can't open a packet socket: {0}{mend}", mend = socket_mend(.0))]
     Socket(io::Error),
+    /// What was handed over is something else.
+    #[error(
+        "descriptor {number} ('{name}'), which the service manager hands over, is not a raw packet socket. Those \
+         alone are taken, from `dnsflow open-sockets`: take others out of the unit (Sockets=, OpenFile=, what is put \
+         into its store)"
+    )]
+    HandedOver {
+        /// Its number in this process.
+        number: RawFd,
+        /// Its name in the unit (FDNAME).
+        name: String,
+    },
+    /// Sockets were handed over, and more are needed.
+    #[error(
+        "{needed} packet sockets are needed for an interface, {left} are left of the {handed_over} that the service \
+         manager handed over, and opening one is refused. The next start brings new ones; if those are too few from the \
+         beginning, give `open-sockets` in the unit a number, and FileDescriptorStoreMax= the same"
+    )]
+    SocketsUsedUp {
+        /// How many there were at the start.
+        handed_over: usize,
+        /// How many there are now.
+        left: usize,
+        /// For the interface that is to be captured on.
+        needed: usize,
+    },
     /// No such interface.
     #[error("no interface named '{interface}'. `ip link` lists those of this machine")]
     NoInterface {
@@ -224,6 +252,17 @@ impl StartError {
             StartError::Usage(_) | StartError::Arguments(_) | StartError::Config(_) => 2,
             _ => 1,
         }
+    }
+}
+
+/// What to do about a socket that can't be had.
+fn socket_mend(source: &io::Error) -> &'static str {
+    match source.raw_os_error() {
+        Some(libc::EAFNOSUPPORT) => {
+            ". Either the kernel has none, or a sandbox forbids them and none were handed over; in a unit: \
+             ExecStartPre=+/usr/bin/dnsflow open-sockets"
+        }
+        _ => "",
     }
 }
 

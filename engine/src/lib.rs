@@ -21,6 +21,7 @@ pub mod diagnostics;
 pub mod error;
 pub mod export;
 pub mod frame;
+pub mod handover;
 pub mod pidfile;
 pub mod privileges;
 pub mod settings;

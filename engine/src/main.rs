@@ -3,23 +3,28 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use dnsflow::capture::stock::Stock;
 use dnsflow::check;
 use dnsflow::cli::{Action, Cli};
 use dnsflow::config;
 use dnsflow::diagnostics;
 use dnsflow::error::StartError;
+use dnsflow::handover;
 use dnsflow::settings::{Capture, Settings};
 use dnsflow::{frame::LinkType, supervisor};
 
 fn main() -> ExitCode {
+    // Before anything else takes the number of a descriptor.
+    let stock = Stock::handed_over();
     diagnostics::start();
-    let status = status();
+    let status = status(stock);
     log::logger().flush();
     status
 }
 
-fn status() -> ExitCode {
-    match config::load(std::env::args_os()).and_then(run) {
+fn status(stock: Result<Stock, StartError>) -> ExitCode {
+    let started = config::load(std::env::args_os()).and_then(|cli| run(cli, stock?));
+    match started {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         // Also the way of --help and --version.
@@ -33,10 +38,11 @@ fn status() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<bool, StartError> {
+fn run(cli: Cli, stock: Stock) -> Result<bool, StartError> {
     let options = match cli.action {
         None => cli.options,
-        Some(Action::Check(options)) => return check::run(&Settings::new(*options)?),
+        Some(Action::Check(options)) => return check::run(&Settings::new(*options)?, stock),
+        Some(Action::OpenSockets { count }) => return handover::run(count).map(|()| true),
     };
     log::set_max_level(options.log_level.into());
     if options.print_filter {
@@ -52,7 +58,7 @@ fn run(cli: Cli) -> Result<bool, StartError> {
             });
     }
     let settings = Settings::new(options)?;
-    supervisor::run(settings, Box::new(reload))
+    supervisor::run(settings, stock, Box::new(reload))
 }
 
 /// The settings as they are now, from the same command line.

@@ -24,6 +24,7 @@ mod tap;
 
 use dnsflow::capture::ring::Ring;
 use dnsflow::capture::socket::{Spread, Tap};
+use dnsflow::capture::stock::Stock;
 use dnsflow_filters::{
     Balance, DLT_EN10MB, Interpreter, Packet, Program, Selection, Tunnels, compile,
 };
@@ -142,7 +143,10 @@ fn group(wire: &Wire, program: Program) -> Vec<Ring> {
         spread: Spread::Program(program),
     };
     let armed = wire.sensor.enter(|| {
-        let armed = tap.open().expect("a tap in a namespace of its own");
+        let source = tap.source().expect("a tap in a namespace of its own");
+        let armed = tap
+            .open(source, &mut Stock::default())
+            .expect("root may open sockets");
         let everything = compile("", DLT_EN10MB, 0).expect("no expression");
         armed
             .start(&everything)

@@ -19,6 +19,8 @@ mod collectors;
 mod export;
 #[path = "live/generator.rs"]
 mod generator;
+#[path = "live/handed.rs"]
+mod handed;
 #[path = "live/inject.rs"]
 mod inject;
 #[path = "live/interfaces.rs"]

@@ -31,6 +31,8 @@ mod requirements;
 mod sandbox;
 #[path = "system/service.rs"]
 mod service;
+#[path = "system/sockets.rs"]
+mod sockets;
 #[path = "metrics/stopped.rs"]
 mod stopped;
 

@@ -1,6 +1,7 @@
 //! Interfaces by name: which one to take where none is named, and what they lose by themselves.
 
 use std::fs;
+use std::io;
 use std::os::unix::net::UnixDatagram;
 
 use super::sys::{self, Interface};
@@ -45,9 +46,14 @@ pub fn interfaces() -> Vec<(String, Interface)> {
 /// The interface of that name, if there is one.
 #[must_use]
 pub fn look_up(name: &str) -> Option<Interface> {
-    // Interfaces can be asked about through a socket of any kind.
-    let socket = UnixDatagram::unbound().ok()?;
-    sys::interface(&socket, name).ok()
+    ask(name).ok()
+}
+
+/// The interface of that name, or why it can't be had.
+pub(super) fn ask(name: &str) -> io::Result<Interface> {
+    // Interfaces can be asked about through a socket of any kind, so it is one that anybody may open.
+    let socket = UnixDatagram::unbound()?;
+    sys::interface(&socket, name)
 }
 
 /// Packets that an interface had no room for, before any socket could count them.

@@ -9,6 +9,7 @@ pub mod interface;
 pub mod relay;
 pub mod ring;
 pub mod socket;
+pub mod stock;
 #[allow(unreachable_pub, reason = "the folder's face is private to capture")]
 pub(crate) mod sys;
 pub mod zstd;

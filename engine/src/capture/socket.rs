@@ -9,9 +9,10 @@ use std::io;
 
 use dnsflow_filters::{FilterError, Program, without_loopback_echo};
 
-use super::interface::ANY;
+use super::interface::{ANY, ask};
 use super::ring::Ring;
-use super::sys::{FanoutMode, Mapping, PacketSocket, RingShape, interface};
+use super::stock::Stock;
+use super::sys::{FanoutMode, Mapping, PacketSocket, RingShape};
 use crate::error::StartError;
 use crate::frame::LinkType;
 
@@ -89,9 +90,7 @@ impl Source {
         if name == ANY {
             return Ok(Self::EVERY_INTERFACE);
         }
-        let socket = PacketSocket::open().map_err(StartError::socket)?;
-        let found =
-            interface(&socket, name).map_err(|source| StartError::interface(name, source))?;
+        let found = ask(name).map_err(|source| StartError::interface(name, source))?;
         let link = LinkType::from_hardware(found.hardware).ok_or_else(|| StartError::Hardware {
             interface: name.to_owned(),
             hardware: found.hardware,
@@ -127,27 +126,43 @@ impl Source {
 }
 
 impl Tap {
-    /// Opens the sockets. [`Armed::start`] lets packets in.
+    /// What the name of the interface stands for now.
     ///
     /// # Errors
-    /// Which step failed and what would mend it.
-    pub fn open(&self) -> Result<Armed, StartError> {
-        let source = Source::look_up(&self.interface)?;
+    /// If that can't be captured on.
+    pub fn source(&self) -> Result<Source, StartError> {
+        Source::look_up(&self.interface)
+    }
+
+    /// Makes the sockets ready on `source`, which come out of `stock`. [`Armed::start`] lets packets in.
+    ///
+    /// # Errors
+    /// Which step failed and what would mend it. Sockets that can still be used are in `stock` again.
+    pub fn open(&self, source: Source, stock: &mut Stock) -> Result<Armed, StartError> {
+        let sockets = stock.take(self.shards)?;
+        match self.arm(&sockets, &source) {
+            Ok(mappings) => {
+                let both = sockets.into_iter().zip(mappings);
+                let rings = both.map(|(socket, mapping)| Ring::new(socket, mapping, source.link));
+                Ok(Armed {
+                    rings: rings.collect(),
+                    source,
+                })
+            }
+            Err(error) => {
+                stock.give_back(sockets);
+                Err(error)
+            }
+        }
+    }
+
+    fn arm(&self, sockets: &[PacketSocket], source: &Source) -> Result<Vec<Mapping>, StartError> {
+        let mappings = sockets.iter().map(|socket| self.map(socket));
+        // All rings come before the first socket is bound: memory is what may be missing, and what was bound
+        // can't be used again.
+        let mappings = mappings.collect::<Result<Vec<_>, _>>()?;
         let mut group = None;
-        let mut rings = Vec::with_capacity(self.shards);
-        for _ in 0..self.shards {
-            let socket = PacketSocket::open().map_err(StartError::socket)?;
-            let step = |what: &'static str| {
-                move |source: io::Error| StartError::SocketOption { what, source }
-            };
-            socket
-                .set_filter(&Program::drop_all())
-                .map_err(step("attach a filter"))?;
-            let shape = self.ring_shape();
-            socket
-                .set_ring(shape)
-                .map_err(|source| self.ring_error(source))?;
-            let mapping = Mapping::new(&socket, shape).map_err(|source| self.ring_error(source))?;
+        for socket in sockets {
             socket
                 .bind(source.index)
                 .map_err(step("bind to the interface"))?;
@@ -158,13 +173,24 @@ impl Tap {
             }
             if self.shards > 1 {
                 group = Some(
-                    self.join(&socket, group)
+                    self.join(socket, group)
                         .map_err(step("join the fanout group"))?,
                 );
             }
-            rings.push(Ring::new(socket, mapping, source.link));
         }
-        Ok(Armed { rings, source })
+        Ok(mappings)
+    }
+
+    /// The ring of a socket that lets nothing in.
+    fn map(&self, socket: &PacketSocket) -> Result<Mapping, StartError> {
+        socket
+            .set_filter(&Program::drop_all())
+            .map_err(step("attach a filter"))?;
+        let shape = self.ring_shape();
+        socket
+            .set_ring(shape)
+            .and_then(|()| Mapping::new(socket, shape))
+            .map_err(|source| self.ring_error(source))
     }
 
     fn join(&self, socket: &PacketSocket, group: Option<u16>) -> io::Result<u16> {
@@ -197,6 +223,10 @@ impl Tap {
     }
 }
 
+fn step(what: &'static str) -> impl Fn(io::Error) -> StartError {
+    move |source| StartError::SocketOption { what, source }
+}
+
 impl Armed {
     /// Swaps in the capture filter, which [`Source::filter`] made: from here on packets come in.
     ///
@@ -205,10 +235,7 @@ impl Armed {
     pub fn start(&self, filter: &Program) -> Result<(), StartError> {
         for ring in &self.rings {
             ring.set_filter(filter)
-                .map_err(|source| StartError::SocketOption {
-                    what: "attach the capture filter",
-                    source,
-                })?;
+                .map_err(step("attach the capture filter"))?;
         }
         Ok(())
     }

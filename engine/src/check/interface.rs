@@ -5,12 +5,13 @@ use std::fs;
 use super::finding::Finding;
 use crate::capture::interface::{drops_of_one, look_up};
 use crate::capture::socket::Tap;
+use crate::capture::stock::Stock;
 use crate::error::StartError;
 use crate::settings::Settings;
 
 /// Opens everything as a run would, and lets no packet in.
-pub(super) fn capture(settings: &Settings, name: &str, cores: usize) -> Finding {
-    match open(settings, name, cores) {
+pub(super) fn capture(settings: &Settings, name: &str, cores: usize, stock: &mut Stock) -> Finding {
+    match open(settings, name, cores, stock) {
         Ok(text) => Finding::ok(name, text),
         Err(error) => {
             let (text, mend) = refusal(&error, name);
@@ -19,7 +20,12 @@ pub(super) fn capture(settings: &Settings, name: &str, cores: usize) -> Finding 
     }
 }
 
-fn open(settings: &Settings, name: &str, cores: usize) -> Result<String, StartError> {
+fn open(
+    settings: &Settings,
+    name: &str,
+    cores: usize,
+    stock: &mut Stock,
+) -> Result<String, StartError> {
     let tap = Tap {
         interface: name.to_owned(),
         promiscuous: settings.promiscuous,
@@ -27,8 +33,9 @@ fn open(settings: &Settings, name: &str, cores: usize) -> Result<String, StartEr
         ring_bytes: settings.ring_bytes,
         spread: settings.capture.spread()?,
     };
-    let armed = tap.open()?;
-    let program = settings.capture.program(armed.source.link)?;
+    let source = tap.source()?;
+    let program = settings.capture.program(source.link)?;
+    tap.open(source, stock)?;
     let mode = if settings.promiscuous {
         ", promiscuous"
     } else {

@@ -15,22 +15,23 @@ mod sending;
 use std::io::{self, IsTerminal, Write};
 
 use crate::capture::interface::{ANY, default_interface, interfaces, look_up};
+use crate::capture::stock::Stock;
 use crate::error::StartError;
 use crate::settings::{Input, Settings};
 use finding::{Finding, Level};
 
-/// Looks at everything and prints a line for each finding.
+/// Looks at everything, with the sockets that were handed over, and prints a line for each finding.
 ///
 /// Returns whether a run could capture.
 ///
 /// # Errors
 /// If a file was to be read, or nobody takes the lines.
-pub fn run(settings: &Settings) -> Result<bool, StartError> {
+pub fn run(settings: &Settings, mut stock: Stock) -> Result<bool, StartError> {
     let Input::Live(names) = &settings.input else {
         let message = "check is about live capture: leave out --read".to_owned();
         return Err(StartError::Usage(message));
     };
-    let findings = look(settings, names);
+    let findings = look(settings, names, &mut stock);
     let stdout = io::stdout();
     let is_coloured = stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let mut stdout = stdout.lock();
@@ -44,11 +45,11 @@ pub fn run(settings: &Settings) -> Result<bool, StartError> {
     Ok(findings.iter().all(|finding| finding.level != Level::Fail))
 }
 
-fn look(settings: &Settings, names: &[String]) -> Vec<Finding> {
+fn look(settings: &Settings, names: &[String], stock: &mut Stock) -> Vec<Finding> {
     let mut findings = vec![rights::io_uring()];
     let cpus = rights::cpus(settings, &mut findings);
     findings.push(rights::locked_memory(cpus.len()));
-    let capability = rights::capture();
+    let capability = rights::capture(stock);
     let may_capture = capability.level != Level::Fail;
     findings.push(capability);
     findings.extend(rights::user(settings));
@@ -64,7 +65,7 @@ fn look(settings: &Settings, names: &[String]) -> Vec<Finding> {
     findings.extend(memory::group(cpus.len()));
     for name in names {
         if may_capture {
-            findings.push(interface::capture(settings, &name, cpus.len()));
+            findings.push(interface::capture(settings, &name, cpus.len(), stock));
         }
         for single in singles(&name) {
             findings.extend(interface::link(&single));

@@ -6,12 +6,16 @@ use std::io;
 use caps::{CapSet, Capability};
 
 use super::finding::Finding;
+use crate::capture::stock::Stock;
 use crate::capture::sys::{self, PacketSocket};
 use crate::error::MEMLOCK_BYTES_PER_CORE;
 use crate::settings::Settings;
 
 /// The oldest kernel that it runs on.
 const KERNEL: (u32, u32) = (5, 8);
+
+/// What a finding about sockets is about.
+const SOCKETS: &str = "packet sockets";
 
 pub(super) fn io_uring() -> Finding {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
@@ -99,22 +103,24 @@ pub(super) fn list(cpus: &[usize]) -> String {
     cpus.join(",")
 }
 
-pub(super) fn capture() -> Finding {
+pub(super) fn capture(stock: &Stock) -> Finding {
+    if stock.left() > 0 {
+        return Finding::ok(SOCKETS, format!("{} were handed over", stock.left()));
+    }
     let has = caps::has_cap(None, CapSet::Effective, Capability::CAP_NET_RAW);
     judge_capture(has.unwrap_or(false), PacketSocket::open().map(drop))
 }
 
 fn judge_capture(has_capability: bool, socket: io::Result<()>) -> Finding {
-    const TOPIC: &str = "packet sockets";
     match (has_capability, socket) {
-        (_, Ok(())) => Finding::ok(TOPIC, "may be opened"),
+        (_, Ok(())) => Finding::ok(SOCKETS, "may be opened"),
         (false, Err(_)) => Finding::fail(
-            TOPIC,
+            SOCKETS,
             "CAP_NET_RAW is missing",
             "run as root, or setcap cap_net_raw+ep $(command -v dnsflow)",
         ),
         (true, Err(error)) => Finding::fail(
-            TOPIC,
+            SOCKETS,
             format!("can't be opened: {error}"),
             "allow AF_PACKET in the sandbox (RestrictAddressFamilies=, seccomp)",
         ),

@@ -48,7 +48,8 @@ where
         Some((name, given)) => (2, command.find_subcommand(name).unwrap_or(&command), given),
         None => (1, &command, &matches),
     };
-    let Some(path) = given.get_one::<PathBuf>("config") else {
+    // Not every subcommand has options.
+    let Ok(Some(path)) = given.try_get_one::<PathBuf>("config") else {
         return Ok(Cli::from_arg_matches(&matches)?);
     };
     let text = fs::read_to_string(path).map_err(|source| StartError::File {

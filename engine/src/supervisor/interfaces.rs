@@ -12,6 +12,7 @@ use log::{info, warn};
 use super::shards::Shards;
 use crate::capture::interface::InterfaceDrops;
 use crate::capture::socket::{Armed, Source, Spread, Tap};
+use crate::capture::stock::Stock;
 use crate::capture::sys::{self, PacketSocket};
 use crate::error::StartError;
 use crate::settings::Capture;
@@ -25,6 +26,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(super) struct Interfaces {
     all: Vec<Interface>,
+    /// For those that come back.
+    stock: Stock,
     look_at: Option<Instant>,
     /// What the capture filter keeps.
     filter_name: String,
@@ -54,14 +57,16 @@ impl Interfaces {
     /// Opens the sockets of all shards on all interfaces, and then lets packets in. Gives each shard's.
     pub(super) fn open(
         taps: Vec<Tap>,
+        mut stock: Stock,
         capture: &Capture,
     ) -> Result<(Self, Vec<Vec<Intake>>), StartError> {
         let shards = taps.first().map_or(0, |tap| tap.shards);
         let mut intakes: Vec<Vec<Intake>> = (0..shards).map(|_| Vec::new()).collect();
         let mut opened = Vec::new();
         for tap in taps {
-            let armed = tap.open()?;
-            let filter = filter(&armed.source, capture)?;
+            let source = tap.source()?;
+            let filter = filter(&source, capture)?;
+            let armed = tap.open(source, &mut stock)?;
             opened.push((tap, armed, filter));
         }
         let filter_name = opened
@@ -86,6 +91,7 @@ impl Interfaces {
         }
         let interfaces = Interfaces {
             all,
+            stock,
             look_at: None,
             filter_name: filter_name.unwrap_or_default(),
         };
@@ -151,26 +157,52 @@ impl Interfaces {
     }
 
     /// Looks at those that are away, if it is time to, and takes up those that have come back.
-    pub(super) fn look(&mut self, capture: &Capture, shards: &Shards) {
+    ///
+    /// # Errors
+    /// If one is back and only a new process can have the sockets for it, and all that such a process needs are there:
+    /// the others would be deaf, too, until it can start.
+    pub(super) fn look(&mut self, capture: &Capture, shards: &Shards) -> Result<(), StartError> {
         let now = Instant::now();
         if self.look_at.is_none_or(|at| now < at) {
-            return;
+            return Ok(());
         }
+        let mut away = 0;
+        let mut used_up = Vec::new();
         for (index, interface) in self.all.iter_mut().enumerate() {
+            if interface.state == State::Up {
+                continue;
+            }
+            let looked = interface.look(index, capture, shards, &mut self.stock);
             if interface.state != State::Up {
-                interface.look(index, capture, shards);
+                away += 1;
+            }
+            if let Err(error) = looked {
+                used_up.push((interface, error));
             }
         }
-        let away = self
-            .all
-            .iter()
-            .any(|interface| interface.state != State::Up);
-        self.look_at = away.then(|| now + LOOK_AGAIN);
+        if away == used_up.len()
+            && let Some((interface, error)) = used_up.pop()
+        {
+            let name = interface.tap.interface.as_str();
+            warn!(interface = name; "interface {name} is back, and too few packet sockets are left for it; ending");
+            return Err(error);
+        }
+        for (interface, error) in used_up {
+            interface.complain(&error);
+        }
+        self.look_at = (away > 0).then(|| now + LOOK_AGAIN);
+        Ok(())
     }
 }
 
 impl Interface {
-    fn look(&mut self, index: usize, capture: &Capture, shards: &Shards) {
+    fn look(
+        &mut self,
+        index: usize,
+        capture: &Capture,
+        shards: &Shards,
+        stock: &mut Stock,
+    ) -> Result<(), StartError> {
         let name = &self.tap.interface;
         let is_bound = self
             .socket
@@ -185,7 +217,7 @@ impl Interface {
                 self.state = State::Up;
             }
             _ if is_same => {}
-            _ if is_up => self.take_up(index, capture, shards),
+            _ if is_up => self.take_up(index, capture, shards, stock)?,
             State::Down => {
                 warn!(interface = name.as_str(); "interface {name} is gone; waiting for one of that name");
                 self.state = State::Gone;
@@ -194,11 +226,18 @@ impl Interface {
         }
         let present = self.state == State::Up;
         shards.tell(|| Command::Present(index, present));
+        Ok(())
     }
 
-    /// New sockets, on what has the name now.
-    fn take_up(&mut self, index: usize, capture: &Capture, shards: &Shards) {
-        let reopened = self.reopen(capture);
+    /// New sockets, on what has the name now; an error only if there are none to be had.
+    fn take_up(
+        &mut self,
+        index: usize,
+        capture: &Capture,
+        shards: &Shards,
+        stock: &mut Stock,
+    ) -> Result<(), StartError> {
+        let reopened = self.reopen(capture, stock);
         let name = &self.tap.interface;
         match reopened {
             Ok(armed) => {
@@ -209,19 +248,27 @@ impl Interface {
                     shards.tell_one(core, Command::Ring(index, ring));
                 }
             }
-            Err(error) => {
-                let text = error.to_string();
-                if self.trouble.as_ref() != Some(&text) {
-                    warn!(interface = name.as_str(); "interface {name} is back, but: {text}; trying again");
-                    self.trouble = Some(text);
-                }
-            }
+            Err(error @ StartError::SocketsUsedUp { .. }) => return Err(error),
+            Err(error) => self.complain(&error),
+        }
+        Ok(())
+    }
+
+    /// Says why it can't be taken up again, each reason once.
+    fn complain(&mut self, error: &StartError) {
+        let text = error.to_string();
+        if self.trouble.as_ref() != Some(&text) {
+            let name = self.tap.interface.as_str();
+            warn!(interface = name; "interface {name} is back, but: {text}; trying again");
+            self.trouble = Some(text);
         }
     }
 
-    fn reopen(&mut self, capture: &Capture) -> Result<Armed, StartError> {
-        let armed = self.tap.open()?;
-        let filter = filter(&armed.source, capture)?;
+    fn reopen(&mut self, capture: &Capture, stock: &mut Stock) -> Result<Armed, StartError> {
+        let source = self.tap.source()?;
+        // Sockets that are opened for nothing can't be used again, so all else comes before.
+        let filter = filter(&source, capture)?;
+        let armed = self.tap.open(source, stock)?;
         let socket = first_socket(&armed)?;
         armed.start(&filter)?;
         self.source = armed.source;

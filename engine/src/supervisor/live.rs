@@ -23,6 +23,7 @@ use super::shards::Shards;
 use super::watch::Watch;
 use crate::capture::interface::default_interface;
 use crate::capture::socket::Tap;
+use crate::capture::stock::Stock;
 use crate::decode::Decoder;
 use crate::destination::Destination;
 use crate::error::StartError;
@@ -60,13 +61,15 @@ struct PutOff {
     found: Option<Vec<Destination>>,
 }
 
-/// Runs until somebody wants it to stop, or all shards have failed.
+/// Runs until somebody wants it to stop, all shards have failed, or it can't go on; gives what shards report, and
+/// what was in the way.
 pub(super) fn run(
     settings: Settings,
     mut names: Vec<String>,
     cpus: &[usize],
+    stock: Stock,
     reload: Reload,
-) -> Result<Vec<Report>, StartError> {
+) -> Result<(Vec<Report>, Result<(), StartError>), StartError> {
     if names.is_empty() {
         names.push(default_interface()?);
     }
@@ -74,7 +77,7 @@ pub(super) fn run(
     let listening = settings.metrics.map(Listening::on).transpose()?;
     let watched = names.clone();
     let taps = taps(&settings, names, cpus.len())?;
-    let (interfaces, intakes) = Interfaces::open(taps, &settings.capture)?;
+    let (interfaces, intakes) = Interfaces::open(taps, stock, &settings.capture)?;
     let outputs = Outputs::open(&settings.output, cpus.len())?;
     if let Some(user) = &settings.user {
         user.assume()?;
@@ -103,10 +106,12 @@ pub(super) fn run(
     }
     let inquiry = Inquiry::new(Asker::new(sensor.events.sender()), cpus.len());
     sensor.watch = Some(Watch::start(inquiry, listening, &watched)?);
-    sensor.supervise();
+    let ended = sensor.supervise();
     sensor.watch = None;
     sensor.shards.stop();
-    sensor.shards.reports()
+    // Sockets that are left take time to close, in which shards send what is left.
+    drop(sensor.interfaces);
+    Ok((sensor.shards.reports()?, ended))
 }
 
 fn taps(settings: &Settings, names: Vec<String>, shards: usize) -> Result<Vec<Tap>, StartError> {
@@ -146,10 +151,10 @@ impl Sensor {
     }
 
     /// Sees to what happens until the end.
-    fn supervise(&mut self) {
+    fn supervise(&mut self) -> Result<(), StartError> {
         while !self.running.is_empty() {
             match self.events.next(self.interfaces.deadline()) {
-                Some(Event::End) => return,
+                Some(Event::End) => return Ok(()),
                 Some(Event::Ended(core)) => {
                     self.running.remove(&core);
                     self.answered(core, None);
@@ -161,8 +166,9 @@ impl Sensor {
                 Some(Event::Ask(asker)) => self.shards.ask(&asker),
                 None => {}
             }
-            self.interfaces.look(&self.settings.capture, &self.shards);
+            self.interfaces.look(&self.settings.capture, &self.shards)?;
         }
+        Ok(())
     }
 
     /// What a shard tells by itself.

@@ -25,6 +25,7 @@ use std::path::Path;
 
 use log::debug;
 
+use crate::capture::stock::Stock;
 use crate::error::StartError;
 use crate::pidfile::PidFile;
 use crate::privileges::Identity;
@@ -35,13 +36,14 @@ use summary::summarise;
 /// Reads the settings anew, as they are now.
 pub type Reload = Box<dyn Fn() -> Result<Settings, StartError> + Send>;
 
-/// Runs the sensor to its end and says on standard error what came of it.
+/// Runs the sensor to its end and says on standard error what came of it. `stock` has the packet sockets that were
+/// handed over.
 ///
 /// Returns whether all went well: false if a file was damaged or a shard failed, which was said.
 ///
 /// # Errors
-/// What kept it from starting.
-pub fn run(settings: Settings, reload: Reload) -> Result<bool, StartError> {
+/// What kept it from starting, or from going on.
+pub fn run(settings: Settings, stock: Stock, reload: Reload) -> Result<bool, StartError> {
     let cpus = settings
         .cores
         .choose(&requirements::cpus()?)
@@ -52,8 +54,9 @@ pub fn run(settings: Settings, reload: Reload) -> Result<bool, StartError> {
     let _pidfile = settings.pidfile.as_deref().map(PidFile::hold).transpose()?;
     match settings.input.clone() {
         Input::Live(names) => {
-            let reports = live::run(settings, names, &cpus, reload)?;
-            Ok(summarise(&reports, ""))
+            let (reports, ended) = live::run(settings, names, &cpus, stock, reload)?;
+            let all_well = summarise(&reports, "");
+            ended.map(|()| all_well)
         }
         Input::File(path) => {
             let reports = offline::run(&settings, &path, &cpus, &Events::watch(false)?)?;

@@ -44,9 +44,11 @@ impl Stopped {
 impl Drop for Stopped {
     fn drop(&mut self) {
         // The kernel lets go of it too when we end.
-        let _ = ptrace::detach(self.0, None);
-        // Where the process was killed meanwhile, its parent sees that only when we have seen the thread's end.
-        let _ = waitpid(self.0, Some(WaitPidFlag::__WALL | WaitPidFlag::WNOHANG));
+        if ptrace::detach(self.0, None).is_err() {
+            // The process was killed meanwhile. Its parent sees that only when we have seen the thread's end, which comes
+            // late where it is the last and closes what is open.
+            let _ = waitpid(self.0, Some(WaitPidFlag::__WALL));
+        }
     }
 }
 

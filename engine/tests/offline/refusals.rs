@@ -170,7 +170,33 @@ fn no_permission_to_capture() {
         &[]
     };
     let ended = Sensor::behind(stripped, ["-i", "lo"]).run();
-    ended.assert_failure(1, &["CAP_NET_RAW", "setcap"]);
+    ended.assert_failure(1, &["CAP_NET_RAW", "setcap", "open-sockets"]);
+}
+
+/// What a service manager hands over is taken if it is a packet socket, and nothing else is.
+#[test]
+fn descriptors_that_are_no_packet_sockets() {
+    let start = |environment: &str, descriptor: &str| {
+        let script = format!("exec 3{descriptor}; LISTEN_PID=$$ {environment} exec \"$0\" \"$@\"");
+        Sensor::behind(&["sh", "-c", &script], ["--print-filter"]).run()
+    };
+    let ended = start("LISTEN_FDS=1 LISTEN_FDNAMES=stored", "</dev/null");
+    ended.assert_failure(1, &["descriptor 3 ('stored')", "open-sockets", "Sockets="]);
+    start("LISTEN_FDS=1", "</dev/null").assert_failure(1, &["descriptor 3 ('unknown')"]);
+    for wrong in ["LISTEN_FDS=1", "LISTEN_FDS=many", "LISTEN_FDS=4294967295"] {
+        start(wrong, "<&-").assert_failure(1, &["LISTEN_FDS"]);
+    }
+    start("LISTEN_FDS=1 LISTEN_FDNAMES=a:b", "</dev/null").assert_failure(1, &["LISTEN_FDS"]);
+    // Meant for another process.
+    start("LISTEN_FDS=1 LISTEN_PID=1", "</dev/null").assert_success();
+}
+
+#[test]
+fn sockets_for_nobody() {
+    let ended = Sensor::new(["open-sockets"]).run();
+    ended.assert_failure(2, &["NotifyAccess=exec", "NOTIFY_SOCKET"]);
+    let ended = Sensor::new(["open-sockets", "0"]).run();
+    ended.assert_failure(2, &["0 is not in"]);
 }
 
 #[test]

@@ -7,6 +7,7 @@
 
 mod adopt;
 mod ethtool;
+mod handed;
 mod host;
 mod packet;
 mod readiness;
@@ -14,6 +15,7 @@ mod ring;
 
 pub use adopt::{segment_sends, udp_socket, unix_stream};
 pub use ethtool::{Merging, merging};
+pub use handed::handed_over;
 pub use host::{
     Interface, allowed_cpus, clock_is_synchronised, interface, io_uring_probe, may_pin,
     raise_memlock,

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::mem::{size_of, zeroed};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use dnsflow_filters::Program;
 use socket2::{Domain, SockFilter, Socket, Type};
@@ -76,6 +76,14 @@ impl PacketSocket {
         Socket::new(Domain::PACKET, Type::RAW, None).map(PacketSocket)
     }
 
+    /// One that somebody else has opened; nothing if it is another kind of descriptor.
+    pub fn adopt(descriptor: OwnedFd) -> Option<Self> {
+        let socket = Socket::from(descriptor);
+        let is_packet = socket.domain().is_ok_and(|domain| domain == Domain::PACKET);
+        let is_raw = socket.r#type().is_ok_and(|found| found == Type::RAW);
+        (is_packet && is_raw).then_some(PacketSocket(socket))
+    }
+
     /// Attaches a capture filter, or swaps it for the one that is there.
     pub fn set_filter(&self, program: &Program) -> io::Result<()> {
         self.0.attach_filter(&sock_filters(program))
@@ -97,6 +105,22 @@ impl PacketSocket {
                 tp_frame_size: FRAME_BYTES,
                 tp_frame_nr: shape.block_bytes / FRAME_BYTES * shape.blocks,
                 tp_retire_blk_tov: shape.retire_ms,
+                tp_sizeof_priv: 0,
+                tp_feature_req_word: 0,
+            },
+        )
+    }
+
+    /// Gives the ring back, which must not be mapped any more.
+    pub fn remove_ring(&self) -> io::Result<()> {
+        self.set(
+            libc::PACKET_RX_RING,
+            &libc::tpacket_req3 {
+                tp_block_size: 0,
+                tp_block_nr: 0,
+                tp_frame_size: 0,
+                tp_frame_nr: 0,
+                tp_retire_blk_tov: 0,
                 tp_sizeof_priv: 0,
                 tp_feature_req_word: 0,
             },
@@ -135,6 +159,15 @@ impl PacketSocket {
 
     /// The index of the interface that it is bound to; -1 once that has been removed.
     pub fn bound_to(&self) -> io::Result<i32> {
+        self.address().map(|address| address.sll_ifindex)
+    }
+
+    /// Whether it has never been bound, so that it can be bound to whatever is wanted.
+    pub fn is_unused(&self) -> io::Result<bool> {
+        self.address().map(|address| address.sll_protocol == 0)
+    }
+
+    fn address(&self) -> io::Result<libc::sockaddr_ll> {
         // SAFETY: sockaddr_ll is integers, for which zero is a value.
         let mut address: libc::sockaddr_ll = unsafe { zeroed() };
         let mut length =
@@ -147,7 +180,7 @@ impl PacketSocket {
                 &raw mut length,
             )
         };
-        checked(got).map(|()| address.sll_ifindex)
+        checked(got).map(|()| address)
     }
 
     /// Makes the interface promiscuous for as long as this socket is open.
