@@ -2,7 +2,7 @@
 //! read their command lines.
 //!
 //! ```text
-//! FOLDER/man/man1/dnsflow-read.1 ..
+//! FOLDER/man/man1/dnsflow-read.1 ..        man5/dnsflow.toml.5   man8/dnsflow.8
 //! FOLDER/completions/bash/dnsflow ..    zsh/_dnsflow ..    fish/dnsflow.fish ..
 //! ```
 //!
@@ -15,7 +15,7 @@ use std::{env, fs, io};
 
 use clap::{Command, CommandFactory, Parser};
 use clap_complete::{Shell, generate_to};
-use dnsflow_packages::manual;
+use dnsflow_packages::{configuration, manual};
 use dnsflow_tools::{generate, read};
 
 /// Write manual pages and shell completions of all programs.
@@ -37,11 +37,16 @@ fn main() -> ExitCode {
 }
 
 fn write(folder: &Path) -> io::Result<()> {
+    let date = date()?;
     for page in manual::pages() {
         let folder = folder.join(format!("man/man{}", page.section));
         fs::create_dir_all(&folder)?;
-        fs::write(folder.join(page.file_name()), page.render(&date()?)?)?;
+        fs::write(folder.join(page.file_name()), page.render(&date)?)?;
     }
+    let formats = folder.join("man/man5");
+    fs::create_dir_all(&formats)?;
+    let page = configuration::render(&date);
+    fs::write(formats.join(configuration::FILE_NAME), page)?;
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
         let folder = folder.join(format!("completions/{shell}"));
         fs::create_dir_all(&folder)?;

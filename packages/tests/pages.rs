@@ -6,7 +6,10 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use dnsflow_packages::manual;
+use clap::CommandFactory as _;
+use dnsflow::cli::Cli;
+use dnsflow::config;
+use dnsflow_packages::{configuration, manual};
 
 /// A folder with all pages, which goes with the test.
 struct Folder(PathBuf);
@@ -63,6 +66,41 @@ fn every_option_has_its_paragraph_and_every_page_its_date() {
     }
 }
 
+#[test]
+fn every_key_has_its_paragraph() {
+    let text = configuration::render("2001-09-09");
+    let mut command = Cli::command();
+    command.build();
+    for option in config::keys(&command) {
+        let key = option.get_long().expect("keys are long options");
+        let tag = format!(".TP\n\\fB{}\\fR", key.replace('-', "\\-"));
+        assert!(text.contains(&tag), "{key}");
+    }
+    for said in [
+        "\\fBudp\\fR = \\fIHOST[:PORT]\\fR\n",
+        "\nA whole number; 64 by default. Takes effect at the next start.\n",
+        "\nA string in quotes, or a list of strings. Not beside \\fBread\\fR. Takes effect at the next start.\n",
+        "\n.TP\n\\fBmdns\\fR\nAlso multicast DNS",
+        "\nThe same as \\fBfanout\\fR checksum.\n",
+        ".TP\n\\fBclient\\fR\nBy the client's address\n",
+    ] {
+        assert!(text.contains(said), "{said:?} in {text}");
+    }
+}
+
+#[test]
+fn the_example_is_a_configuration_file() {
+    let page = configuration::render("2001-09-09");
+    let example = page.split("\n.SH EXAMPLE\n.nf\n").nth(1);
+    let example = example.and_then(|rest| rest.split(".fi\n").next());
+    let example = example.expect("the page has an example");
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("example.toml");
+    fs::write(&path, example).expect("a temporary file");
+    let words = ["dnsflow".into(), "--config".into(), path.into_os_string()];
+    let read = config::load(words).map(|read| read.options.collectors.len());
+    assert_eq!(read.map_err(|error| error.to_string()), Ok(2), "{example}");
+}
+
 fn is_heading(line: &str, heading: &str) -> bool {
     line.strip_prefix(".SH ")
         .is_some_and(|rest| rest.trim_matches('"') == heading)
@@ -71,7 +109,7 @@ fn is_heading(line: &str, heading: &str) -> bool {
 #[test]
 fn formatters_and_shells_take_them() {
     let folder = Folder::new("formatters");
-    for section in ["man/man1", "man/man8"] {
+    for section in ["man/man1", "man/man5", "man/man8"] {
         for page in folder.files(section) {
             quiet(
                 Command::new("mandoc")

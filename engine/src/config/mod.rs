@@ -19,6 +19,7 @@ use toml::de::{DeTable, DeValue};
 use crate::cli::Cli;
 use crate::error::StartError;
 pub use error::{ConfigError, Problem};
+pub use value::expected;
 
 /// Options that make no sense in a file: they are about a single start.
 pub const COMMAND_LINE_ONLY: [&str; 4] = ["config", "help", "version", "print-filter"];
@@ -60,6 +61,22 @@ where
     let words = file.words(command, given)?;
     arguments.splice(start..start, words);
     Ok(<Cli as clap::Parser>::try_parse_from(&arguments)?)
+}
+
+/// The options of a command, once it is built, that are keys of a file; in the order of the definition.
+pub fn keys(command: &Command) -> impl Iterator<Item = &Arg> {
+    let has_key = |option: &&Arg| {
+        let long = option.get_long();
+        long.is_some_and(|long| !COMMAND_LINE_ONLY.contains(&long))
+    };
+    command.get_arguments().filter(has_key)
+}
+
+/// Whether two options of a command can't stand side by side.
+#[must_use]
+pub fn are_in_conflict(command: &Command, one: &Arg, other: &Arg) -> bool {
+    command.get_arg_conflicts_with(one).contains(&other)
+        || command.get_arg_conflicts_with(other).contains(&one)
 }
 
 /// A file that was read.
@@ -179,17 +196,10 @@ fn name(option: &Arg) -> String {
     option.get_long().unwrap_or_default().to_owned()
 }
 
-fn are_in_conflict(command: &Command, one: &Arg, other: &Arg) -> bool {
-    command.get_arg_conflicts_with(one).contains(&other)
-        || command.get_arg_conflicts_with(other).contains(&one)
-}
-
 fn unknown(command: &Command, key: &str) -> Problem {
     let likeness = |option: &str| strsim::jaro_winkler(key, option);
-    let nearest = command
-        .get_arguments()
+    let nearest = keys(command)
         .filter_map(Arg::get_long)
-        .filter(|option| !COMMAND_LINE_ONLY.contains(option))
         .max_by(|one, other| likeness(one).total_cmp(&likeness(other)))
         .filter(|option| likeness(option) >= LIKENESS);
     Problem::Unknown {

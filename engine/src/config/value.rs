@@ -32,10 +32,9 @@ pub(super) fn texts(
     value: &Spanned<DeValue<'_>>,
 ) -> Result<Vec<Text>, (usize, String)> {
     let kind = kind(option);
-    let is_repeated = matches!(option.get_action(), ArgAction::Append);
+    let is_repeated = is_repeated(option);
     let start = |span: Range<usize>| span.start;
-    let wrong =
-        |value: &Spanned<DeValue<'_>>| (start(value.span()), wanted(kind, is_repeated, key));
+    let wrong = |value: &Spanned<DeValue<'_>>| (start(value.span()), wanted(option, key));
     match value.get_ref() {
         DeValue::Boolean(given) if kind == Kind::Flag => Ok(if *given {
             vec![(start(value.span()), None)]
@@ -54,6 +53,26 @@ pub(super) fn texts(
             None => Err(wrong(value)),
         },
     }
+}
+
+/// What suits an option, such as `a whole number, or a list of numbers`.
+#[must_use]
+pub fn expected(option: &Arg) -> String {
+    let (one, several) = match kind(option) {
+        Kind::Flag => ("true or false", ""),
+        Kind::Whole => ("a whole number", "numbers"),
+        Kind::Number => ("a number", "numbers"),
+        Kind::Text | Kind::Word => ("a string in quotes", "strings"),
+    };
+    if is_repeated(option) {
+        format!("{one}, or a list of {several}")
+    } else {
+        one.to_owned()
+    }
+}
+
+fn is_repeated(option: &Arg) -> bool {
+    matches!(option.get_action(), ArgAction::Append)
 }
 
 fn kind(option: &Arg) -> Kind {
@@ -86,22 +105,17 @@ fn text(kind: Kind, value: &DeValue<'_>) -> Option<String> {
     }
 }
 
-fn wanted(kind: Kind, is_repeated: bool, key: &str) -> String {
-    let (one, several) = match kind {
-        Kind::Flag => ("true or false", ""),
-        Kind::Whole => ("a whole number", "numbers"),
-        Kind::Number => ("a number", "numbers"),
-        Kind::Text | Kind::Word => ("a string in quotes", "strings"),
-    };
-    let example = match kind {
+fn wanted(option: &Arg, key: &str) -> String {
+    let expected = expected(option);
+    let example = match kind(option) {
         Kind::Flag => "true",
         Kind::Whole => "1",
         Kind::Number => "1.5",
         Kind::Text | Kind::Word => "\"..\"",
     };
-    if is_repeated {
-        format!("{one}, or a list of {several}, is wanted: {key} = [{example}, {example}]")
+    if is_repeated(option) {
+        format!("{expected}, is wanted: {key} = [{example}, {example}]")
     } else {
-        format!("{one} is wanted: {key} = {example}")
+        format!("{expected} is wanted: {key} = {example}")
     }
 }

@@ -209,7 +209,7 @@ impl Sensor {
         match applied {
             Ok((applied, waiting, filters)) => {
                 for option in waiting {
-                    warn!("{option} takes effect at the next start");
+                    warn!("--{option} takes effect at the next start");
                 }
                 self.apply(applied, filters);
             }

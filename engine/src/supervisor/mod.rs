@@ -31,6 +31,7 @@ use crate::pidfile::PidFile;
 use crate::privileges::Identity;
 use crate::settings::{Input, Settings};
 use event::Events;
+pub use reload::waits_for_start;
 use summary::summarise;
 
 /// Reads the settings anew, as they are now.

@@ -8,23 +8,40 @@ use crate::settings::{Capture, Output, Settings};
 use crate::shard::command::{CaptureChange, Change, OutputChange};
 use dnsflow_filters::Program;
 
-/// What can be taken of `new` while `old` runs, and the options that can't.
+/// Long options, the one to name first, and whether two settings differ in what they say.
+type Fixed = (&'static [&'static str], fn(&Settings, &Settings) -> bool);
+
+/// What only a start can set.
+const FIXED: [Fixed; 11] = [
+    (&["interface", "read"], |old, new| old.input != new.input),
+    (&["no-promiscuous"], |old, new| {
+        old.promiscuous != new.promiscuous
+    }),
+    (&["ring"], |old, new| old.ring_bytes != new.ring_bytes),
+    (&["cores"], |old, new| old.cores != new.cores),
+    (&["fanout", "checksum"], |old, new| {
+        old.capture.fanout != new.capture.fanout
+    }),
+    (&["share"], |old, new| {
+        old.capture.share != new.capture.share
+    }),
+    (&["write"], |old, new| old.output.write != new.output.write),
+    (&["print"], |old, new| old.output.print != new.output.print),
+    (&["pidfile"], |old, new| old.pidfile != new.pidfile),
+    (&["user"], |old, new| old.user != new.user),
+    (&["metrics"], |old, new| old.metrics != new.metrics),
+];
+
+/// Whether what a long option says takes effect at a start only, and not with a reload.
+#[must_use]
+pub fn waits_for_start(option: &str) -> bool {
+    FIXED.iter().any(|(options, _)| options.contains(&option))
+}
+
+/// What can be taken of `new` while `old` runs, and the long options that can't.
 pub(super) fn applicable(old: &Settings, new: Settings) -> (Settings, Vec<&'static str>) {
-    let differs = [
-        (old.input != new.input, "--interface"),
-        (old.promiscuous != new.promiscuous, "--no-promiscuous"),
-        (old.ring_bytes != new.ring_bytes, "--ring"),
-        (old.cores != new.cores, "--cores"),
-        (old.capture.fanout != new.capture.fanout, "--fanout"),
-        (old.capture.share != new.capture.share, "--share"),
-        (old.output.write != new.output.write, "--write"),
-        (old.output.print != new.output.print, "--print"),
-        (old.pidfile != new.pidfile, "--pidfile"),
-        (old.user != new.user, "--user"),
-        (old.metrics != new.metrics, "--metrics"),
-    ];
-    let waiting = differs.into_iter().filter(|(differs, _)| *differs);
-    let waiting = waiting.map(|(_, option)| option).collect();
+    let waiting = FIXED.iter().filter(|(_, differs)| differs(old, &new));
+    let waiting = waiting.map(|(options, _)| options[0]).collect();
     let applied = Settings {
         capture: Capture {
             fanout: old.capture.fanout,
@@ -119,5 +136,54 @@ impl Pending {
     /// Why one of them could not.
     pub(super) fn failure(&self) -> Option<&str> {
         self.failure.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::*;
+    use crate::cli::Cli;
+    use crate::config;
+
+    fn settings(argument: &str) -> Settings {
+        let arguments = ["dnsflow", "--udp=192.0.2.1", argument];
+        let options = Cli::parse_from(arguments.iter().filter(|word| !word.is_empty())).options;
+        Settings::new(options).expect("an example that is right")
+    }
+
+    /// A value that is no default, for every option that has values.
+    fn example(option: &str) -> String {
+        let value = match option {
+            "interface" | "read" | "write" | "pidfile" => "other",
+            "filter" => "udp",
+            "port" | "jmirror" | "pcap-record" | "sample" | "ring" => "77",
+            "decap" => "gtp",
+            "cores" => "2",
+            "fanout" => "cpu",
+            "share" => "0/2",
+            "udp" => "192.0.2.2",
+            "mtu" => "9000",
+            "flush" => "0.5",
+            "user" => "daemon",
+            "log-level" => "debug",
+            "metrics" => "127.0.0.1:9530",
+            flag => return format!("--{flag}"),
+        };
+        format!("--{option}={value}")
+    }
+
+    #[test]
+    fn every_option_is_taken_or_said_to_wait() {
+        let old = settings("");
+        let mut command = Cli::command();
+        command.build();
+        for option in config::keys(&command).filter_map(clap::Arg::get_long) {
+            let (applied, waiting) = applicable(&old, settings(&example(option)));
+            let is_taken = format!("{applied:?}") != format!("{old:?}");
+            assert_eq!(is_taken, waiting.is_empty(), "{option}: {waiting:?}");
+            assert_eq!(waits_for_start(option), !is_taken, "{option}");
+        }
     }
 }

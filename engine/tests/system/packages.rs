@@ -121,6 +121,7 @@ fn both_hold_the_same_files() {
         "/usr/bin/dnsflow",
         "/usr/lib/systemd/system/dnsflow@.service",
         "/etc/dnsflow/dnsflow.toml",
+        "/usr/share/man/man5/dnsflow.toml.5.gz",
     ];
     for path in wanted {
         assert!(
