@@ -45,7 +45,7 @@ impl Names {
         events: Sender<Event>,
     ) -> Result<Self, StartError> {
         let (requests, receiver) = channel();
-        let mut watch = Watch::new(collectors.to_vec());
+        let mut watch = Watch::new(collectors.to_vec(), Instant::now());
         thread::Builder::new()
             .name("names".to_owned())
             .spawn(move || while watch.serve(&receiver, &load, &events) {})
@@ -77,26 +77,35 @@ impl Names {
     }
 }
 
-/// Collectors, and when their names are looked up.
+/// When names that were looked up at `looked_at` are looked up again.
+fn due(looked_at: Instant, is_undelivered: bool) -> Instant {
+    let after = if is_undelivered { AT_MOST_EVERY } else { EVERY };
+    looked_at + after
+}
+
+/// Collectors, and what decides when their names are looked up.
 #[derive(Debug)]
 struct Watch {
     collectors: Vec<Destination>,
     looked_at: Instant,
-    next: Option<Instant>,
+    /// Whether some collector did not take what it was sent since then.
+    is_undelivered: bool,
 }
 
 impl Watch {
-    fn new(collectors: Vec<Destination>) -> Self {
-        let now = Instant::now();
+    /// Collectors that were looked up at `looked_at`.
+    fn new(collectors: Vec<Destination>, looked_at: Instant) -> Self {
         Watch {
-            next: Self::has_names(&collectors).then(|| now + EVERY),
             collectors,
-            looked_at: now,
+            looked_at,
+            is_undelivered: false,
         }
     }
 
-    fn has_names(collectors: &[Destination]) -> bool {
-        collectors.iter().any(Destination::is_name)
+    /// When to look again; never, where there is no name.
+    fn next(&self) -> Option<Instant> {
+        let has_names = self.collectors.iter().any(Destination::is_name);
+        has_names.then(|| due(self.looked_at, self.is_undelivered))
     }
 
     /// Waits for one request, or until a look-up is due; false when nobody can ask any more.
@@ -106,19 +115,18 @@ impl Watch {
         load: &Reload,
         events: &Sender<Event>,
     ) -> bool {
-        let request = match self.next {
+        let request = match self.next() {
             None => requests.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(at) => requests.recv_timeout(at.saturating_duration_since(Instant::now())),
         };
         let event = match request {
             Ok(Request::Load) => Some(Event::Loaded(Box::new(load().map(|new| self.keep(new))))),
             Ok(Request::Watch(collectors)) => {
-                *self = Self::new(collectors);
+                *self = Self::new(collectors, Instant::now());
                 None
             }
             Ok(Request::Undelivered) => {
-                let soon = self.looked_at + AT_MOST_EVERY;
-                self.next = self.next.map(|next| next.min(soon));
+                self.is_undelivered = true;
                 None
             }
             Err(RecvTimeoutError::Timeout) => {
@@ -165,7 +173,77 @@ impl Watch {
             }
         }
         self.looked_at = Instant::now();
-        self.next = Some(self.looked_at + EVERY);
+        self.is_undelivered = false;
         has_changed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAME: &str = "localhost:5300";
+    const ADDRESS: &str = "192.0.2.1:5300";
+
+    fn watch(collector: &str, looked_at: Instant) -> Watch {
+        let collector = Destination::look_up(collector).expect("it has an address");
+        Watch::new(vec![collector], looked_at)
+    }
+
+    /// Serves one request, or what is due by now where there is none.
+    fn serve(watch: &mut Watch, request: Option<Request>) {
+        let (requests, receiver) = channel();
+        let (events, _found) = channel();
+        if let Some(request) = request {
+            requests.send(request).expect("there is a receiver");
+        }
+        let load: Reload = Box::new(|| unreachable!("nobody asks for it"));
+        assert!(watch.serve(&receiver, &load, &events));
+    }
+
+    #[test]
+    fn names_are_looked_up_every_minute_and_sooner_after_failures() {
+        let looked_at = Instant::now();
+        let after = |seconds| Some(looked_at + Duration::from_secs(seconds));
+        let mut watch = watch(NAME, looked_at);
+        assert_eq!(watch.next(), after(60));
+        for _ in 0..2 {
+            serve(&mut watch, Some(Request::Undelivered));
+            assert_eq!(watch.next(), after(5), "counted from the last look-up");
+        }
+    }
+
+    #[test]
+    fn a_look_up_that_is_due_starts_the_minute_again() {
+        let now = Instant::now();
+        for (seconds, is_undelivered) in [(60, false), (5, true), (59, true)] {
+            let before = now.checked_sub(Duration::from_secs(seconds));
+            let mut watch = watch(NAME, before.expect("clocks go back that far"));
+            watch.is_undelivered = is_undelivered;
+            assert!(watch.next() <= Some(now), "it is due after {seconds} s");
+            serve(&mut watch, None);
+            assert!(watch.looked_at >= now, "looked up {seconds} s later");
+            let next = watch.looked_at + Duration::from_secs(60);
+            assert_eq!(watch.next(), Some(next), "the failures were before it");
+        }
+    }
+
+    #[test]
+    fn addresses_are_never_looked_up() {
+        let mut watch = watch(ADDRESS, Instant::now());
+        assert_eq!(watch.next(), None);
+        serve(&mut watch, Some(Request::Undelivered));
+        assert_eq!(watch.next(), None);
+    }
+
+    #[test]
+    fn new_collectors_start_anew() {
+        let now = Instant::now();
+        let mut watch = watch(ADDRESS, now);
+        serve(&mut watch, Some(Request::Undelivered));
+        let named = Destination::look_up(NAME).expect("it has an address");
+        serve(&mut watch, Some(Request::Watch(vec![named])));
+        let next = watch.next();
+        assert!(next.is_some_and(|next| next >= now + Duration::from_secs(60)));
     }
 }
