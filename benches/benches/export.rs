@@ -1,4 +1,4 @@
-//! From a response to datagrams, without sending them. Times are for one response.
+//! From the set of a response to datagrams, without sending them. Times are for one set, which is copied in.
 //!
 //! "in order" is how a file gets them; "to one size" is how collectors do, by way of the pool that lets one send
 //! take many. For the latter there has to be a collector, which is a socket on the loopback that nobody reads; what
@@ -11,37 +11,35 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, criterion_group, criterion_main};
 use dnsflow::export::collector::Collector;
 use dnsflow::export::{Export, Sinks};
-use dnsflow::frame::Timestamp;
-use dnsflow_benches::cases::{Case, message};
+use dnsflow_benches::cases::{Case, frame_of};
 use dnsflow_benches::counting::allocations_of;
-use dnsflow_benches::parts::{DATAGRAM_BYTES, nowhere, scaled, send};
-use dnsflow_wire::message::{Answers, Dialect, Extent, Marks};
-use dnsflow_wire::response::{Endpoints, Response};
+use dnsflow_benches::parts::{DATAGRAM_BYTES, draft, nowhere, scaled, send};
 use glommio::LocalExecutorBuilder;
 
-/// Responses in turn. Each borrows from marks of its own; more of them would measure the caches.
-const RESPONSES: usize = 256;
+/// Sets in turn; more of them would measure the caches.
+const SETS: usize = 256;
 
-fn responses<'a>(case: &'a Case, marks: &'a mut [Marks]) -> Vec<Response<'a>> {
-    let parse = |(bytes, marks): (&'a Vec<u8>, &'a mut Marks)| Response {
-        endpoints: Endpoints::V4 {
-            client: [10, 0, 0, 1],
-            resolver: [172, 16, 0, 1],
-        },
-        answers: Answers::parse(message(bytes), Dialect::Unicast, Extent::Whole, marks)
-            .expect("the case is all responses"),
+/// The sets of a case's responses.
+fn sets(case: &Case) -> Vec<Vec<u8>> {
+    let (mut decoder, mut draft) = (case.decoder(), draft());
+    let set = |frame: &Vec<u8>| {
+        let found = decoder.usual(&frame_of(frame), &mut draft)?;
+        Some(draft[..found.ok()?].to_vec())
     };
-    case.frames.iter().zip(marks).map(parse).collect()
+    case.frames.iter().filter_map(set).take(SETS).collect()
 }
 
-/// Pushes each response once, and sends what is full; returns the time for pushing alone.
-fn push(export: &mut Export, responses: &[Response<'_>]) -> Duration {
+/// Takes each set once, and sends what is full; returns the time for taking alone.
+fn push(export: &mut Export, sets: &[Vec<u8>]) -> Duration {
     let mut spent = Duration::ZERO;
-    let mut left = responses.iter();
+    let mut left = sets.iter();
     while !left.as_slice().is_empty() {
         let start = Instant::now();
-        for response in left.by_ref() {
-            export.push(black_box(response), Timestamp::default());
+        for set in left.by_ref() {
+            if let Some(draft) = export.draft() {
+                draft[..set.len()].copy_from_slice(black_box(set));
+                export.keep(set.len());
+            }
             if export.is_full() {
                 break;
             }
@@ -55,30 +53,25 @@ fn push(export: &mut Export, responses: &[Response<'_>]) -> Duration {
 }
 
 fn measure(criterion: &mut Criterion, name: &str, export: &mut Export) {
-    let mut marks: Vec<_> = std::iter::repeat_with(Marks::default)
-        .take(RESPONSES)
-        .collect();
     let mut group = criterion.benchmark_group(name);
     for case in ["A over IPv4", "AAAA over IPv6", "CNAME chain", "mix"] {
         let case = Case::all()
             .into_iter()
             .find(|known| known.name == case)
             .expect("a case of that name");
-        let responses = responses(&case, &mut marks);
-        push(export, &responses);
-        let allocated = allocations_of(|| push(export, &responses));
+        let sets = sets(&case);
+        assert_eq!(sets.len(), SETS, "{}", case.name);
+        push(export, &sets);
+        let allocated = allocations_of(|| push(export, &sets));
         group.bench_function(case.name, |bencher| {
             bencher.iter_custom(|wanted| {
-                let done = wanted.next_multiple_of(RESPONSES as u64);
-                let passes = done / RESPONSES as u64;
-                let spent = (0..passes).map(|_| push(export, &responses)).sum();
+                let done = wanted.next_multiple_of(SETS as u64);
+                let passes = done / SETS as u64;
+                let spent = (0..passes).map(|_| push(export, &sets)).sum();
                 scaled(spent, wanted, done)
             });
         });
-        println!(
-            "{:24}allocations: {allocated} for {RESPONSES} responses",
-            ""
-        );
+        println!("{:24}allocations: {allocated} for {SETS} sets", "");
     }
     group.finish();
 }

@@ -4,10 +4,10 @@
 //! TCP, fragments, tunnels) is made of its frames here. Each case knows how many responses it holds, so that a
 //! bench can prove that it measures what it says.
 
-use crate::parts::take;
+use crate::parts::decode;
 use clap::Parser;
 use dnsflow::decode::tunnel::{Kind, Tunnels};
-use dnsflow::decode::{Decoder, Fate, Selection};
+use dnsflow::decode::{Decoder, Selection};
 use dnsflow::frame::{Frame, LinkType, Timestamp};
 use dnsflow_tools::generate::{Mix, Traffic};
 use etherparse::{PacketBuilder, SlicedPacket, TransportSlice};
@@ -110,13 +110,10 @@ impl Case {
     #[must_use]
     pub fn decoder(&self) -> Decoder {
         let mut decoder = Decoder::new(selection());
+        let capture = self.capture();
         for pass in ["first", "second"] {
-            let mut found = 0;
-            for frame in &self.frames {
-                take(&mut decoder, &frame_of(frame), |fate| {
-                    found += usize::from(matches!(fate, Fate::Response(_)))
-                });
-            }
+            let found =
+                usize::try_from(decode(&capture, &mut decoder).exported).unwrap_or(usize::MAX);
             assert_eq!(
                 found, self.responses,
                 "{}: responses in the {pass} pass",

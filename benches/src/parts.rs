@@ -10,6 +10,7 @@ use dnsflow::counters::Counters;
 use dnsflow::decode::{Decoder, Fate, Unusual};
 use dnsflow::export::{Export, ExportError, Sinks};
 use dnsflow::frame::Frame;
+use dnsflow_wire::transcript::Draft;
 use futures_lite::future::block_on;
 
 /// UDP payload of a full datagram at an MTU of 1500 over IPv4, in bytes.
@@ -21,19 +22,31 @@ pub fn nowhere() -> Export {
     Export::new(DATAGRAM_BYTES, Sinks::default())
 }
 
-/// Says what becomes of a packet, as `shard` asks for it.
+/// Memory for one set.
+#[must_use]
+pub fn draft() -> Box<Draft> {
+    Box::new([0; size_of::<Draft>()])
+}
+
+/// Decodes a packet as `shard` does, and counts what it gives; what is usual has its set in `draft`.
 #[inline]
-pub fn take(decoder: &mut Decoder, frame: &Frame<'_>, mut fate: impl FnMut(Fate<'_>)) {
-    if let Some(found) = decoder.usual(frame) {
-        return match found {
-            Ok(response) => fate(Fate::Response(response)),
-            Err(reason) => fate(Fate::Reject(reason)),
-        };
+pub fn take(decoder: &mut Decoder, frame: &Frame<'_>, draft: &mut Draft, counters: &mut Counters) {
+    counters.received += 1;
+    match decoder.usual(frame, draft) {
+        Some(Ok(_)) => counters.exported += 1,
+        Some(Err(reason)) => counters.reject(reason),
+        None => unusual(decoder, frame, &mut |fate| {
+            std::hint::black_box(&fate);
+            count(fate, counters);
+        }),
     }
+}
+
+fn unusual(decoder: &mut Decoder, frame: &Frame<'_>, fate: &mut impl FnMut(Fate<'_>)) {
     match decoder.datagram(frame) {
         Ok(response) => fate(Fate::Response(response)),
         Err(Unusual::Reject(reason)) => fate(Fate::Reject(reason)),
-        Err(Unusual::Involved) => decoder.involved(frame, &mut fate),
+        Err(Unusual::Involved) => decoder.involved(frame, fate),
     }
 }
 
@@ -50,21 +63,16 @@ pub fn walk(capture: &[u8]) -> u64 {
     packets
 }
 
-/// Walks and decodes.
+/// Walks and decodes, sets of usual packets included.
 ///
 /// # Panics
 /// If the capture is damaged.
 pub fn decode(capture: &[u8], decoder: &mut Decoder) -> Counters {
     let mut counters = Counters::default();
+    let mut draft = draft();
     each_record(capture, |frame| {
-        counters.received += 1;
-        take(decoder, frame, |fate| match fate {
-            Fate::Response(response) => {
-                std::hint::black_box(&response);
-                counters.exported += 1;
-            }
-            other => count(other, &mut counters),
-        });
+        take(decoder, frame, &mut draft, &mut counters);
+        std::hint::black_box(&mut draft);
     });
     counters
 }
@@ -77,13 +85,20 @@ pub fn whole(capture: &[u8], decoder: &mut Decoder, export: &mut Export) -> Coun
     let mut counters = Counters::default();
     each_record(capture, |frame| {
         counters.received += 1;
-        take(decoder, frame, |fate| match fate {
-            Fate::Response(response) => {
+        let usual = export.draft().and_then(|draft| decoder.usual(frame, draft));
+        match usual {
+            Some(Ok(size)) => {
                 counters.exported += 1;
-                export.push(&response, frame.at);
+                export.keep(size);
             }
-            other => count(other, &mut counters),
-        });
+            Some(Err(reason)) => counters.reject(reason),
+            None => unusual(decoder, frame, &mut |fate| {
+                if let Fate::Response(response) = &fate {
+                    export.push(response, frame.at);
+                }
+                count(fate, &mut counters);
+            }),
+        }
         if export.is_full() {
             send(export);
         }

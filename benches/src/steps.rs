@@ -25,11 +25,11 @@ const STRETCH_BYTES: usize = 128 << 20;
 pub struct Steps {
     /// A packet: finding its record.
     pub walk: f64,
-    /// A packet: decoding it besides.
+    /// A packet: decoding it besides, which writes its set.
     pub decode: f64,
-    /// A response: writing it into datagrams, in order, without a sink.
+    /// A response: putting its set into datagrams, in order, without a sink.
     pub export: f64,
-    /// A response: writing it into datagrams of one size and sending them to a collector on the loopback, all of
+    /// A response: putting its set into datagrams of one size and sending them to a collector on the loopback, all of
     /// the kernel's work included.
     pub send: f64,
     /// GB a second that all CPUs together read from memory.
@@ -93,10 +93,10 @@ impl Steps {
             &["step", "CPU ns"],
             &[
                 row("a packet: find its record", self.walk),
-                row("a packet: decode it", self.decode),
-                row("a response: write it into datagrams", self.export),
+                row("a packet: decode it and write its set", self.decode),
+                row("a response: put its set into datagrams", self.export),
                 row(
-                    "a response: write it into datagrams of one size and send those",
+                    "a response: put its set into datagrams of one size and send those",
                     self.send,
                 ),
             ],

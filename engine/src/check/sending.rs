@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::finding::Finding;
-use crate::export::batch::BATCH_DATAGRAMS;
+use crate::export::batch::MAX_RUN_BYTES;
 use crate::settings::Output;
 
 /// The kernel counts what a packet takes, about twice what is in it.
@@ -18,26 +18,22 @@ pub(super) fn look(output: &Output) -> Option<Finding> {
         let text = fs::read_to_string(format!("/proc/sys/net/core/{name}")).ok()?;
         text.trim().parse::<usize>().ok()
     };
-    Some(judge(read("wmem_default")?, output.datagram_bytes()))
+    Some(judge(read("wmem_default")?))
 }
 
-/// A socket has what net.core.wmem_default says; a batch should fit in.
-fn judge(buffer: usize, datagram_bytes: usize) -> Finding {
+/// A socket has what net.core.wmem_default says; what is sent at once should fit in.
+fn judge(buffer: usize) -> Finding {
     const TOPIC: &str = "send buffers";
-    let need = BATCH_DATAGRAMS * datagram_bytes * OVERHEAD;
+    let need = MAX_RUN_BYTES * OVERHEAD;
     let text = format!(
-        "{} KiB a collector and core; a batch of datagrams needs {} KiB",
+        "{} KiB a collector and core; what is sent at once needs {} KiB",
         buffer >> 10,
         need >> 10
     );
     if buffer >= need {
         return Finding::ok(TOPIC, text);
     }
-    Finding::warn(
-        TOPIC,
-        text,
-        format!("sysctl net.core.wmem_default={need}, or a smaller --mtu"),
-    )
+    Finding::warn(TOPIC, text, format!("sysctl net.core.wmem_default={need}"))
 }
 
 #[cfg(test)]
@@ -46,9 +42,9 @@ mod tests {
     use crate::check::finding::Level;
 
     #[test]
-    fn a_batch_should_fit() {
-        // What Linux has by itself suffices for an MTU of 1500, not for one of 9000.
-        assert_eq!(judge(212_992, 1472).level, Level::Ok);
-        assert_eq!(judge(212_992, 8972).level, Level::Warn);
+    fn what_is_sent_at_once_should_fit() {
+        // What Linux has by itself suffices.
+        assert_eq!(judge(212_992).level, Level::Ok);
+        assert_eq!(judge(65_536).level, Level::Warn);
     }
 }

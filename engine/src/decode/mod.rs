@@ -25,6 +25,7 @@ mod usual;
 
 use dnsflow_wire::message::{Answers, Dialect, Extent, Marks, MessageReject};
 use dnsflow_wire::response::{Endpoints, Response};
+use dnsflow_wire::transcript::{Draft, Transcriber};
 use etherparse::{IpNumber, TcpHeaderSlice, UdpHeaderSlice};
 
 pub use reject::{Loss, Reject};
@@ -115,6 +116,7 @@ pub struct Decoder {
     selection: Selection,
     /// The port that nearly all responses come from.
     usual_port: Option<u16>,
+    transcriber: Transcriber,
     marks: Marks,
     fragments: Fragments,
     streams: Streams,
@@ -127,23 +129,20 @@ impl Decoder {
         Decoder {
             usual_port: selection.usual_port(),
             selection,
+            transcriber: Transcriber::default(),
             marks: Marks::default(),
             fragments: Fragments::default(),
             streams: Streams::default(),
         }
     }
 
-    /// The response in a packet of the most usual form, or why there is none; `None`, and nothing done, if the
-    /// form is another, and then [`Decoder::datagram`] sees to it.
+    /// Writes the set of the response in a packet of the most usual form, and gives its size in bytes, or why there is
+    /// none; `None` if the form is another, and then [`Decoder::datagram`] sees to it.
     #[inline(always)]
-    pub fn usual<'a>(&'a mut self, frame: &Frame<'a>) -> Option<Result<Response<'a>, Reject>> {
-        let (endpoints, bytes) = usual::message(frame, self.usual_port)?;
-        let message = Message {
-            bytes,
-            dialect: Dialect::Unicast,
-            extent: Extent::Whole,
-        };
-        Some(message.read(endpoints, &mut self.marks))
+    pub fn usual(&mut self, frame: &Frame<'_>, draft: &mut Draft) -> Option<Result<usize, Reject>> {
+        let (endpoints, message) = usual::message(frame, self.usual_port)?;
+        let set = self.transcriber.set(message, &endpoints, draft)?;
+        Some(set.map_err(Reject::from))
     }
 
     /// The response in a packet, which is how nearly all of them travel: a UDP datagram, whole, in no tunnel.

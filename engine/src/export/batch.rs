@@ -4,13 +4,16 @@ use std::ops::Range;
 
 use dnsflow_wire::datagram::{Builder, HEADER_BYTES, Stats};
 use dnsflow_wire::response::Response;
-use dnsflow_wire::set::{self, Part, SPILL_BYTES};
+use dnsflow_wire::set::{self, Part};
+use dnsflow_wire::transcript::{Draft, MAX_SET_BYTES};
 
-use super::pool::{MAX_POOLED_BYTES, Pool};
+use super::pool::Pool;
 
-/// Full datagrams that wait for each other before they are sent. As one send they are less than the 65,535 bytes
-/// that IP allows, at any MTU up to that of Ethernet.
-pub(crate) const BATCH_DATAGRAMS: usize = 32;
+/// Most that one send takes, in bytes: what an IPv6 packet carries besides the header of UDP.
+pub(crate) const MAX_RUN_BYTES: usize = 65_535 - 8 - 40;
+
+/// Most datagrams that one send takes: UDP_MAX_SEGMENTS of kernels before 6.9 (linux/udp.h).
+const MAX_RUN_DATAGRAMS: usize = 64;
 
 /// Room in a datagram below which its last sets are chosen to fit: about three sets.
 const CLOSE_BYTES: usize = 400;
@@ -22,6 +25,8 @@ pub(super) struct Batch {
     memory: Vec<u8>,
     /// Where each finished datagram ends.
     ends: Vec<usize>,
+    /// How many of those wait for each other before they are sent: as many as one send takes.
+    full: usize,
     builder: Builder,
     /// Where datagrams are to have one size, the sets that wait to make it so.
     pool: Option<Pool>,
@@ -32,9 +37,11 @@ pub(super) struct Batch {
 impl Batch {
     /// Datagrams have at most `datagram_bytes`; where `exactly`, nearly all have just that.
     pub(super) fn new(datagram_bytes: usize, exactly: bool) -> Self {
+        let full = (MAX_RUN_BYTES / datagram_bytes.max(1)).clamp(1, MAX_RUN_DATAGRAMS);
         Batch {
-            memory: vec![0; (BATCH_DATAGRAMS + 1) * datagram_bytes + SPILL_BYTES],
-            ends: Vec::with_capacity(2 * BATCH_DATAGRAMS),
+            memory: vec![0; (full + 1) * datagram_bytes + size_of::<Draft>()],
+            ends: Vec::with_capacity(2 * MAX_RUN_DATAGRAMS),
+            full,
             builder: Builder::default(),
             pool: exactly.then(Pool::default),
             datagram_bytes,
@@ -52,40 +59,40 @@ impl Batch {
         }
     }
 
-    /// Appends a response; returns the number of sets that it took. What is done seldom gets copies, so that the
-    /// rest stays in registers.
+    /// Where the next set is written, behind the sets of the datagram in the making; [`Batch::keep`] takes it.
     #[inline(always)]
-    pub(super) fn push(&mut self, response: &Response<'_>) -> u64 {
-        match set::whole(response, self.datagram_bytes - HEADER_BYTES) {
-            Some(whole) => {
-                if self.pool.is_some() {
-                    self.place(whole);
-                } else {
-                    self.append(&whole);
-                }
-                1
+    pub(super) fn draft(&mut self) -> Option<&mut Draft> {
+        let at = self.start() + self.builder.next();
+        self.memory.get_mut(at..)?.first_chunk_mut()
+    }
+
+    /// Takes the set of so many bytes that was written.
+    #[inline(always)]
+    pub(super) fn keep(&mut self, size: usize) {
+        match &self.pool {
+            // A datagram starts with the set that has waited longest, and its last ones are chosen.
+            Some(_) if self.builder.is_empty() || !self.has_room(size + CLOSE_BYTES) => {
+                self.fit(size);
             }
-            None => self.push_parts(*response),
+            None if !self.has_room(size) => self.carry_over(size),
+            _ => self.builder.wrote(size),
         }
     }
 
+    /// Appends a response; returns the number of sets that it took.
     #[inline(never)]
-    fn push_parts(&mut self, response: Response<'_>) -> u64 {
+    pub(super) fn push(&mut self, response: &Response<'_>) -> u64 {
         let mut sets = 0;
-        for part in set::parts(&response, self.datagram_bytes - HEADER_BYTES) {
-            self.place(part);
+        for part in set::parts(response, self.datagram_bytes - HEADER_BYTES) {
             sets += 1;
+            if let Some(draft) = self.draft().filter(|_| part.size() <= MAX_SET_BYTES) {
+                part.write(draft);
+                self.keep(part.size());
+            } else {
+                self.append(&part);
+            }
         }
         sets
-    }
-
-    #[inline(never)]
-    fn place(&mut self, part: Part<'_>) {
-        if self.pool.is_some() && part.size() <= MAX_POOLED_BYTES {
-            self.fit(&part);
-        } else {
-            self.append(&part);
-        }
     }
 
     /// Ends all datagrams, however full they are.
@@ -108,7 +115,7 @@ impl Batch {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.ends.len() >= BATCH_DATAGRAMS
+        self.ends.len() >= self.full
     }
 
     pub(super) fn is_waiting(&self) -> bool {
@@ -147,12 +154,14 @@ impl Batch {
         std::iter::from_fn(move || {
             let first = places.next()?;
             let (mut run, size) = (first.clone(), first.len());
-            let mut last = size;
+            let (mut last, mut count) = (size, 1);
             while last == size
+                && count < MAX_RUN_DATAGRAMS
                 && let Some(next) = places.next_if(|next| next.len() <= size)
                 && next.end - run.start <= MAX_RUN_BYTES
             {
                 last = next.len();
+                count += 1;
                 run.end = next.end;
             }
             Some((&self.memory[run], size))
@@ -167,37 +176,66 @@ impl Batch {
         self.ends.clear();
     }
 
-    /// Appends a set where the pool sees to it that datagrams get full.
-    fn fit(&mut self, part: &Part<'_>) {
-        loop {
-            let Some(pool) = &mut self.pool else { return };
+    /// Keeps the set that was written, where the pool sees to it that datagrams get full.
+    #[inline(never)]
+    fn fit(&mut self, size: usize) {
+        // What goes before it is written where it stands now.
+        let mut memory = [0; MAX_SET_BYTES];
+        let at = self.start() + self.builder.next();
+        let set = &mut memory[..size];
+        set.copy_from_slice(&self.memory[at..at + size]);
+        while let Some(pool) = &mut self.pool {
             if !pool.is_full() {
-                return pool.add(part);
+                return pool.add(set);
             }
-            let room = self.datagram_bytes - self.builder.len().max(HEADER_BYTES);
+            let room = self.datagram_bytes - self.builder.next();
             if self.builder.is_empty() {
                 // A datagram starts with the set that has waited longest.
                 if let Some(slot) = pool.oldest() {
                     self.append_pooled(slot);
                 }
-            } else if room >= part.size() + CLOSE_BYTES {
-                return self.append(part);
-            } else if let Some(slots) = pool.exactly(room) {
+            } else if room < set.len() + CLOSE_BYTES
+                && let Some(slots) = pool.exactly(room)
+            {
                 for slot in slots.into_iter().flatten() {
                     self.append_pooled(slot);
                 }
                 self.close();
             } else {
-                return self.append(part);
+                return self.append_encoded(set);
             }
         }
     }
 
-    /// Appends a set to the datagram in the making, or to the next where it has no room.
-    #[inline(always)]
-    fn append(&mut self, part: &Part<'_>) {
+    /// Appends a set that was written elsewhere.
+    fn append_encoded(&mut self, set: &[u8]) {
+        if !self.has_room(set.len()) {
+            self.close();
+        }
         let room = self.room();
-        if !self.builder.fits(part.size(), room.len()) {
+        self.builder.push_encoded(set, &mut self.memory[room]);
+    }
+
+    /// Ends the datagram in the making; the set that was written behind it starts the next.
+    #[inline(never)]
+    fn carry_over(&mut self, size: usize) {
+        let from = self.start() + self.builder.next();
+        self.close();
+        let to = self.start() + self.builder.next();
+        self.memory.copy_within(from..from + size, to);
+        self.builder.wrote(size);
+    }
+
+    /// Whether the datagram in the making has room for a set of so many bytes.
+    #[inline(always)]
+    fn has_room(&self, size: usize) -> bool {
+        self.builder.fits(size, self.datagram_bytes)
+    }
+
+    /// Appends a set to the datagram in the making, or to the next where it has no room.
+    #[inline(never)]
+    fn append(&mut self, part: &Part<'_>) {
+        if !self.has_room(part.size()) {
             self.close();
         }
         let room = self.room();
@@ -232,7 +270,7 @@ impl Batch {
         self.ends.push(at);
         self.sequence = self.sequence.wrapping_add(1);
         // One response may fill many datagrams: then, and only then, the memory grows.
-        let needed = at + self.datagram_bytes + SPILL_BYTES;
+        let needed = at + self.datagram_bytes + size_of::<Draft>();
         if self.memory.len() < needed {
             self.memory.resize(needed, 0);
         }
@@ -247,7 +285,7 @@ impl Batch {
     #[inline]
     fn room(&self) -> Range<usize> {
         let start = self.start();
-        start..start + self.datagram_bytes + SPILL_BYTES
+        start..start + self.datagram_bytes
     }
 
     /// Where the finished datagrams are.
@@ -256,6 +294,3 @@ impl Batch {
         starts.zip(&self.ends).map(|(start, end)| *start..*end)
     }
 }
-
-/// Most that one send takes: what an IPv6 packet carries besides the header of UDP.
-const MAX_RUN_BYTES: usize = 65_535 - 8 - 40;

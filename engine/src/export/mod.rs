@@ -19,6 +19,7 @@ use std::io;
 
 use dnsflow_wire::datagram::Stats;
 use dnsflow_wire::response::Response;
+use dnsflow_wire::transcript::Draft;
 use thiserror::Error;
 
 use crate::destination::Destination;
@@ -106,8 +107,23 @@ impl Export {
         }
     }
 
-    /// Takes a response that was captured at `at`.
+    /// Where a set may be written that [`Export::keep`] takes; nowhere if somebody wants the response itself.
     #[inline(always)]
+    pub fn draft(&mut self) -> Option<&mut Draft> {
+        if self.sinks.print.is_some() {
+            return None;
+        }
+        self.batch.draft()
+    }
+
+    /// Takes the set of so many bytes that was written to [`Export::draft`].
+    #[inline(always)]
+    pub fn keep(&mut self, size: usize) {
+        self.sent.sets += 1;
+        self.batch.keep(size);
+    }
+
+    /// Takes a response that was captured at `at`.
     pub fn push(&mut self, response: &Response<'_>, at: Timestamp) {
         self.sent.sets += self.batch.push(response);
         if self.sinks.print.is_some() {

@@ -159,13 +159,17 @@ impl Shard {
     /// A packet with a response, or with none; false, and nothing done, if there is more to it.
     #[inline(always)]
     fn take_usual(&mut self, frame: &Frame<'_>) -> bool {
-        let Some(found) = self.decoder.usual(frame) else {
+        let Some(found) = self
+            .export
+            .draft()
+            .and_then(|draft| self.decoder.usual(frame, draft))
+        else {
             return self.take_datagram(frame);
         };
         match found {
-            Ok(response) => {
+            Ok(size) => {
                 self.counters.exported += 1;
-                self.export.push(&response, frame.at);
+                self.export.keep(size);
             }
             Err(reason) => self.counters.reject(reason),
         }

@@ -4,7 +4,7 @@
 //! and leave in one system call. It knows neither sockets nor sequence numbers: a stream numbers a
 //! datagram when it is done with it.
 
-use crate::set::{Part, SPILL_BYTES};
+use crate::set::Part;
 
 /// The version that the sensor writes.
 pub const VERSION: u8 = 4;
@@ -41,43 +41,48 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Appends a set to the datagram that is being built at the start of `memory`, and may reach up to
-    /// [`SPILL_BYTES`] before the end of that, in which anything may be left; false, and nothing written, if
-    /// the datagram has no room for it.
-    #[inline(always)]
+    /// Appends a set to the datagram that is being built in `memory`; false, and nothing written, if it has no
+    /// room for it.
     pub fn push(&mut self, part: &Part<'_>, memory: &mut [u8]) -> bool {
-        match self.room(part.size(), memory) {
-            Some(room) => {
-                part.write(room);
-                true
-            }
-            None => false,
-        }
+        let room = self.room(part.size(), memory);
+        room.map(|room| part.write(room)).is_some()
     }
 
     /// As [`Builder::push`], with a set that was written before.
     pub fn push_encoded(&mut self, set: &[u8], memory: &mut [u8]) -> bool {
         let room = self.room(set.len(), memory);
-        room.map(|room| room[..set.len()].copy_from_slice(set))
-            .is_some()
+        room.map(|room| room.copy_from_slice(set)).is_some()
     }
 
-    /// Room for one more set, counted as filled, and what is behind it.
-    #[inline(always)]
+    /// Room for one more set, counted as filled.
     fn room<'m>(&mut self, size: usize, memory: &'m mut [u8]) -> Option<&'m mut [u8]> {
-        let start = self.filled.max(HEADER_BYTES);
-        let room = memory.get_mut(start..start + size + SPILL_BYTES);
-        let room = room.filter(|_| self.sets < MAX_SETS)?;
-        self.filled = start + size;
-        self.sets += 1;
-        Some(room)
+        if !self.fits(size, memory.len()) {
+            return None;
+        }
+        let start = self.next();
+        self.wrote(size);
+        memory.get_mut(start..start + size)
     }
 
     /// Whether a set of so many bytes can be appended to a datagram that is built in `memory` bytes.
     #[inline]
     #[must_use]
     pub fn fits(&self, set: usize, memory: usize) -> bool {
-        self.sets < MAX_SETS && self.filled.max(HEADER_BYTES) + set + SPILL_BYTES <= memory
+        self.sets < MAX_SETS && self.next() + set <= memory
+    }
+
+    /// Where in the memory the next set goes.
+    #[inline]
+    #[must_use]
+    pub fn next(&self) -> usize {
+        self.filled.max(HEADER_BYTES)
+    }
+
+    /// Counts a set of so many bytes that was written there and [fits](Builder::fits).
+    #[inline]
+    pub fn wrote(&mut self, size: usize) {
+        self.filled = self.next() + size;
+        self.sets += 1;
     }
 
     /// Whether no set was pushed.
@@ -177,7 +182,7 @@ mod tests {
     #[test]
     fn every_byte_of_a_datagram() {
         with_part(|part| {
-            let mut memory = [0xee; 60 + SPILL_BYTES];
+            let mut memory = [0xee; 60];
             let mut builder = Builder::default();
             assert!(builder.push(part, &mut memory));
             assert_eq!((builder.len(), builder.is_empty()), (56, false));
@@ -189,7 +194,7 @@ mod tests {
             wanted.extend(b"\x01a\x00\x00");
             wanted.extend([192, 0, 2, 1]);
             assert_eq!(memory[..56], wanted);
-            assert_eq!(memory[56 + SPILL_BYTES..], [0xee; 4]);
+            assert_eq!(memory[56..], [0xee; 4]);
         });
     }
 
@@ -197,7 +202,7 @@ mod tests {
     fn a_set_goes_in_whole_or_not_at_all() {
         with_part(|part| {
             for bytes in 0..HEADER_BYTES + 2 * SET_BYTES {
-                let mut memory = vec![0xee; bytes + SPILL_BYTES];
+                let mut memory = vec![0xee; bytes];
                 let mut builder = Builder::default();
                 let fits = bytes >= HEADER_BYTES + SET_BYTES;
                 assert_eq!(builder.push(part, &mut memory), fits, "{bytes} bytes");

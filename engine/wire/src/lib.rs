@@ -1,11 +1,13 @@
 //! What dnsflow reads and writes, as types that mirror the wire and borrow from it.
 //!
 //! A DNS response comes in as bytes and leaves as part of a dnsflow datagram; on the way there is one
-//! copy, made when it is exported:
+//! copy. Nearly all go the short way, and all can go the long one, which makes the same set:
 //!
 //! ```text
-//! bytes -> message::Answers -> response::Response -> set::Part -> datagram::Builder
-//!          (checked places)    (+ who and whom)      (its size)   (the copy)
+//! bytes -> transcript::Transcriber ----------------------------------> datagram::Builder
+//!      \   (checked and copied at once)                               /  (room and header)
+//!       -> message::Answers -> response::Response -> set::Part -------
+//!          (checked places)    (+ who and whom)      (size, the copy)
 //! ```
 //!
 //! The crate has no I/O, no unsafe code and no allocation per message. It refuses to know how the
@@ -18,3 +20,4 @@ pub mod name;
 pub mod response;
 pub mod set;
 pub mod text;
+pub mod transcript;

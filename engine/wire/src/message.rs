@@ -9,14 +9,15 @@
 mod marks;
 mod walk;
 
-use dns_parser::{Header, ResponseCode};
+use dns_parser::ResponseCode;
 
 use crate::name::{Name, NameAt};
 pub use marks::Marks;
 use walk::Walk;
+pub(crate) use walk::asks_for_address;
 
 /// Bytes of the header (RFC 1035 section 4.1.1).
-const HEADER_BYTES: usize = 12;
+pub(crate) const HEADER_BYTES: usize = 12;
 
 /// Bytes of a record between owner and RDATA: type, class, TTL, RDLENGTH (RFC 1035 section 4.1.3).
 const RECORD_FIXED_BYTES: usize = 10;
@@ -79,7 +80,6 @@ impl<'a> Answers<'a> {
     ///
     /// # Errors
     /// The first reason, in wire order, for which the message gives no set.
-    #[inline(always)]
     pub fn parse(
         message: &'a [u8],
         dialect: Dialect,
@@ -89,13 +89,10 @@ impl<'a> Answers<'a> {
         marks.clear();
         let message = message.get(..MAX_MESSAGE_BYTES).unwrap_or(message);
         let header = message.first_chunk().ok_or(MessageReject::HeaderShort)?;
-        let questions = match dialect {
-            Dialect::Unicast if is_usual(header) => 1,
-            _ => questions(header, dialect)?,
-        };
+        let questions = questions(header, dialect)?;
         let mut walk = Walk::new(message);
         if questions == 1 {
-            walk = walk.question(marks)?;
+            walk.question(marks)?;
         }
         let count = u16::from_be_bytes([header[6], header[7]]);
         let extent = walk.answers(count, extent, marks)?;
@@ -112,16 +109,12 @@ impl<'a> Answers<'a> {
     /// The name asked for, then each CNAME target in the order of the answer section.
     pub fn names(&self) -> impl ExactSizeIterator<Item = Name<'a>> + Clone {
         let message = self.message;
-        self.marks
-            .names
-            .all()
-            .iter()
-            .map(move |at| at.within(message))
+        self.marks.names.iter().map(move |at| at.within(message))
     }
 
     /// Where those names are.
     pub(crate) fn names_at(&self) -> &'a [NameAt] {
-        self.marks.names.all()
+        &self.marks.names
     }
 
     /// The message they are in.
@@ -129,31 +122,16 @@ impl<'a> Answers<'a> {
         self.message
     }
 
-    /// Bytes of all names in uncompressed wire format, without padding.
-    pub(crate) fn names_len(&self) -> usize {
-        self.marks.names_len
-    }
-
     /// The addresses of the A records, in order.
     #[must_use]
     pub fn ipv4(&self) -> &'a [[u8; 4]] {
-        self.marks.ipv4.all()
+        &self.marks.ipv4
     }
 
     /// The addresses of the AAAA records, in order.
     #[must_use]
     pub fn ipv6(&self) -> &'a [[u8; 16]] {
-        self.marks.ipv6.all()
-    }
-
-    /// The same, with the memory behind them: all of it, and how many there are.
-    pub(crate) fn ipv4_with_rest(&self) -> (&'a [[u8; 4]], usize) {
-        self.marks.ipv4.with_rest()
-    }
-
-    /// As [`Answers::ipv4_with_rest`].
-    pub(crate) fn ipv6_with_rest(&self) -> (&'a [[u8; 16]], usize) {
-        self.marks.ipv6.with_rest()
+        &self.marks.ipv6
     }
 
     /// [`Extent::Cut`] if records were missing at the end, so that this is what was left.
@@ -161,6 +139,25 @@ impl<'a> Answers<'a> {
     pub fn extent(&self) -> Extent {
         self.extent
     }
+}
+
+/// What the header of a unicast message says at one look.
+pub(crate) enum Header {
+    /// A resolver's answer to one question, with so many records.
+    Usual(u16),
+    /// Something that is not chosen.
+    Reject(MessageReject),
+}
+
+/// Reads the header of a unicast message.
+#[inline(always)]
+pub(crate) fn header(header: &[u8; HEADER_BYTES]) -> Header {
+    if !is_usual(header)
+        && let Err(reason) = questions(header, Dialect::Unicast)
+    {
+        return Header::Reject(reason);
+    }
+    Header::Usual(u16::from_be_bytes([header[6], header[7]]))
 }
 
 /// Whether flags and number of questions are those of a resolver's answer:
@@ -190,7 +187,7 @@ fn questions(header: &[u8; HEADER_BYTES], dialect: Dialect) -> Result<u16, Messa
     let mut bytes = *header;
     // Resolvers do answer with Z set, and the parser refuses those: it never sees the bit.
     bytes[3] &= !0x40;
-    let header = Header::parse(&bytes).map_err(|_| MessageReject::HeaderShort)?;
+    let header = dns_parser::Header::parse(&bytes).map_err(|_| MessageReject::HeaderShort)?;
     if header.query {
         return Err(MessageReject::Query);
     }

@@ -13,9 +13,6 @@ pub const MAX_NAME_BYTES: usize = 255;
 /// A name of 255 bytes has at most 127 labels, so a sender that compresses has no use for more.
 const MAX_POINTERS: usize = 127;
 
-/// Bytes behind a name that writing it may change.
-pub const SPILL_BYTES: usize = 32;
-
 /// Why bytes are not a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NameError {
@@ -47,81 +44,18 @@ pub struct Name<'m> {
     at: NameAt,
 }
 
-/// Where a checked name lies in its message, and its length uncompressed. One word, so that a decoder can keep
-/// many, and write and read them whole.
+/// Where a checked name lies in its message, and its length uncompressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NameAt(u64);
-
-/// What a [`NameAt`] says.
-///
-/// ```text
-/// 0 15 bits | scattered 1 bit | rest 8 bits | run 8 bits | target 16 bits | offset 16 bits
-/// ```
-struct Place {
+pub struct NameAt {
     offset: u16,
-    /// Where the rest of the name is: behind the first pointer, or the root right there.
-    target: u16,
-    /// Bytes before the first pointer, or before the root.
-    run: u8,
-    /// Bytes of the rest, uncompressed.
-    rest: u8,
-    /// Whether the rest has pointers too.
-    scattered: bool,
-}
-
-impl From<Place> for NameAt {
-    #[inline(always)]
-    fn from(place: Place) -> Self {
-        NameAt(
-            u64::from(place.offset)
-                | u64::from(place.target) << 16
-                | u64::from(place.run) << 32
-                | u64::from(place.rest) << 40
-                | u64::from(place.scattered) << 48,
-        )
-    }
+    wire_len: u8,
 }
 
 impl NameAt {
-    /// The root, at the very start.
-    pub(crate) const ROOT: NameAt = NameAt(1 << 40);
-
     /// Bytes of the name in uncompressed wire format, root label included: 1 to 255.
-    #[inline]
     #[must_use]
     pub fn wire_len(self) -> usize {
-        self.run() + self.rest()
-    }
-
-    #[inline(always)]
-    fn bits(self, from: u32, count: u32) -> usize {
-        // At most 16 bits.
-        usize::try_from(self.0 >> from & ((1 << count) - 1)).unwrap_or(0)
-    }
-
-    #[inline(always)]
-    fn offset(self) -> usize {
-        self.bits(0, 16)
-    }
-
-    #[inline(always)]
-    fn target(self) -> usize {
-        self.bits(16, 16)
-    }
-
-    #[inline(always)]
-    fn run(self) -> usize {
-        self.bits(32, 8)
-    }
-
-    #[inline(always)]
-    fn rest(self) -> usize {
-        self.bits(40, 8)
-    }
-
-    #[inline(always)]
-    fn is_scattered(self) -> bool {
-        self.bits(48, 1) == 1
+        usize::from(self.wire_len)
     }
 
     /// The name again, in the message it was found in.
@@ -139,56 +73,11 @@ impl<'m> Name<'m> {
     /// # Errors
     /// The first thing found wrong, in wire order.
     pub fn parse(message: &'m [u8], offset: usize) -> Result<(Self, usize), NameError> {
-        match Self::usual(message, offset) {
-            Some(found) => Ok(found),
-            None => Self::any(message, offset),
-        }
-    }
-
-    /// A name with at most one pointer, as nearly all are; `None` says nothing of any other.
-    #[inline(always)]
-    pub(crate) fn usual(message: &'m [u8], offset: usize) -> Option<(Self, usize)> {
-        let end = labels_end(message, offset)?;
-        let (high, low) = (*message.get(end)?, *message.get(end + 1)?);
-        if high != 0 && high < 0xc0 {
-            return None;
-        }
-        // The root is a rest of one byte: then names with and without a pointer take one way.
-        let pointer = usize::from(high & 0x3f) << 8 | usize::from(low);
-        let (target, behind) = match high {
-            0 => (end, end + 1),
-            _ => (pointer, end + 2),
-        };
-        let root = labels_end(message, target)?;
-        let (run, rest) = (end - offset, root + 1 - target);
-        if message[root] != 0 || run + rest > MAX_NAME_BYTES {
-            return None;
-        }
-        let at = Place {
-            offset: u16::try_from(offset).ok()?,
-            target: u16::try_from(target).ok()?,
-            run: u8::try_from(run).ok()?,
-            rest: u8::try_from(rest).ok()?,
-            scattered: false,
-        };
-        Some((
-            Name {
-                message,
-                at: at.into(),
-            },
-            behind,
-        ))
-    }
-
-    #[cold]
-    fn any(message: &'m [u8], offset: usize) -> Result<(Self, usize), NameError> {
         let start = u16::try_from(offset).map_err(|_| NameError::Short)?;
         let mut cursor = offset;
-        let mut behind = 0;
+        let mut behind = None;
         let mut pointers = 0;
-        let mut target = 0;
-        let mut run = 0;
-        let mut wire_len = 0;
+        let mut wire_len: usize = 0;
         loop {
             let byte = *message.get(cursor).ok_or(NameError::Short)?;
             match byte >> 6 {
@@ -204,42 +93,21 @@ impl<'m> Name<'m> {
                 }
                 3 => {
                     let low = *message.get(cursor + 1).ok_or(NameError::Short)?;
-                    if pointers == 0 {
-                        behind = cursor + 2;
-                        run = wire_len;
-                    }
+                    behind = behind.or(Some(cursor + 2));
                     pointers += 1;
                     if pointers > MAX_POINTERS {
                         return Err(NameError::Loop);
                     }
                     cursor = usize::from(byte & 0x3f) << 8 | usize::from(low);
-                    if pointers == 1 {
-                        target = u16::try_from(cursor).unwrap_or(0);
-                    }
                 }
                 _ => return Err(NameError::LabelType),
             }
         }
-        if pointers == 0 {
-            behind = cursor;
-            run = wire_len - 1;
-            target = u16::try_from(cursor - 1).map_err(|_| NameError::Short)?;
-        }
-        let byte = |count: usize| u8::try_from(count).map_err(|_| NameError::Long);
-        let at = Place {
+        let at = NameAt {
             offset: start,
-            target,
-            run: byte(run)?,
-            rest: byte(wire_len - run)?,
-            scattered: pointers > 1,
+            wire_len: u8::try_from(wire_len).map_err(|_| NameError::Long)?,
         };
-        Ok((
-            Name {
-                message,
-                at: at.into(),
-            },
-            behind,
-        ))
+        Ok((Name { message, at }, behind.unwrap_or(cursor)))
     }
 
     /// Where the name is; [`NameAt::within`] gives it back.
@@ -253,36 +121,14 @@ impl<'m> Name<'m> {
     pub fn labels(&self) -> Labels<'m> {
         Labels {
             message: self.message,
-            cursor: self.at.offset(),
+            cursor: usize::from(self.at.offset),
             left: self.at.wire_len(),
         }
     }
 
-    /// Writes the name uncompressed to the front of `out` and returns its length.
-    ///
-    /// Up to [`SPILL_BYTES`] of `out` behind the name may change. Bytes that don't fit are left out, so
-    /// `out` wants to have [`NameAt::wire_len`] of them, and as many more to be fast.
-    #[inline(always)]
+    /// Writes the name uncompressed to the front of `out` and returns its length, [`NameAt::wire_len`]. Of a name
+    /// for which `out` is too short, the labels that don't fit are left out.
     pub fn write(&self, out: &mut [u8]) -> usize {
-        self.write_runs(out)
-            .unwrap_or_else(|| self.write_labels(out))
-    }
-
-    /// A name with at most one pointer is two runs of bytes.
-    #[inline(always)]
-    fn write_runs(&self, out: &mut [u8]) -> Option<usize> {
-        if self.at.is_scattered() {
-            return None;
-        }
-        let (run, rest) = (self.at.run(), self.at.rest());
-        spill(self.message.get(self.at.offset()..)?, run, out)?;
-        let out = out.get_mut(run..)?;
-        spill(self.message.get(self.at.target()..)?, rest, out)?;
-        Some(run + rest)
-    }
-
-    #[cold]
-    fn write_labels(&self, out: &mut [u8]) -> usize {
         let mut filled = 0;
         for label in self.labels() {
             // A label's length byte stands before it in the message, so one copy takes both.
@@ -297,42 +143,6 @@ impl<'m> Name<'m> {
         }
         filled + 1
     }
-}
-
-/// Steps over labels: the offset of the first byte that starts none, if the message has one.
-#[inline(always)]
-fn labels_end(message: &[u8], mut cursor: usize) -> Option<usize> {
-    while let Some(byte @ 1..0x40) = message.get(cursor) {
-        cursor += 1 + usize::from(*byte);
-    }
-    (cursor < message.len()).then_some(cursor)
-}
-
-/// Copies the first `count` bytes and, since that is faster than to be exact, up to [`SPILL_BYTES`] more
-/// where there are so many; `None` if one of the two is shorter than `count`.
-#[inline(always)]
-pub(crate) fn spill(from: &[u8], count: usize, out: &mut [u8]) -> Option<()> {
-    let mut filled = 0;
-    loop {
-        let piece = from.get(filled..).and_then(<[u8]>::first_chunk);
-        let room = out.get_mut(filled..).and_then(<[u8]>::first_chunk_mut);
-        let (Some(piece), Some(room)) = (piece, room) else {
-            return exact(from, count, out);
-        };
-        *room = *piece;
-        filled += SPILL_BYTES;
-        if filled >= count {
-            return Some(());
-        }
-        let _: &[u8; SPILL_BYTES] = piece;
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn exact(from: &[u8], count: usize, out: &mut [u8]) -> Option<()> {
-    out.get_mut(..count)?.copy_from_slice(from.get(..count)?);
-    Some(())
 }
 
 /// One label of a name.
@@ -443,41 +253,6 @@ mod tests {
         message.extend([b'y'; 62]);
         message.push(0);
         assert_eq!(parse(&message, 0), Err(NameError::Long));
-    }
-
-    /// Bytes that are labels and pointers more often than chance has it.
-    fn names() -> impl proptest::strategy::Strategy<Value = Vec<u8>> {
-        use proptest::prelude::{Strategy, any, prop_oneof};
-        let piece = prop_oneof![
-            (1_u8..5, any::<[u8; 4]>())
-                .prop_map(|(length, bytes)| { [&[length], &bytes[..length.into()]].concat() }),
-            (1_u8..64, any::<u8>()).prop_map(|(length, byte)| [
-                vec![length],
-                vec![byte; length.into()]
-            ]
-            .concat()),
-            // Pointers, and what looks like one but for its first bits.
-            (1_u8..4, 0_u8..80).prop_map(|(bits, target)| vec![bits << 6, target]),
-            (0_u8..80).prop_map(|target| vec![0xc0, target]),
-            proptest::strategy::Just(vec![0]),
-            any::<u8>().prop_map(|byte| vec![byte]),
-        ];
-        proptest::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn a_usual_name_is_the_same_slowly(message in names(), at in 0_usize..80) {
-            if let Some((name, behind)) = Name::usual(&message, at) {
-                let slow = Name::any(&message, at).map(|(name, behind)| (name.at(), behind));
-                proptest::prop_assert_eq!(slow, Ok((name.at(), behind)));
-                let mut fast = vec![0; name.at().wire_len() + SPILL_BYTES];
-                let mut exact = vec![0; name.at().wire_len()];
-                proptest::prop_assert_eq!(name.write(&mut fast), exact.len());
-                name.write_labels(&mut exact);
-                proptest::prop_assert_eq!(&fast[..exact.len()], &exact);
-            }
-        }
     }
 
     proptest::proptest! {

@@ -1,14 +1,12 @@
-//! The data set of version 4: one response as collectors read it, written straight from the
-//! message that was captured.
+//! The data set of version 4: one response as collectors read it, written from a
+//! message that was read.
 //!
 //! A response of many addresses, or of long names, can be larger than a datagram, and a set counts
 //! names and addresses in one byte each. [`parts`] then gives several sets, each of which starts
 //! with the name asked for; together they hold every alias once and every address once. What the
 //! protocol can't say is never dropped here.
 
-use crate::message::Answers;
-pub use crate::name::SPILL_BYTES;
-use crate::name::{NameAt, spill};
+use crate::name::NameAt;
 use crate::response::{Endpoints, Response};
 
 /// Bytes of a set before its names.
@@ -41,8 +39,8 @@ pub struct Part<'a> {
     message: &'a [u8],
     asked: Option<&'a NameAt>,
     aliases: &'a [NameAt],
-    ipv4: Addresses<'a, 4>,
-    ipv6: Addresses<'a, 16>,
+    ipv4: &'a [[u8; 4]],
+    ipv6: &'a [[u8; 16]],
     /// Without padding, the name asked for included.
     names_len: usize,
 }
@@ -52,101 +50,61 @@ impl Part<'_> {
     #[inline]
     #[must_use]
     pub fn size(&self) -> usize {
-        SET_HEADER_BYTES + padded(self.names_len) + self.ipv4.bytes() + self.ipv6.bytes()
+        SET_HEADER_BYTES + padded(self.names_len) + 4 * self.ipv4.len() + 16 * self.ipv6.len()
     }
 
-    /// Writes the set to the front of `out`, which has [`Part::size`] bytes and [`SPILL_BYTES`] more, in
-    /// which anything may be left.
+    /// Writes the set to the front of `out`.
     ///
     /// # Panics
     /// If `out` is shorter than the set.
-    #[inline(always)]
     pub fn write(&self, out: &mut [u8]) {
+        let names_bytes = padded(self.names_len);
         let (head, body) = out.split_at_mut(SET_HEADER_BYTES);
         if let Some(head) = head.first_chunk_mut() {
-            self.write_header(head);
+            let counts = [1 + self.aliases.len(), self.ipv4.len(), self.ipv6.len()];
+            write_header(head, counts, names_bytes, self.endpoints);
         }
+        let (names, addresses) = body.split_at_mut(names_bytes);
         let mut filled = 0;
-        if let Some(asked) = self.asked {
-            filled = asked.within(self.message).write(body);
+        for name in self.asked.into_iter().chain(self.aliases) {
+            filled += name.within(self.message).write(&mut names[filled..]);
         }
-        for alias in self.aliases {
-            let rest = body.get_mut(filled..).unwrap_or_default();
-            filled += alias.within(self.message).write(rest);
-        }
-        if let Some(padding) = body.get_mut(filled..).and_then(<[u8]>::first_chunk_mut) {
-            *padding = [0; 4];
-        }
-        let ipv4 = padded(self.names_len);
-        self.ipv4.write(&mut body[ipv4..]);
-        let ipv6 = ipv4 + self.ipv4.bytes();
-        self.ipv6.write(&mut body[ipv6..]);
-    }
-
-    #[inline(always)]
-    fn write_header(&self, head: &mut [u8; SET_HEADER_BYTES]) {
-        // What counts in one byte was seen to fit.
-        let low = |count: usize| count.to_le_bytes()[0];
-        let [names_low, names_high, ..] = padded(self.names_len).to_le_bytes();
-        let counts = [
-            low(1 + self.aliases.len()),
-            low(self.ipv4.count),
-            low(self.ipv6.count),
-            names_high,
-            names_low,
-            0,
-            0,
-        ];
-        head[1..8].copy_from_slice(&counts);
-        match self.endpoints {
-            Endpoints::V4 { client, resolver } => {
-                head[0] = 4;
-                head[8..].fill(0);
-                head[8..12].copy_from_slice(client);
-                head[24..28].copy_from_slice(resolver);
-            }
-            Endpoints::V6 { client, resolver } => {
-                head[0] = 6;
-                head[8..24].copy_from_slice(client);
-                head[24..40].copy_from_slice(resolver);
-            }
-        }
+        names[filled..].fill(0);
+        let (ipv4, ipv6) = addresses.split_at_mut(4 * self.ipv4.len());
+        ipv4.copy_from_slice(self.ipv4.as_flattened());
+        ipv6[..16 * self.ipv6.len()].copy_from_slice(self.ipv6.as_flattened());
     }
 }
 
-/// Addresses side by side in memory that goes on behind them, so that copying may spill.
-#[derive(Clone, Copy, Debug)]
-struct Addresses<'a, const N: usize> {
-    memory: &'a [[u8; N]],
-    count: usize,
-}
-
-impl<const N: usize> Addresses<'_, N> {
-    #[inline(always)]
-    fn bytes(&self) -> usize {
-        N * self.count
-    }
-
-    /// Takes up to `count` from the front.
-    fn take(&mut self, count: usize) -> Self {
-        let count = count.min(self.count);
-        let taken = Addresses { count, ..*self };
-        self.memory = self.memory.get(count..).unwrap_or_default();
-        self.count -= count;
-        taken
-    }
-
-    #[inline(always)]
-    fn write(&self, out: &mut [u8]) {
-        // There is room: whoever calls has seen to it.
-        let _ = spill(self.memory.as_flattened(), self.bytes(), out);
+/// Writes what stands before the names: how many names, IPv4 and IPv6 addresses there are, each at most 255, the bytes
+/// of the padded names, and whose set it is.
+#[inline(always)]
+pub(crate) fn write_header(
+    head: &mut [u8; SET_HEADER_BYTES],
+    counts: [usize; 3],
+    names_bytes: usize,
+    endpoints: &Endpoints,
+) {
+    let [names, ipv4, ipv6] = counts.map(|count| count.to_le_bytes()[0]);
+    let [names_low, names_high, ..] = names_bytes.to_le_bytes();
+    head[1..8].copy_from_slice(&[names, ipv4, ipv6, names_high, names_low, 0, 0]);
+    match endpoints {
+        Endpoints::V4 { client, resolver } => {
+            head[0] = 4;
+            head[8..].fill(0);
+            head[8..12].copy_from_slice(client);
+            head[24..28].copy_from_slice(resolver);
+        }
+        Endpoints::V6 { client, resolver } => {
+            head[0] = 6;
+            head[8..24].copy_from_slice(client);
+            head[24..40].copy_from_slice(resolver);
+        }
     }
 }
 
 /// The response in one set, if that has at most `room` bytes; nearly always it has.
-#[inline]
-#[must_use]
-pub fn whole<'a>(response: &'a Response<'a>, room: usize) -> Option<Part<'a>> {
+fn whole<'a>(response: &'a Response<'a>, room: usize) -> Option<Part<'a>> {
     let answers = &response.answers;
     let (asked, aliases) = answers.names_at().split_first()?;
     let part = Part {
@@ -154,12 +112,12 @@ pub fn whole<'a>(response: &'a Response<'a>, room: usize) -> Option<Part<'a>> {
         message: answers.message(),
         asked: Some(asked),
         aliases,
-        ipv4: ipv4(answers),
-        ipv6: ipv6(answers),
-        names_len: answers.names_len(),
+        ipv4: answers.ipv4(),
+        ipv6: answers.ipv6(),
+        names_len: answers.names_at().iter().map(|name| name.wire_len()).sum(),
     };
     let counted =
-        aliases.len() < MAX_COUNT && part.ipv4.count <= MAX_COUNT && part.ipv6.count <= MAX_COUNT;
+        aliases.len() < MAX_COUNT && part.ipv4.len() <= MAX_COUNT && part.ipv6.len() <= MAX_COUNT;
     (counted && part.size() <= room).then_some(part)
 }
 
@@ -174,8 +132,8 @@ pub fn parts<'a>(response: &'a Response<'a>, room: usize) -> Parts<'a> {
         response,
         room: room.max(MIN_SET_ROOM_BYTES),
         aliases: names.get(1..).unwrap_or_default(),
-        ipv4: ipv4(answers),
-        ipv6: ipv6(answers),
+        ipv4: answers.ipv4(),
+        ipv6: answers.ipv6(),
         started: false,
     }
 }
@@ -187,8 +145,8 @@ pub struct Parts<'a> {
     room: usize,
     /// What is not yet given.
     aliases: &'a [NameAt],
-    ipv4: Addresses<'a, 4>,
-    ipv6: Addresses<'a, 16>,
+    ipv4: &'a [[u8; 4]],
+    ipv6: &'a [[u8; 16]],
     started: bool,
 }
 
@@ -199,10 +157,10 @@ impl<'a> Iterator for Parts<'a> {
         if !self.started {
             self.started = true;
             if let Some(part) = whole(self.response, self.room) {
-                (self.aliases, self.ipv4.count, self.ipv6.count) = (&[], 0, 0);
+                (self.aliases, self.ipv4, self.ipv6) = (&[], &[], &[]);
                 return Some(part);
             }
-        } else if self.aliases.is_empty() && self.ipv4.count == 0 && self.ipv6.count == 0 {
+        } else if self.aliases.is_empty() && self.ipv4.is_empty() && self.ipv6.is_empty() {
             return None;
         }
         Some(self.slice())
@@ -234,9 +192,9 @@ impl<'a> Parts<'a> {
         } else {
             1
         };
-        let ipv4 = self.ipv4.take(limit.min(room / 4));
-        room -= ipv4.bytes();
-        let ipv6 = self.ipv6.take(limit.min(room / 16));
+        let ipv4 = take(&mut self.ipv4, limit.min(room / 4));
+        room -= 4 * ipv4.len();
+        let ipv6 = take(&mut self.ipv6, limit.min(room / 16));
         Part {
             endpoints: &self.response.endpoints,
             message: answers.message(),
@@ -250,27 +208,15 @@ impl<'a> Parts<'a> {
 }
 
 /// Takes up to `count` from the front.
-fn take<'a>(rest: &mut &'a [NameAt], count: usize) -> &'a [NameAt] {
+fn take<'a, T>(rest: &mut &'a [T], count: usize) -> &'a [T] {
     let (taken, left) = rest.split_at(count.min(rest.len()));
     *rest = left;
     taken
 }
 
-#[inline(always)]
-fn ipv4<'a>(answers: &Answers<'a>) -> Addresses<'a, 4> {
-    let (memory, count) = answers.ipv4_with_rest();
-    Addresses { memory, count }
-}
-
-#[inline(always)]
-fn ipv6<'a>(answers: &Answers<'a>) -> Addresses<'a, 16> {
-    let (memory, count) = answers.ipv6_with_rest();
-    Addresses { memory, count }
-}
-
 /// Rounded up to whole words of 4 bytes.
 #[inline]
-fn padded(bytes: usize) -> usize {
+pub(crate) fn padded(bytes: usize) -> usize {
     (bytes + 3) & !3
 }
 

@@ -11,7 +11,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::message::any_message;
-use crate::transport::{assembled, carried};
+use crate::transport::{assembled, carried, is_transcribed};
 
 const ENDPOINTS: Endpoints = Endpoints::V4 {
     client: [192, 0, 2, 1],
@@ -38,6 +38,7 @@ const PIECES: &[&[u8]] = &[
 fn survive(message: &[u8]) -> usize {
     let mut marks = Marks::default();
     let mut found = 0;
+    is_transcribed(message, ENDPOINTS);
     for dialect in [Dialect::Unicast, Dialect::Multicast] {
         for extent in [Extent::Whole, Extent::Cut] {
             let Ok(answers) = Answers::parse(message, dialect, extent, &mut marks) else {

@@ -8,7 +8,7 @@ use dnsflow_wire::set::MIN_SET_ROOM_BYTES;
 use proptest::prelude::*;
 
 use crate::message::{Compression, Labels, Message, any_message};
-use crate::transport::{Set, assembled, carried};
+use crate::transport::{Set, assembled, carried, is_transcribed};
 
 /// Room for sets in datagrams that others have use for, and at the edges.
 const ROOMS: [usize; 7] = [
@@ -56,6 +56,7 @@ proptest! {
     ) {
         let bytes_on_wire = message.write();
         prop_assume!(!message.ipv4().is_empty() || !message.ipv6().is_empty());
+        is_transcribed(&bytes_on_wire, endpoints);
         let mut marks = Marks::default();
         let answers = Answers::parse(&bytes_on_wire, Dialect::Unicast, Extent::Whole, &mut marks);
         let response = Response { endpoints, answers: answers.expect("a response to choose") };

@@ -1,11 +1,14 @@
 //! A response all the way: split into sets, the sets into datagrams, the datagrams read back.
 
+use core::cell::RefCell;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use dnsflow_wire::datagram::{Builder, HEADER_BYTES};
 use dnsflow_wire::import::{Content, Datagram, HEADER_LEN};
-use dnsflow_wire::response::Response;
-use dnsflow_wire::set::{MIN_SET_ROOM_BYTES, SET_HEADER_BYTES, SPILL_BYTES, parts};
+use dnsflow_wire::message::{Answers, Dialect, Extent, Marks};
+use dnsflow_wire::response::{Endpoints, Response};
+use dnsflow_wire::set::{MIN_SET_ROOM_BYTES, SET_HEADER_BYTES, parts};
+use dnsflow_wire::transcript::{Draft, Transcriber};
 
 use crate::message::Labels;
 
@@ -26,7 +29,7 @@ pub(crate) struct Set {
 /// an empty datagram, or can't be read back.
 pub(crate) fn carried(response: &Response<'_>, room: usize) -> Vec<Set> {
     let room = room.max(MIN_SET_ROOM_BYTES);
-    let mut memory = vec![0xee; HEADER_BYTES + room + SPILL_BYTES];
+    let mut memory = vec![0xee; HEADER_BYTES + room];
     let mut builder = Builder::default();
     let mut received = Vec::new();
     let mut sequence = 1;
@@ -47,6 +50,36 @@ pub(crate) fn carried(response: &Response<'_>, room: usize) -> Vec<Set> {
     }
     receive(&mut builder, &mut memory, &mut sequence, &mut received);
     received
+}
+
+thread_local! {
+    /// One for all messages, which must not get mixed up.
+    static TRANSCRIBER: RefCell<Transcriber> = RefCell::default();
+}
+
+/// Whether the message can be turned into its set in one pass.
+///
+/// # Panics
+/// If that is not the set of its response, or if there is one and should be none.
+pub(crate) fn is_transcribed(message: &[u8], endpoints: Endpoints) -> bool {
+    let mut draft = [0xee; size_of::<Draft>()];
+    let found = TRANSCRIBER.with_borrow_mut(|it| it.set(message, &endpoints, &mut draft));
+    let Some(found) = found else {
+        return false;
+    };
+    let mut marks = Marks::default();
+    let answers = Answers::parse(message, Dialect::Unicast, Extent::Whole, &mut marks);
+    let wanted = answers.map(|answers| {
+        let response = Response { endpoints, answers };
+        let mut parts = parts(&response, MIN_SET_ROOM_BYTES);
+        let part = parts.next().expect("a response has a set");
+        assert!(parts.next().is_none(), "one set has all of it");
+        let mut set = vec![0; part.size()];
+        part.write(&mut set);
+        set
+    });
+    assert_eq!(found.map(|size| draft[..size].to_vec()), wanted);
+    true
 }
 
 /// Ends the datagram in the making and reads it.
