@@ -15,7 +15,7 @@ mod packets;
 mod table;
 
 use dnsflow::counters::Counters;
-use dnsflow::decode::{Decoder, Fate, Loss, Reject};
+use dnsflow::decode::{Decoder, Fate, Loss, Reject, Unusual};
 use dnsflow::frame::{Frame, Timestamp};
 use dnsflow::shard::admission::{Admission, Verdict};
 use table::{Captured, Row};
@@ -47,6 +47,22 @@ fn every_counter_is_incremented_by_some_row() {
         )
         .collect();
     assert!(never.is_empty(), "no row counts {never:?}");
+}
+
+/// Where a file is divided, a packet that may belong with others is read twice.
+#[test]
+fn what_stands_alone_is_known_at_once() {
+    for row in table::transport() {
+        let mut decoder = Decoder::new(row.selection.clone());
+        for captured in &row.packets {
+            let found = decoder.datagram(&frame(captured));
+            assert!(
+                matches!(found, Err(Unusual::Reject(_))),
+                "{}: {found:?}",
+                row.name
+            );
+        }
+    }
 }
 
 type Decode = fn(&mut Decoder, &Frame<'_>, &mut dyn FnMut(Fate<'_>));

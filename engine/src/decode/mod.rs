@@ -152,16 +152,31 @@ impl Decoder {
     pub fn datagram<'a>(&'a mut self, frame: &Frame<'a>) -> Result<Response<'a>, Unusual> {
         let network = link::network(frame)?;
         let packet = self.packet(&network)?;
-        let payload = match packet.carried {
-            Carried::Whole(payload) if payload.protocol == IpNumber::UDP => payload,
-            _ => return Err(Unusual::Involved),
+        let Carried::Whole(payload) = packet.carried else {
+            return Err(Unusual::Involved);
         };
+        if payload.protocol != IpNumber::UDP {
+            return Err(self.no_datagram(payload));
+        }
         match self.udp(payload)? {
             Inside::Message(message) if message.extent == Extent::Whole => {
                 Ok(message.read(packet.endpoints, &mut self.marks)?)
             }
             _ => Err(Unusual::Involved),
         }
+    }
+
+    /// Whether there may be more to what is in no UDP datagram.
+    #[inline(never)]
+    fn no_datagram(&self, payload: Payload<'_>) -> Unusual {
+        let refused = match payload.protocol {
+            IpNumber::TCP if !self.selection.plain => self.tcp_header(payload).err(),
+            other => match self.selection.tunnels.in_ip(other.0, payload.bytes) {
+                None => Some(Reject::Protocol),
+                Some(inner) => inner.err(),
+            },
+        };
+        refused.map_or(Unusual::Involved, Unusual::Reject)
     }
 
     /// Looks for something else from now on. What waits to be whole goes on waiting.
@@ -323,10 +338,20 @@ impl Decoder {
         }))
     }
 
+    /// The header of a segment from a resolver.
+    ///
     /// ```text
     /// source port 2 | destination port 2 | sequence 4 | acknowledgment 4 |
     /// header words 4 bits, 0 4 bits, flags 8 bits | window 2 | checksum 2 | urgent 2 | options ..
     /// ```
+    fn tcp_header<'a>(&self, payload: Payload<'a>) -> Result<TcpHeaderSlice<'a>, Reject> {
+        let header = TcpHeaderSlice::from_slice(payload.bytes).map_err(|_| Reject::TcpDamaged)?;
+        if !self.selection.ports.contains(&header.source_port()) {
+            return Err(Reject::Port);
+        }
+        Ok(header)
+    }
+
     fn tcp(
         &mut self,
         endpoints: Endpoints,
@@ -334,10 +359,7 @@ impl Decoder {
         seconds: u64,
         fate: &mut impl FnMut(Fate<'_>),
     ) -> Result<(), Reject> {
-        let header = TcpHeaderSlice::from_slice(payload.bytes).map_err(|_| Reject::TcpDamaged)?;
-        if !self.selection.ports.contains(&header.source_port()) {
-            return Err(Reject::Port);
-        }
+        let header = self.tcp_header(payload)?;
         let key = Key {
             endpoints,
             resolver_port: header.source_port(),

@@ -315,9 +315,22 @@ fn fragments_given_up() -> Vec<Row> {
     ]
 }
 
-fn transport() -> Vec<Row> {
+/// What belongs with no other packet, whatever comes before or behind it.
+pub(crate) fn transport() -> Vec<Row> {
     let over = |protocol, bytes: &[u8]| vec![ethernet(&[], &ends().ip(protocol, bytes))];
+    let web = ends().tcp(CLIENT_PORT, 1, ACK, b"HTTP/1.1 200 OK");
+    let web = Row::new(
+        "from a web server",
+        over(6, &[&443_u16.to_be_bytes(), &web[22..]].concat()),
+        "received 1 = exported 0 + port 1",
+    );
     vec![
+        web,
+        Row::new(
+            "an echo",
+            over(1, &[0; 8]),
+            "received 1 = exported 0 + protocol 1",
+        ),
         Row::new(
             "half a UDP header",
             over(17, &[0, 53, 9, 9]),

@@ -17,7 +17,10 @@ use thiserror::Error;
 
 use crate::frame::Frame;
 pub use split::split;
-use window::Window;
+use window::{READ_BYTES, Window};
+
+/// Bytes that one read asks for where records are sought one by one: most records, and little more.
+const SCATTERED_READ_BYTES: usize = 2 << 10;
 
 /// What is wrong with a capture file. Offsets are in bytes, in the file as it is after decompression.
 #[derive(Debug, Error)]
@@ -107,15 +110,36 @@ impl<R: Read> Records<R> {
     /// # Errors
     /// If the file is none of those that can be divided.
     pub fn part(source: R, file: &File, from: u64) -> Result<Self, FileError> {
+        Self::behind_head(source, file, from, READ_BYTES)
+    }
+
+    fn behind_head(
+        source: R,
+        file: &File,
+        from: u64,
+        read_bytes: usize,
+    ) -> Result<Self, FileError> {
         let mut head = [0; pcap::HEADER_BYTES];
         file.read_exact_at(&mut head, 0)
             .map_err(|source| FileError::Read { offset: 0, source })?;
-        let mut window = Window::from(source, from);
+        let mut window = Window::from(source, from, read_bytes);
         window.patient = false;
         Ok(Records {
             window,
             format: Format::Pcap(pcap::Header::parse(&head)?),
         })
+    }
+
+    /// Single records of such a file, each to be sought.
+    ///
+    /// # Errors
+    /// If the file is none of those that can be divided.
+    pub fn scattered(source: R, file: &File) -> Result<Self, FileError>
+    where
+        R: Seek,
+    {
+        // What lies between them is not read.
+        Self::behind_head(source, file, 0, SCATTERED_READ_BYTES)
     }
 
     /// The next packet; `None` at the end.

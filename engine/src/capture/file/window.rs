@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use super::FileError;
 
 /// Bytes that one read asks for: few enough to stay in a core's cache while they are looked at.
-const READ_BYTES: usize = 256 << 10;
+pub(super) const READ_BYTES: usize = 256 << 10;
 
 /// Reads `source` through a buffer that grows to the largest record and no further.
 #[derive(Debug)]
@@ -28,14 +28,14 @@ pub(super) struct Window<R> {
 
 impl<R: Read> Window<R> {
     pub(super) fn new(source: R) -> Self {
-        Self::from(source, 0)
+        Self::from(source, 0, READ_BYTES)
     }
 
-    /// Reads from a source that stands at an offset of the file already.
-    pub(super) fn from(source: R, base: u64) -> Self {
+    /// Reads so many bytes at once from a source that stands at an offset of the file already.
+    pub(super) fn from(source: R, base: u64, read_bytes: usize) -> Self {
         Window {
             source,
-            buffer: vec![0; READ_BYTES],
+            buffer: vec![0; read_bytes],
             start: 0,
             end: 0,
             base,
