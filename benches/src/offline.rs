@@ -4,6 +4,8 @@
 use std::error::Error;
 use std::path::Path;
 
+use nix::sched::{CpuSet, sched_getaffinity};
+use nix::unistd::Pid;
 use serde::Serialize;
 
 use crate::programs::{ORIGINAL_EXPRESSION, Usage, is_installed, measure, ours};
@@ -18,6 +20,8 @@ pub struct Contender {
     pub command: Vec<String>,
     /// Cores that the sensor was given; none for other programs.
     pub cores: Option<usize>,
+    /// How many times the file is read at once, each time by a run of its own.
+    pub copies: u32,
     /// A run each.
     pub runs: Vec<Usage>,
 }
@@ -28,8 +32,39 @@ impl Contender {
             name: name.into(),
             command: command.iter().map(|&word| word.to_owned()).collect(),
             cores,
+            copies: 1,
             runs: Vec::new(),
         }
+    }
+
+    /// The sensor on one core, as often at once as there are CPUs that this process may use. Nothing is shared between
+    /// those, so it shows how much faster more cores can be at all.
+    fn side_by_side(sensor: &str, file: &str) -> Result<Option<Self>, Box<dyn Error>> {
+        let allowed = sched_getaffinity(Pid::this())?;
+        let cpus: Vec<_> = (0..CpuSet::count())
+            .filter(|cpu| allowed.is_set(*cpu) == Ok(true))
+            .map(|cpu| cpu.to_string())
+            .collect();
+        let copies = u32::try_from(cpus.len())?;
+        let command = [
+            "sh",
+            "-c",
+            r#"sensor=$1 file=$2 runs=; shift 2
+            for cpu; do taskset -c $cpu "$sensor" --cores 1 -r "$file" -w /dev/null & runs="$runs $!"; done
+            for run in $runs; do wait $run || exit; done"#,
+            "sh",
+            sensor,
+            file,
+        ];
+        let words: Vec<&str> = command
+            .into_iter()
+            .chain(cpus.iter().map(String::as_str))
+            .collect();
+        let contender = Contender::new(format!("dnsflow, 1 core, {copies} at once"), &words, None);
+        Ok((copies > 1).then_some(Contender {
+            copies,
+            ..contender
+        }))
     }
 
     /// One figure, over all runs.
@@ -50,7 +85,7 @@ impl Contender {
     }
 }
 
-/// All programs that there are: the sensor on 1, 2, 4 and so on up to all CPUs, `tcpdump`, `dnscap`, and `peers`,
+/// All programs that there are: the sensor on 1, 2, 4 and so on up to all CPUs and several times at once, `tcpdump`, `dnscap`, and `peers`,
 /// commands in which `{file}` stands for the capture.
 ///
 /// # Errors
@@ -85,6 +120,7 @@ pub fn contenders(
             Some(cores),
         ));
     }
+    found.extend(Contender::side_by_side(&sensor, &file)?);
     if !is_installed("tcpdump") {
         return Err(
             "tcpdump is not installed, and all else is measured beside it: apt-get install tcpdump"
@@ -151,28 +187,34 @@ pub fn text(contenders: &[Contender], packets: f64) -> String {
         .iter()
         .map(|contender| {
             let cpu = contender.spread(Usage::cpu);
-            let a_packet = |seconds: f64| seconds * 1e9 / packets;
+            let copies = f64::from(contender.copies);
+            let a_packet = |seconds: f64| seconds * 1e9 / packets / copies;
             let cpu = Spread {
                 median: a_packet(cpu.median),
                 min: a_packet(cpu.min),
                 max: a_packet(cpu.max),
             };
             let beside = tcpdump.map_or("-".to_owned(), |tcpdump| {
-                format!("{:.2}", contender.ratio(tcpdump, Usage::cpu).median)
+                let ratio = contender.ratio(tcpdump, Usage::cpu).median;
+                format!("{:.2}", ratio / copies)
             });
             let faster = one.map_or("-".to_owned(), |one| {
-                format!("{:.2}", one.ratio(contender, |usage| usage.wall).median)
+                let ratio = one.ratio(contender, |usage| usage.wall).median;
+                format!("{:.2}", ratio * copies)
             });
+            let own = contender.spread(|usage| mebibytes(usage.own_bytes)).max;
             vec![
                 contender.name.clone(),
                 cpu.text(0),
                 beside,
                 contender.spread(|usage| usage.wall).text(2),
                 faster,
-                format!(
-                    "{:.0}",
-                    contender.spread(|usage| mebibytes(usage.own_bytes)).max
-                ),
+                if contender.copies > 1 {
+                    // What was measured is the shell that starts them.
+                    "-".to_owned()
+                } else {
+                    format!("{own:.0}")
+                },
             ]
         })
         .collect();

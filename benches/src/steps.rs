@@ -10,6 +10,8 @@ use dnsflow::decode::Decoder;
 use dnsflow::export::collector::Collector;
 use dnsflow::export::{Export, Sinks};
 use glommio::LocalExecutorBuilder;
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::UdpGroSegment;
 use nix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
@@ -29,9 +31,11 @@ pub struct Steps {
     pub decode: f64,
     /// A response: putting its set into datagrams, in order, without a sink.
     pub export: f64,
-    /// A response: putting its set into datagrams of one size and sending them to a collector on the loopback, all of
-    /// the kernel's work included.
+    /// A response: putting its set into datagrams of one size and sending those, many at once, to a socket on the loopback
+    /// that takes them as they were sent: what is left is the sender's part.
     pub send: f64,
+    /// The same to a socket that takes them one by one: the kernel's work for the receiver is in it.
+    pub apart: f64,
     /// GB a second that all CPUs together read from memory.
     pub bandwidth: f64,
 }
@@ -41,44 +45,39 @@ pub struct Steps {
 /// # Errors
 /// If there is no io_uring or no socket.
 pub fn measure(capture: &[u8], rounds: usize) -> Result<Steps, Box<dyn Error>> {
-    let socket = UdpSocket::bind("127.0.0.1:0")?;
-    let address = socket.local_addr()?;
+    let (whole_socket, apart_socket) = (receiver(true)?, receiver(false)?);
     let executor = LocalExecutorBuilder::default()
         .make()
         .map_err(|error| format!("no io_uring for sending: {error}"))?;
     executor.run(async {
-        let collectors = vec![Collector::new(address.into(), DATAGRAM_BYTES)];
-        let mut collected = Export::new(
-            DATAGRAM_BYTES,
-            Sinks {
-                collectors,
-                ..Sinks::default()
-            },
-        );
+        let (mut together, mut apart) = (exporter(&whole_socket)?, exporter(&apart_socket)?);
         let (mut export, mut decoder) = (nowhere(), Decoder::new(selection()));
         let counters = whole(capture, &mut decoder, &mut export);
         let packets = as_f64(counters.received);
         let responses = as_f64(counters.exported);
-        let mut found = [const { Vec::new() }; 4];
+        let mut found = [const { Vec::new() }; 5];
         for _ in 0..rounds.max(1) {
             let walked = cpu(|| walk(capture))?;
             let decoded = cpu(|| decode(capture, &mut decoder))?;
             let exported = cpu(|| whole(capture, &mut decoder, &mut export))?;
-            let sent = cpu(|| whole(capture, &mut decoder, &mut collected))?;
+            let sent = cpu(|| whole(capture, &mut decoder, &mut together))?;
+            let sent_apart = cpu(|| whole(capture, &mut decoder, &mut apart))?;
             found[0].push(walked / packets);
             found[1].push((decoded - walked) / packets);
             found[2].push((exported - decoded) / responses);
             found[3].push((sent - decoded) / responses);
+            found[4].push((sent_apart - decoded) / responses);
         }
-        if collected.sent().failed > 0 {
+        if together.sent().failed + apart.sent().failed > 0 {
             return Err("the loopback did not take datagrams".into());
         }
-        let [walk, decode, export, send] = found.map(|values| Spread::of(values).median);
+        let [walk, decode, export, send, apart] = found.map(|values| Spread::of(values).median);
         Ok(Steps {
             walk,
             decode,
             export,
             send,
+            apart,
             bandwidth: bandwidth(rounds),
         })
     })
@@ -99,9 +98,34 @@ impl Steps {
                     "a response: put its set into datagrams of one size and send those",
                     self.send,
                 ),
+                row(
+                    "the same, and the loopback takes a send apart again",
+                    self.apart,
+                ),
             ],
         )
     }
+}
+
+/// A socket on the loopback that nobody reads: what finds no room in it is dropped. Where it takes sends whole, as a network
+/// card does that cuts them itself, the kernel does not cut them for it in the sender's time.
+fn receiver(takes_sends_whole: bool) -> Result<UdpSocket, Box<dyn Error>> {
+    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    setsockopt(&socket, UdpGroSegment, &takes_sends_whole)?;
+    Ok(socket)
+}
+
+/// An export to such a socket.
+fn exporter(receiver: &UdpSocket) -> Result<Export, Box<dyn Error>> {
+    let collectors = vec![Collector::new(
+        receiver.local_addr()?.into(),
+        DATAGRAM_BYTES,
+    )];
+    let sinks = Sinks {
+        collectors,
+        ..Sinks::default()
+    };
+    Ok(Export::new(DATAGRAM_BYTES, sinks))
 }
 
 /// Nanoseconds of CPU that this thread spends on `work`.

@@ -215,7 +215,7 @@ fn plot(contenders: &[Contender], packets: u32) -> String {
     let a_packet = |known: &Contender| {
         (
             known.name.clone(),
-            known.spread(Usage::cpu).median * 1e9 / f64::from(packets),
+            known.spread(Usage::cpu).median * 1e9 / f64::from(packets) / f64::from(known.copies),
         )
     };
     let bars: Vec<_> = contenders.iter().map(a_packet).collect();
