@@ -11,7 +11,8 @@ use std::os::fd::AsFd;
 
 use sd_notify::NotifyState;
 
-use crate::capture::sys::{PacketSocket, allowed_cpus};
+use crate::capture::sys::PacketSocket;
+use crate::cores;
 use crate::error::StartError;
 
 /// What the service manager calls them (FDNAME=).
@@ -58,7 +59,7 @@ fn refused(source: io::Error) -> StartError {
 
 fn suitable() -> usize {
     let (fewest, most) = BOUNDS;
-    let cpus = allowed_cpus().map_or(1, |cpus| cpus.len());
+    let cpus = cores::allowed().map_or(1, |cpus| cpus.len());
     (cpus * PER_CPU).clamp(fewest, most)
 }
 

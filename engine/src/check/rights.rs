@@ -8,6 +8,7 @@ use caps::{CapSet, Capability};
 use super::finding::Finding;
 use crate::capture::stock::Stock;
 use crate::capture::sys::{self, PacketSocket};
+use crate::cores;
 use crate::error::MEMLOCK_BYTES_PER_CORE;
 use crate::settings::Settings;
 
@@ -82,7 +83,7 @@ fn judge_locked_memory(limit: u64, cores: usize) -> Finding {
 
 /// The CPUs that a run would take; where it could not have them, one to go on with.
 pub(super) fn cpus(settings: &Settings, findings: &mut Vec<Finding>) -> Vec<usize> {
-    let allowed = sys::allowed_cpus().unwrap_or_default();
+    let allowed = cores::allowed().unwrap_or_default();
     match settings.cores.choose(&allowed) {
         Ok(cpus) => {
             let text = format!("{} of the {} that may be used", list(&cpus), allowed.len());

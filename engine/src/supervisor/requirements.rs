@@ -3,11 +3,12 @@
 use std::io;
 
 use crate::capture::sys;
+use crate::cores;
 use crate::error::{MEMLOCK_BYTES_PER_CORE, StartError};
 
 /// The CPUs that this process may use.
 pub(super) fn cpus() -> Result<Vec<usize>, StartError> {
-    sys::allowed_cpus().map_err(|source| StartError::System {
+    cores::allowed().map_err(|source| StartError::System {
         what: "can't ask which CPUs may be used",
         source,
     })

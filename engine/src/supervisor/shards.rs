@@ -1,14 +1,16 @@
 //! The executors: one thread a shard, each on a CPU of its own, where it may choose one.
 
 use std::future::Future;
+use std::io;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Weak};
+use std::thread::{self, JoinHandle};
 
-use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
+use glommio::LocalExecutorBuilder;
 use log::info;
 
 use super::event::Event;
-use crate::capture::sys;
+use crate::cores;
 use crate::error::StartError;
 use crate::shard::Report;
 use crate::shard::command::{Command, Control, Line, line};
@@ -35,7 +37,7 @@ struct Running {
     line: Option<Line>,
     /// The last question, while it has not been answered.
     asked: Weak<Sender<Snapshot>>,
-    handle: ExecutorJoinHandle<Report>,
+    thread: JoinHandle<io::Result<Report>>,
 }
 
 /// Says that a shard has ended when it is dropped, however that comes about.
@@ -51,7 +53,7 @@ impl Drop for EndNotice {
 impl Shards {
     /// None yet. Says so if they will run on whatever CPU the kernel gives them.
     pub(super) fn new() -> Self {
-        let pinned = sys::may_pin();
+        let pinned = cores::may_pin();
         if !pinned {
             info!("cores are not pinned: choosing a CPU is refused, so the kernel places them");
         }
@@ -77,28 +79,31 @@ impl Shards {
             source,
         })?;
         let notice = EndNotice(self.running.len(), events);
-        let placement = if self.pinned {
-            Placement::Fixed(cpu)
-        } else {
-            Placement::Unbound
+        let pinned = self.pinned;
+        // The executor would read the whole topology of the machine to pin itself, once for each shard.
+        let run = move || {
+            let _notice = notice;
+            if pinned {
+                cores::pin(cpu)?;
+            }
+            let executor = LocalExecutorBuilder::default()
+                .io_memory(IO_MEMORY_BYTES)
+                .ring_depth(RING_DEPTH)
+                .make()?;
+            Ok(executor.run(async move { work(control).await }))
         };
-        let handle = LocalExecutorBuilder::new(placement)
-            .name("shard")
-            .io_memory(IO_MEMORY_BYTES)
-            .ring_depth(RING_DEPTH)
-            .spawn(move || async move {
-                let _notice = notice;
-                work(control).await
-            })
-            .map_err(|error| StartError::Executor {
-                cpu,
-                reason: error.to_string(),
+        let thread = thread::Builder::new()
+            .name(format!("shard-{}", self.running.len() + 1))
+            .spawn(run)
+            .map_err(|source| StartError::System {
+                what: "can't start a thread",
+                source,
             })?;
         self.running.push(Running {
             cpu,
             line: Some(line),
             asked: Weak::new(),
-            handle,
+            thread,
         });
         Ok(())
     }
@@ -147,9 +152,10 @@ impl Shards {
     /// Waits for all shards to end.
     pub(super) fn reports(self) -> Result<Vec<Report>, StartError> {
         let joined = self.running.into_iter().map(|shard| {
-            let cpu = shard.cpu;
-            shard.handle.join().map_err(|error| StartError::Executor {
-                cpu,
+            let ended = shard.thread.join();
+            let ended = ended.unwrap_or_else(|_| Err(io::Error::other("it panicked")));
+            ended.map_err(|error| StartError::Executor {
+                cpu: shard.cpu,
                 reason: error.to_string(),
             })
         });

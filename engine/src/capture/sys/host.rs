@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 use std::io;
-use std::mem::{size_of, zeroed};
+use std::mem::zeroed;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 /// RLIMIT_MEMLOCK in bytes; `u64::MAX` is no limit.
@@ -53,29 +53,6 @@ pub fn io_uring_probe() -> io::Result<()> {
     // SAFETY: the call just returned this descriptor, so nobody else owns it.
     drop(unsafe { OwnedFd::from_raw_fd(descriptor) });
     Ok(())
-}
-
-/// The CPUs that this process may run on, in order.
-pub fn allowed_cpus() -> io::Result<Vec<usize>> {
-    // SAFETY: cpu_set_t is an array of integers, for which zero is a value.
-    let mut set: libc::cpu_set_t = unsafe { zeroed() };
-    // SAFETY: the pointer is to a live set of the size that is passed.
-    let got = unsafe { libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set) };
-    checked(got)?;
-    let limit = usize::try_from(libc::CPU_SETSIZE).unwrap_or(0);
-    // SAFETY: the index is below CPU_SETSIZE, the number of bits in the set.
-    let allowed = |cpu: &usize| unsafe { libc::CPU_ISSET(*cpu, &set) };
-    Ok((0..limit).filter(allowed).collect())
-}
-
-/// Whether a thread of this process may choose its CPU. Asks for none, which the kernel finds wrong only after it
-/// has found that the call is allowed, so that nothing changes.
-pub fn may_pin() -> bool {
-    // SAFETY: cpu_set_t is an array of integers, for which zero is a value.
-    let none: libc::cpu_set_t = unsafe { zeroed() };
-    // SAFETY: the pointer is to a live set of the size that is passed.
-    let got = unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const none) };
-    checked(got).is_err_and(|error| error.raw_os_error() == Some(libc::EINVAL))
 }
 
 /// Whether something keeps the clock right.

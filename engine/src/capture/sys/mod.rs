@@ -16,10 +16,7 @@ mod ring;
 pub use adopt::{segment_sends, udp_socket, unix_stream};
 pub use ethtool::{Merging, merging};
 pub use handed::handed_over;
-pub use host::{
-    Interface, allowed_cpus, clock_is_synchronised, interface, io_uring_probe, may_pin,
-    raise_memlock,
-};
+pub use host::{Interface, clock_is_synchronised, interface, io_uring_probe, raise_memlock};
 pub use packet::{FanoutMode, KernelCounts, PacketSocket, RingShape};
 pub use readiness::Readiness;
 pub use ring::{BlockBytes, Mapping};
