@@ -4,8 +4,7 @@
 use std::error::Error;
 use std::path::Path;
 
-use nix::sched::{CpuSet, sched_getaffinity};
-use nix::unistd::Pid;
+use dnsflow::cores;
 use serde::Serialize;
 
 use crate::programs::{ORIGINAL_EXPRESSION, Usage, is_installed, measure, ours};
@@ -40,11 +39,7 @@ impl Contender {
     /// The sensor on one core, as often at once as there are CPUs that this process may use. Nothing is shared between
     /// those, so it shows how much faster more cores can be at all.
     fn side_by_side(sensor: &str, file: &str) -> Result<Option<Self>, Box<dyn Error>> {
-        let allowed = sched_getaffinity(Pid::this())?;
-        let cpus: Vec<_> = (0..CpuSet::count())
-            .filter(|cpu| allowed.is_set(*cpu) == Ok(true))
-            .map(|cpu| cpu.to_string())
-            .collect();
+        let cpus: Vec<_> = cores::allowed()?.iter().map(usize::to_string).collect();
         let copies = u32::try_from(cpus.len())?;
         let command = [
             "sh",
@@ -73,6 +68,13 @@ impl Contender {
         Spread::of(self.runs.iter().map(figure))
     }
 
+    /// Nanoseconds of CPU for each of the packets that the file has.
+    #[must_use]
+    pub fn cpu_ns(&self, packets: f64) -> Spread {
+        let taken = packets * f64::from(self.copies);
+        Spread::of(self.runs.iter().map(|run| run.cpu() * 1e9 / taken))
+    }
+
     /// How many times another's figure this one's is: the middle of what each round says.
     #[must_use]
     pub fn ratio(&self, other: &Contender, figure: fn(&Usage) -> f64) -> Spread {
@@ -85,8 +87,8 @@ impl Contender {
     }
 }
 
-/// All programs that there are: the sensor on 1, 2, 4 and so on up to all CPUs and several times at once, `tcpdump`, `dnscap`, and `peers`,
-/// commands in which `{file}` stands for the capture.
+/// All programs that there are: the sensor on 1, 2, 4 and so on up to all CPUs, and several times at once, `tcpdump`,
+/// `dnscap`, and `peers`, commands in which `{file}` stands for the capture.
 ///
 /// # Errors
 /// If the sensor or `tcpdump` is missing.
@@ -186,14 +188,7 @@ pub fn text(contenders: &[Contender], packets: f64) -> String {
     let rows: Vec<_> = contenders
         .iter()
         .map(|contender| {
-            let cpu = contender.spread(Usage::cpu);
             let copies = f64::from(contender.copies);
-            let a_packet = |seconds: f64| seconds * 1e9 / packets / copies;
-            let cpu = Spread {
-                median: a_packet(cpu.median),
-                min: a_packet(cpu.min),
-                max: a_packet(cpu.max),
-            };
             let beside = tcpdump.map_or("-".to_owned(), |tcpdump| {
                 let ratio = contender.ratio(tcpdump, Usage::cpu).median;
                 format!("{:.2}", ratio / copies)
@@ -205,7 +200,7 @@ pub fn text(contenders: &[Contender], packets: f64) -> String {
             let own = contender.spread(|usage| mebibytes(usage.own_bytes)).max;
             vec![
                 contender.name.clone(),
-                cpu.text(0),
+                contender.cpu_ns(packets).text(0),
                 beside,
                 contender.spread(|usage| usage.wall).text(2),
                 faster,

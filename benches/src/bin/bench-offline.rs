@@ -212,12 +212,7 @@ fn text(results: &Results<'_>, bytes: u64) -> String {
 
 fn plot(contenders: &[Contender], packets: u32) -> String {
     let mut chart = Chart::default();
-    let a_packet = |known: &Contender| {
-        (
-            known.name.clone(),
-            known.spread(Usage::cpu).median * 1e9 / f64::from(packets) / f64::from(known.copies),
-        )
-    };
+    let a_packet = |known: &Contender| (known.name.clone(), known.cpu_ns(packets.into()).median);
     let bars: Vec<_> = contenders.iter().map(a_packet).collect();
     chart.bars("CPU, nanoseconds a packet", &bars, 0);
     let ours: Vec<_> = contenders

@@ -171,10 +171,7 @@ impl Decoder {
     fn no_datagram(&self, payload: Payload<'_>) -> Unusual {
         let refused = match payload.protocol {
             IpNumber::TCP if !self.selection.plain => self.tcp_header(payload).err(),
-            other => match self.selection.tunnels.in_ip(other.0, payload.bytes) {
-                None => Some(Reject::Protocol),
-                Some(inner) => inner.err(),
-            },
+            _ => self.in_ip(payload).err(),
         };
         refused.map_or(Unusual::Involved, Unusual::Reject)
     }
@@ -286,15 +283,19 @@ impl Decoder {
             IpNumber::TCP if !self.selection.plain => {
                 return self.tcp(endpoints, payload, seconds, fate);
             }
-            other => match self.selection.tunnels.in_ip(other.0, payload.bytes) {
-                None => return Err(Reject::Protocol),
-                Some(inner) => inner?,
-            },
+            _ => self.in_ip(payload)?,
         };
         if depth == MAX_TUNNELS {
             return Err(Reject::TunnelDepth);
         }
         self.network(&inner, depth + 1, seconds, fate)
+    }
+
+    /// The packet in a tunnel that has a protocol number of its own.
+    fn in_ip<'a>(&self, payload: Payload<'a>) -> Result<Network<'a>, Reject> {
+        let tunnels = &self.selection.tunnels;
+        let inner = tunnels.in_ip(payload.protocol.0, payload.bytes);
+        inner.unwrap_or(Err(Reject::Protocol))
     }
 
     /// What a UDP datagram carries.

@@ -280,7 +280,7 @@ impl Batch {
         self.ends.last().copied().unwrap_or(0)
     }
 
-    /// Memory of the datagram in the making, and what writing it may spill into.
+    /// Memory of the datagram in the making.
     #[inline]
     fn room(&self) -> Range<usize> {
         let start = self.start();

@@ -85,7 +85,7 @@ impl Offline {
         let read = self.read(&mut records, Some(&mut deferred)).await;
         let offsets = deferred.exchange();
         read?;
-        let mut records = Records::scattered(file, file)?;
+        let mut records = Records::scattered(file)?;
         for offset in offsets {
             records.seek(offset)?;
             if let Some(frame) = records.next_frame()? {

@@ -130,18 +130,6 @@ impl<R: Read> Records<R> {
         })
     }
 
-    /// Single records of such a file, each to be sought.
-    ///
-    /// # Errors
-    /// If the file is none of those that can be divided.
-    pub fn scattered(source: R, file: &File) -> Result<Self, FileError>
-    where
-        R: Seek,
-    {
-        // What lies between them is not read.
-        Self::behind_head(source, file, 0, SCATTERED_READ_BYTES)
-    }
-
     /// The next packet; `None` at the end.
     ///
     /// # Errors
@@ -195,6 +183,16 @@ impl<R: Read> Records<R> {
     /// Bytes read so far, of the uncompressed file.
     pub fn offset(&self) -> u64 {
         self.window.offset()
+    }
+}
+
+impl<'f> Records<&'f File> {
+    /// Single records of a file that [`split`] divides, each to be sought. What lies between them is not read.
+    ///
+    /// # Errors
+    /// If the file is none of those.
+    pub fn scattered(file: &'f File) -> Result<Self, FileError> {
+        Self::behind_head(file, file, 0, SCATTERED_READ_BYTES)
     }
 }
 
