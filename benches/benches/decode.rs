@@ -3,10 +3,10 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use dnsflow::counters::Counters;
 use dnsflow_benches::cases::{Case, frame_of};
 use dnsflow_benches::counting::allocations_of;
 use dnsflow_benches::parts::{draft, take};
+use dnsflow_packet::Counters;
 
 fn decode(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decode");

@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-use dnsflow::capture::file::Records;
-use dnsflow::counters::Counters;
-use dnsflow::decode::{Decoder, Fate, Unusual};
 use dnsflow::export::{Export, ExportError, Sinks};
-use dnsflow::frame::Frame;
+use dnsflow_capfile::Records;
+use dnsflow_packet::Counters;
+use dnsflow_packet::Frame;
+use dnsflow_packet::{Decoder, Fate, Unusual};
 use dnsflow_wire::transcript::Draft;
 use futures_lite::future::block_on;
 

@@ -6,9 +6,9 @@ use std::net::UdpSocket;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use dnsflow::decode::Decoder;
 use dnsflow::export::collector::Collector;
 use dnsflow::export::{Export, Sinks};
+use dnsflow_packet::Decoder;
 use glommio::LocalExecutorBuilder;
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::UdpGroSegment;

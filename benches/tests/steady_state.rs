@@ -11,14 +11,14 @@ use std::iter::once;
 use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
 
-use dnsflow::capture::file::Records;
-use dnsflow::decode::tunnel::Tunnels;
-use dnsflow::decode::{Decoder, Selection};
 use dnsflow::export::collector::Collector;
 use dnsflow::export::{Export, Sinks};
-use dnsflow::frame::{Frame, LinkType, Timestamp};
 use dnsflow::shard::Shard;
 use dnsflow_benches::counting::allocations;
+use dnsflow_capfile::Records;
+use dnsflow_packet::tunnel::Tunnels;
+use dnsflow_packet::{Decoder, Selection};
+use dnsflow_packet::{Frame, LinkType, Timestamp};
 use etherparse::PacketBuilder;
 use futures_lite::future::block_on;
 use glommio::LocalExecutorBuilder;

@@ -7,8 +7,8 @@ use std::process::{self, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use clap::{Arg, CommandFactory as _, Parser as _};
-use dnsflow::cli::{Cli, Options};
-use dnsflow::config::{COMMAND_LINE_ONLY, load};
+use dnsflow::start::cli::{Cli, Options};
+use dnsflow::start::config::{COMMAND_LINE_ONLY, load};
 
 /// Key, a value of it that is no default, and the same as arguments.
 const EXAMPLES: &[(&str, &str, &[&str])] = &[

@@ -14,10 +14,10 @@ mod packets;
 #[path = "every_counter/table.rs"]
 mod table;
 
-use dnsflow::counters::Counters;
-use dnsflow::decode::{Decoder, Fate, Loss, Reject, Unusual};
-use dnsflow::frame::{Frame, Timestamp};
 use dnsflow::shard::admission::{Admission, Verdict};
+use dnsflow_packet::Counters;
+use dnsflow_packet::{Decoder, Fate, Loss, Reject, Unusual};
+use dnsflow_packet::{Frame, Timestamp};
 use table::{Captured, Row};
 
 #[test]

@@ -24,13 +24,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Parser as _;
-use dnsflow::capture::file::Records;
-use dnsflow::capture::input;
-use dnsflow::cli::Cli;
-use dnsflow::decode::{Decoder, Fate, Selection};
-use dnsflow::frame::LinkType;
-use dnsflow::settings::Capture;
+use dnsflow::start::cli::Cli;
+use dnsflow::start::settings::Capture;
+use dnsflow_capfile::Records;
+use dnsflow_capfile::input;
 use dnsflow_filters::Interpreter;
+use dnsflow_packet::LinkType;
+use dnsflow_packet::{Decoder, Fate, Selection};
 use dnsflow_wire::text;
 use view::{Seen, VIEWS};
 

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::batch::Batch;
-use crate::frame::Timestamp;
+use dnsflow_packet::Timestamp;
 
 /// Blocks whose records may wait at the same time. What comes in more of them is taken to be as old as those of
 /// the last.

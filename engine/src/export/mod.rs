@@ -22,11 +22,11 @@ use dnsflow_wire::response::Response;
 use dnsflow_wire::transcript::Draft;
 use thiserror::Error;
 
-use crate::destination::Destination;
-use crate::frame::Timestamp;
+use crate::start::destination::Destination;
 use age::{Ages, Waiting};
 use batch::Batch;
 use collector::{Collector, CollectorSnapshot};
+use dnsflow_packet::Timestamp;
 use file::PcapFile;
 use patience::Patience;
 use print::Print;

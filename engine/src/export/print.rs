@@ -7,7 +7,7 @@ use dnsflow_wire::response::Response;
 use dnsflow_wire::text;
 
 use super::ExportError;
-use crate::frame::Timestamp;
+use dnsflow_packet::Timestamp;
 
 /// Bytes of lines that are gathered before they are written.
 const GATHER_BYTES: usize = 32 << 10;

@@ -3,8 +3,8 @@
 
 use dnsflow_filters::{FilterError, Interpreter, MAX_SNAP_LENGTH, Packet, Program, compile};
 
-use crate::decode::{Reject, link};
-use crate::frame::{Frame, LinkType};
+use dnsflow_packet::{Frame, LinkType};
+use dnsflow_packet::{Reject, link};
 
 /// What becomes of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

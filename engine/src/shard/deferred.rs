@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use dnsflow_filters::{FilterError, Interpreter, Program};
 
 use super::admission::as_program_sees;
-use crate::frame::Frame;
+use dnsflow_packet::Frame;
 
 /// Offsets of records, of one part of the file.
 #[derive(Debug)]

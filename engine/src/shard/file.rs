@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::admission::{Admission, Verdict};
 use super::deferred::Deferred;
 use super::{Progress, Report, Shard, ShardError};
-use crate::capture::file::{FileError, Records};
+use dnsflow_capfile::{FileError, Records};
 
 /// Bytes of the file between two looks at the supervisor.
 const PROGRESS_BYTES: u64 = 1 << 20;

@@ -17,13 +17,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use dnsflow_wire::datagram::Stats;
 
-use crate::capture::file::FileError;
-use crate::capture::sys::KernelCounts;
-use crate::counters::Counters;
-use crate::decode::{Decoder, Fate, Unusual};
 use crate::export::{Export, ExportError, Sent};
-use crate::frame::{Frame, Timestamp};
 use command::CaptureChange;
+use dnsflow_capfile::FileError;
+use dnsflow_packet::Counters;
+use dnsflow_packet::{Decoder, Fate, Unusual};
+use dnsflow_packet::{Frame, Timestamp};
+use dnsflow_sys::KernelCounts;
 use snapshot::TapSnapshot;
 
 /// Why a shard ended before its time.

@@ -16,17 +16,17 @@ use super::event::Events;
 use super::output::{Output, Outputs};
 use super::progress;
 use super::shards::Shards;
-use crate::capture::file::{Records, split};
-use crate::capture::input::{self, Source};
 use crate::capture::relay::{Stop, relay};
-use crate::decode::Decoder;
-use crate::error::StartError;
-use crate::frame::LinkType;
-use crate::settings::{Capture, Settings};
 use crate::shard::admission::{Admission, Part};
 use crate::shard::deferred::Deferred;
 use crate::shard::file::Offline;
 use crate::shard::{Progress, Report, Shard, ShardError};
+use crate::start::error::StartError;
+use crate::start::settings::{Capture, Settings};
+use dnsflow_capfile::input::{self, Source};
+use dnsflow_capfile::{Records, split};
+use dnsflow_packet::Decoder;
+use dnsflow_packet::LinkType;
 
 /// What one shard reads.
 enum Share {

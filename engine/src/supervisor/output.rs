@@ -4,13 +4,13 @@ use std::fs::File;
 use std::time::Duration;
 
 use super::create;
-use crate::destination::Destination;
-use crate::error::StartError;
 use crate::export::collector::Collector;
 use crate::export::file::{PcapFile, write_header};
 use crate::export::print::Print;
 use crate::export::{Export, Sinks};
-use crate::settings;
+use crate::start::destination::Destination;
+use crate::start::error::StartError;
+use crate::start::settings;
 
 /// Opened outputs, one for each shard. What has to be made on the shard's own thread is made there.
 #[derive(Debug)]

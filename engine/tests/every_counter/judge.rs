@@ -1,7 +1,7 @@
 //! A packet's way through the decoder, as a shard has it.
 
-use dnsflow::decode::{Decoder, Fate, Unusual};
-use dnsflow::frame::Frame;
+use dnsflow_packet::Frame;
+use dnsflow_packet::{Decoder, Fate, Unusual};
 
 /// Says what becomes of a packet, and of what it completes.
 pub(crate) fn decode(decoder: &mut Decoder, frame: &Frame<'_>, fate: &mut impl FnMut(Fate<'_>)) {

@@ -1,6 +1,6 @@
 //! Responses in everything that both sides know: transports, fragments, tags, labels, sessions, tunnels.
 
-use dnsflow::frame::{Frame, LinkType, Timestamp};
+use dnsflow_packet::{Frame, LinkType, Timestamp};
 
 use crate::packets::{
     ACK, CLIENT_PORT, Ends, Response, SYN_ACK, ethernet, ethernet_of, gre, vxlan,

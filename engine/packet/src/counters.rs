@@ -1,0 +1,114 @@
+//! What a shard has seen. Each packet, and each thing that was put together from several, is counted once
+//! as it comes and once for what became of it, so that both sides add up at any time.
+
+use std::fmt;
+
+use crate::{Loss, Reject};
+
+/// Counts since the start of a shard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Packets that capture gave.
+    pub received: u64,
+    /// Datagrams put together from fragments, and messages found in TCP streams.
+    pub rebuilt: u64,
+    /// Responses that were exported.
+    pub exported: u64,
+    rejected: [u64; Reject::COUNT],
+    lost: [u64; Loss::COUNT],
+}
+
+impl Counters {
+    /// Counts what gave no set.
+    #[inline]
+    pub fn reject(&mut self, reason: Reject) {
+        // The discriminants count from 0 in the order of `ALL`.
+        self.rejected[reason as usize] += 1;
+    }
+
+    /// Counts what was lost in putting together.
+    pub fn lose(&mut self, what: Loss) {
+        self.lost[what as usize] += 1;
+    }
+
+    /// How much gave no set for this reason.
+    #[must_use]
+    pub fn rejected(&self, reason: Reject) -> u64 {
+        self.rejected[reason as usize]
+    }
+
+    /// How often this was lost.
+    #[must_use]
+    pub fn lost(&self, what: Loss) -> u64 {
+        self.lost[what as usize]
+    }
+
+    /// Whether all that came was counted once as exported or under a reason.
+    #[must_use]
+    pub fn add_up(&self) -> bool {
+        self.received + self.rebuilt == self.exported + self.rejected.iter().sum::<u64>()
+    }
+
+    /// Adds what another shard has seen.
+    pub fn add(&mut self, other: &Counters) {
+        self.received += other.received;
+        self.rebuilt += other.rebuilt;
+        self.exported += other.exported;
+        for (sum, more) in self.rejected.iter_mut().zip(other.rejected) {
+            *sum += more;
+        }
+        for (sum, more) in self.lost.iter_mut().zip(other.lost) {
+            *sum += more;
+        }
+    }
+}
+
+/// `received N + rebuilt N = exported N + reason N + ..; lost: what N, ..`; what did not occur is left out.
+impl fmt::Display for Counters {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "received {}", self.received)?;
+        if self.rebuilt > 0 {
+            write!(out, " + rebuilt {}", self.rebuilt)?;
+        }
+        write!(out, " = exported {}", self.exported)?;
+        for reason in Reject::ALL {
+            let count = self.rejected(*reason);
+            if count > 0 {
+                write!(out, " + {} {count}", reason.counter())?;
+            }
+        }
+        let mut before = "; lost: ";
+        for what in Loss::ALL {
+            let count = self.lost(*what);
+            if count > 0 {
+                write!(out, "{before}{} {count}", what.counter())?;
+                before = ", ";
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_place() {
+        let mut counters = Counters::default();
+        for (index, reason) in Reject::ALL.iter().enumerate() {
+            assert_eq!(*reason as usize, index);
+            counters.received += 1;
+            counters.reject(*reason);
+            assert_eq!(counters.rejected(*reason), 1);
+        }
+        for (index, what) in Loss::ALL.iter().enumerate() {
+            assert_eq!(*what as usize, index);
+            counters.lose(*what);
+            assert_eq!(counters.lost(*what), 1);
+        }
+        assert!(counters.add_up());
+        counters.received += 1;
+        assert!(!counters.add_up());
+    }
+}

@@ -1,0 +1,208 @@
+//! The link layer: stepped over, whatever it is, to the network protocol.
+//!
+//! What most packets have, Ethernet with at most one VLAN tag in front of IP, is read right here. All the
+//! rest is taken apart layer by layer, since it nests: a PPP session over Ethernet with tags, an Ethernet
+//! frame below MPLS labels. Each `Layer` gives the next, up to a limit, without recursion.
+//!
+//! The module refuses to judge addresses, checksums and frame check sequences, and to put anything
+//! together: a frame that holds part of a packet gives that part.
+
+mod arcnet;
+mod cooked;
+mod ieee;
+mod mpls;
+mod netfilter;
+mod ppp;
+mod wireless;
+
+use etherparse::{Ethernet2HeaderSlice, SingleVlanHeaderSlice};
+
+use crate::Reject;
+use crate::{Frame, LinkType};
+
+/// EtherType of IPv4 (RFC 894).
+pub const IPV4: u16 = 0x0800;
+
+/// EtherType of IPv6 (RFC 2464).
+pub const IPV6: u16 = 0x86dd;
+
+/// Link layers inside each other that are stepped over, each VLAN tag being one: IEEE 802.1Q allows any
+/// number, nobody needs more.
+const MAX_LAYERS: usize = 16;
+
+/// Smallest EtherType; below it the field is a length and an LLC header follows (IEEE 802.3).
+const MIN_ETHER_TYPE: u16 = 0x0600;
+
+/// Where the network layer starts, and which it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network<'a> {
+    /// Its EtherType.
+    pub protocol: u16,
+    /// Its bytes, with whatever padding the link layer has.
+    pub bytes: &'a [u8],
+}
+
+impl Network<'_> {
+    /// Bytes of `frame`, out of which it was taken, that stand before it.
+    #[must_use]
+    pub fn offset_in(&self, frame: &Frame<'_>) -> usize {
+        let start = frame.bytes.as_ptr().addr();
+        let offset = self.bytes.as_ptr().addr().saturating_sub(start);
+        offset.min(frame.bytes.len())
+    }
+}
+
+/// Steps over the link layer of a packet.
+///
+/// # Errors
+/// [`Reject::LinkType`], [`Reject::LinkDamaged`], or [`Reject::NotIp`] where it can't be an IP packet that
+/// follows.
+#[inline(always)]
+pub fn network<'a>(frame: &Frame<'a>) -> Result<Network<'a>, Reject> {
+    match frame.link {
+        LinkType::Ethernet => ethernet(frame.bytes),
+        LinkType::Ip => ip(frame.bytes),
+        LinkType::Network(protocol) => ether_type(protocol, frame.bytes),
+        link => layers(Layer::Link(link, frame.bytes)),
+    }
+}
+
+/// Steps over an Ethernet header and the tags behind it (IEEE 802.3, RFC 894):
+///
+/// ```text
+/// destination 6 | source 6 | EtherType 2 | ..
+/// ```
+#[inline(always)]
+pub(super) fn ethernet(bytes: &[u8]) -> Result<Network<'_>, Reject> {
+    let header = Ethernet2HeaderSlice::from_slice(bytes).map_err(|_| Reject::LinkDamaged)?;
+    ether_type(header.ether_type().0, after(bytes, header.slice().len())?)
+}
+
+/// Goes by an EtherType. One tag is stepped over here (IEEE 802.1Q section 9.6); where there are more,
+/// each is one of the layers.
+///
+/// ```text
+/// priority 3 bits | drop eligible 1 bit | VLAN 12 bits | EtherType 2 | ..
+/// ```
+#[inline(always)]
+pub(super) fn ether_type(protocol: u16, bytes: &[u8]) -> Result<Network<'_>, Reject> {
+    match protocol {
+        IPV4 | IPV6 => Ok(Network { protocol, bytes }),
+        0x8100 | 0x88a8 | 0x9100 => {
+            let tag = SingleVlanHeaderSlice::from_slice(bytes).map_err(|_| Reject::LinkDamaged)?;
+            let rest = after(bytes, tag.slice().len())?;
+            match tag.ether_type().0 {
+                protocol @ (IPV4 | IPV6) => Ok(Network {
+                    protocol,
+                    bytes: rest,
+                }),
+                other => layers(Layer::EtherType(other, rest)),
+            }
+        }
+        other => layers(Layer::EtherType(other, bytes)),
+    }
+}
+
+/// Goes by the version in an IP header: address families differ from system to system, that does not.
+#[inline(always)]
+pub(super) fn ip(bytes: &[u8]) -> Result<Network<'_>, Reject> {
+    match bytes.first().ok_or(Reject::LinkDamaged)? >> 4 {
+        4 => Ok(Network {
+            protocol: IPV4,
+            bytes,
+        }),
+        6 => Ok(Network {
+            protocol: IPV6,
+            bytes,
+        }),
+        _ => Err(Reject::NotIp),
+    }
+}
+
+/// What the next bytes of a frame are.
+#[derive(Clone, Copy, Debug)]
+enum Layer<'a> {
+    /// What a link type says.
+    Link(LinkType, &'a [u8]),
+    /// What an EtherType says.
+    EtherType(u16, &'a [u8]),
+    /// An IEEE 802.2 header.
+    Llc(&'a [u8]),
+    /// A PPP packet, with its protocol field.
+    Ppp(&'a [u8]),
+    /// The end of the link layer.
+    Network(Network<'a>),
+}
+
+#[cold]
+#[inline(never)]
+fn layers(mut layer: Layer<'_>) -> Result<Network<'_>, Reject> {
+    for _ in 0..MAX_LAYERS {
+        layer = match layer {
+            Layer::Link(link, bytes) => by_link_type(link, bytes)?,
+            Layer::EtherType(protocol, bytes) => by_ether_type(protocol, bytes)?,
+            Layer::Llc(bytes) => ieee::llc(bytes)?,
+            Layer::Ppp(bytes) => ppp::packet(bytes)?,
+            Layer::Network(network) => return Ok(network),
+        };
+    }
+    Err(Reject::LinkDamaged)
+}
+
+fn by_link_type(link: LinkType, bytes: &[u8]) -> Result<Layer<'_>, Reject> {
+    match link {
+        LinkType::Ethernet => Ok(Layer::EtherType(be16(bytes, 12)?, after(bytes, 14)?)),
+        LinkType::SwitchTag { bytes: tag, .. } => ieee::switch_tag(bytes, usize::from(tag)),
+        LinkType::TokenRing => ieee::token_ring(bytes),
+        LinkType::Fddi => ieee::fddi(bytes),
+        LinkType::Arcnet => arcnet::on_the_wire(bytes),
+        LinkType::ArcnetLinux => arcnet::linux(bytes),
+        LinkType::Wireless => wireless::frame(bytes),
+        LinkType::Prism => wireless::prism(bytes),
+        LinkType::Radiotap => wireless::radiotap(bytes),
+        LinkType::Ppi => wireless::ppi(bytes),
+        LinkType::Ppp => Ok(Layer::Ppp(bytes)),
+        LinkType::PppDirection => Ok(Layer::Ppp(after(bytes, 1)?)),
+        LinkType::PppSerial => ppp::serial(bytes),
+        LinkType::PppOverEthernet => ppp::session(bytes),
+        LinkType::CiscoHdlc => ppp::cisco(bytes),
+        LinkType::Null | LinkType::Loop => Ok(Layer::Network(ip(after(bytes, 4)?)?)),
+        LinkType::Ip => Ok(Layer::Network(ip(bytes)?)),
+        LinkType::Network(protocol) => Ok(Layer::EtherType(protocol, bytes)),
+        LinkType::Cooked => cooked::version_1(bytes),
+        LinkType::Cooked2 => cooked::version_2(bytes),
+        LinkType::Nflog => netfilter::log(bytes),
+        LinkType::Netlink => cooked::version_1(bytes),
+        LinkType::Unsupported(_) => Err(Reject::LinkType),
+    }
+}
+
+/// EtherTypes as the IEEE has registered them.
+fn by_ether_type(protocol: u16, bytes: &[u8]) -> Result<Layer<'_>, Reject> {
+    match protocol {
+        // Tags as in `ether_type`.
+        0x8100 | 0x88a8 | 0x9100 => Ok(Layer::EtherType(be16(bytes, 2)?, after(bytes, 4)?)),
+        0x8847 | 0x8848 => mpls::stack(bytes),
+        0x8864 => ppp::session(bytes),
+        0x880b => Ok(Layer::Ppp(bytes)),
+        length if length < MIN_ETHER_TYPE => Ok(Layer::Llc(bytes)),
+        _ => Ok(Layer::Network(Network { protocol, bytes })),
+    }
+}
+
+fn after(bytes: &[u8], count: usize) -> Result<&[u8], Reject> {
+    bytes.get(count..).ok_or(Reject::LinkDamaged)
+}
+
+/// `N` bytes from `at` on.
+fn array<const N: usize>(bytes: &[u8], at: usize) -> Result<[u8; N], Reject> {
+    let found = bytes.get(at..).and_then(<[u8]>::first_chunk);
+    found.copied().ok_or(Reject::LinkDamaged)
+}
+
+fn be16(bytes: &[u8], at: usize) -> Result<u16, Reject> {
+    array(bytes, at).map(u16::from_be_bytes)
+}
+
+#[cfg(test)]
+mod tests;

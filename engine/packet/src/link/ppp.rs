@@ -1,0 +1,67 @@
+//! PPP and its kin on serial lines and over Ethernet.
+
+use super::{IPV4, IPV6, Layer, Network, after, array, be16, mpls};
+use crate::Reject;
+
+/// Address and control of HDLC-like framing (RFC 1662 section 3.1).
+const ALL_STATIONS: [u8; 2] = [0xff, 0x03];
+
+/// RFC 1661 section 2. Address and control may have been left out, and of a protocol below 0x100 the first
+/// byte (RFC 1661 sections 6.5 and 6.6): the last byte of a protocol is odd, the one before it even.
+///
+/// ```text
+/// (address 1 = ff | control 1 = 03) | protocol 1 or 2 | ..
+/// ```
+pub(super) fn packet(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
+    let bytes = bytes.strip_prefix(&ALL_STATIONS).unwrap_or(bytes);
+    let [first] = array(bytes, 0)?;
+    let (protocol, rest) = if first & 1 == 1 {
+        (u16::from(first), after(bytes, 1)?)
+    } else {
+        (be16(bytes, 0)?, after(bytes, 2)?)
+    };
+    match protocol {
+        // RFC 1332, RFC 5072.
+        0x0021 => Ok(Layer::Network(Network {
+            protocol: IPV4,
+            bytes: rest,
+        })),
+        0x0057 => Ok(Layer::Network(Network {
+            protocol: IPV6,
+            bytes: rest,
+        })),
+        // RFC 3032 section 4.3.
+        0x0281 | 0x0283 => mpls::stack(rest),
+        _ => Err(Reject::NotIp),
+    }
+}
+
+/// PPP over Ethernet (RFC 2516 section 4). Only a session carries packets.
+///
+/// ```text
+/// version 4 bits = 1, type 4 bits = 1 | code 1 = 0 | session 2 | length 2 | PPP ..
+/// ```
+pub(super) fn session(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
+    match array(bytes, 0)? {
+        [0x11, 0, _, _, _, _] => Ok(Layer::Ppp(after(bytes, 6)?)),
+        [0x11, ..] => Err(Reject::NotIp),
+        _ => Err(Reject::LinkDamaged),
+    }
+}
+
+/// LINKTYPE_PPP_HDLC: the first byte says which of the two it is.
+pub(super) fn serial(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
+    match bytes {
+        [0x0f | 0x8f, ..] => cisco(bytes),
+        _ => Ok(Layer::Ppp(bytes)),
+    }
+}
+
+/// Cisco HDLC (RFC 1547 section 4.3.1):
+///
+/// ```text
+/// address 1 = 0f to one, 8f to all | control 1 = 0 | EtherType 2 | ..
+/// ```
+pub(super) fn cisco(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
+    Ok(Layer::EtherType(be16(bytes, 2)?, after(bytes, 4)?))
+}
