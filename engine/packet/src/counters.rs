@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::{Loss, Reject};
+use crate::{Fate, Loss, Reject};
 
 /// Counts since the start of a shard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,6 +29,17 @@ impl Counters {
     /// Counts what was lost in putting together.
     pub fn lose(&mut self, what: Loss) {
         self.lost[what as usize] += 1;
+    }
+
+    /// Counts what became of a packet, or of what was put together from several.
+    #[inline]
+    pub fn count(&mut self, fate: &Fate<'_>) {
+        match fate {
+            Fate::Response(_) => self.exported += 1,
+            Fate::Reject(reason) => self.reject(*reason),
+            Fate::Rebuilt => self.rebuilt += 1,
+            Fate::Loss(what) => self.lose(*what),
+        }
     }
 
     /// How much gave no set for this reason.

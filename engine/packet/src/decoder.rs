@@ -1,23 +1,21 @@
-//! From the bytes of a packet to the responses it carries, borrowed all the way.
+//! The ladder that every packet climbs, as far as it has to.
 //!
 //! ```text
-//! frame -> link -> network -> payload -> UDP ------------------> message -> response
-//!                    ^  |        |  \--> TCP -> streams -----------^
+//! frame -> usual ----------------------------------------------> Sink::message
+//!      \-> link -> network -> payload -> UDP ----> message -----> Sink::take
+//!                    ^  |        |  \--> TCP -> streams --^
 //!                    |  |        \-----> tunnel --\
 //!                    |  \-> fragments -> payload   |
 //!                    \-----------------------------/
 //! ```
 //!
-//! Each step gives a slice of the one before or a [`Reject`], which is also the name of the counter that
-//! goes up. The packets that are nearly all of a resolver's traffic need none of these steps: `usual` finds
-//! their message at one look, and leaves to the layers whatever is in the least different. Packets that carry a part of something wait in `fragments` and `streams`, whose memory is
-//! bounded; all others are done with at once, by [`Decoder::datagram`], and cost no allocation.
-//!
-//! Decode knows nothing of where packets come from and where responses go.
+//! The ladder has three rungs. Nearly all packets leave on the first: `usual` finds their message at fixed offsets, and the
+//! sink turns it into a record in one pass. Packets that have other layers, or a message that does not qualify for that,
+//! are decoded layer by layer. Packets that others may belong with, or that carry packets, are *involved*: their parts wait
+//! in `fragments` and `streams`, whose memory is bounded.
 
 use dnsflow_wire::message::{Answers, Dialect, Extent, Marks, MessageReject};
 use dnsflow_wire::response::{Endpoints, Response};
-use dnsflow_wire::transcript::{Draft, Transcriber};
 use etherparse::{IpNumber, TcpHeaderSlice, UdpHeaderSlice};
 
 use crate::fragments::{Datagram, Fragment, Fragments, GivenUp, Placed};
@@ -25,7 +23,7 @@ use crate::link::Network;
 use crate::network::{Carried, Payload};
 use crate::streams::{Found, Key, Segment, Streams, Taken};
 use crate::tunnel::Tunnels;
-use crate::{Frame, Loss, Reject, link, network, usual};
+use crate::{Frame, Loss, Reject, Sink, Timestamp, link, network, usual};
 
 /// The port of multicast DNS (RFC 6762 section 3).
 pub const MDNS_PORT: u16 = 5353;
@@ -51,7 +49,7 @@ pub struct Selection {
 
 impl Selection {
     /// The port that nearly all responses come from; what comes from others takes longer.
-    fn usual_port(&self) -> Option<u16> {
+    pub(crate) fn usual_port(&self) -> Option<u16> {
         let unicast = self.ports.iter().filter(|port| **port != MDNS_PORT);
         unicast.copied().next()
     }
@@ -72,12 +70,12 @@ pub enum Fate<'a> {
     Loss(Loss),
 }
 
-/// Why [`Decoder::datagram`] has no response to give.
+/// Why the layers of a packet have no message to give that stands alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unusual {
-    /// The packet has none.
+enum Unusual {
+    /// The packet gives no response.
     Reject(Reject),
-    /// It is not that simple.
+    /// It needs reassembly or decapsulation.
     Involved,
 }
 
@@ -106,7 +104,6 @@ pub struct Decoder {
     selection: Selection,
     /// The port that nearly all responses come from.
     usual_port: Option<u16>,
-    transcriber: Transcriber,
     marks: Marks,
     fragments: Fragments,
     streams: Streams,
@@ -119,27 +116,61 @@ impl Decoder {
         Decoder {
             usual_port: selection.usual_port(),
             selection,
-            transcriber: Transcriber::default(),
             marks: Marks::default(),
             fragments: Fragments::default(),
             streams: Streams::default(),
         }
     }
 
-    /// Writes the set of the response in a packet of the most usual form, and gives its size in bytes, or why there is
-    /// none; `None` if the form is another, and then [`Decoder::datagram`] sees to it.
+    /// Decodes a packet, and tells `sink` what becomes of it and of what it completes.
     #[inline(always)]
-    pub fn usual(&mut self, frame: &Frame<'_>, draft: &mut Draft) -> Option<Result<usize, Reject>> {
-        let (endpoints, message) = usual::message(frame, self.usual_port)?;
-        let set = self.transcriber.set(message, &endpoints, draft)?;
-        Some(set.map_err(Reject::from))
+    pub fn decode(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) {
+        if !self.decode_alone(frame, sink) {
+            self.decode_involved(frame, sink);
+        }
     }
 
-    /// The response in a packet, which is how nearly all of them travel: a UDP datagram, whole, in no tunnel.
-    ///
-    /// # Errors
-    /// Why there is none, or that there is more to it, and then [`Decoder::involved`] sees to it.
-    pub fn datagram<'a>(&'a mut self, frame: &Frame<'a>) -> Result<Response<'a>, Unusual> {
+    /// Decodes a packet that stands alone. Returns false, with nothing told to `sink`, if the packet needs reassembly or
+    /// decapsulation: [`Decoder::decode_involved`] then decodes it, now or later.
+    #[inline(always)]
+    pub fn decode_alone(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) -> bool {
+        let Some((endpoints, message)) = usual::message(frame, self.usual_port) else {
+            return self.datagram(frame, sink);
+        };
+        match sink.message(message, &endpoints, frame.at) {
+            Some(Ok(())) => true,
+            Some(Err(reason)) => {
+                sink.take(Fate::Reject(reason.into()), frame.at);
+                true
+            }
+            None => self.datagram(frame, sink),
+        }
+    }
+
+    /// Decodes any packet layer by layer, reassembly and decapsulation included.
+    #[inline(never)]
+    pub fn decode_involved(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) {
+        let mut tell = |fate: Fate<'_>| sink.take(fate, frame.at);
+        let done = link::network(frame)
+            .and_then(|network| self.network(&network, 0, frame.at.seconds, &mut tell));
+        if let Err(reason) = done {
+            tell(Fate::Reject(reason));
+        }
+    }
+
+    /// A UDP datagram that is whole and in no tunnel, whatever its layers; false for all other packets.
+    #[inline(never)]
+    fn datagram(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) -> bool {
+        let fate = match self.response(frame) {
+            Ok(response) => Fate::Response(response),
+            Err(Unusual::Reject(reason)) => Fate::Reject(reason),
+            Err(Unusual::Involved) => return false,
+        };
+        sink.take(fate, frame.at);
+        true
+    }
+
+    fn response<'a>(&'a mut self, frame: &Frame<'a>) -> Result<Response<'a>, Unusual> {
         let network = link::network(frame)?;
         let packet = self.packet(&network)?;
         let Carried::Whole(payload) = packet.carried else {
@@ -185,21 +216,14 @@ impl Decoder {
         }
     }
 
-    /// Takes any packet and says what becomes of it, and of what it completes.
-    pub fn involved(&mut self, frame: &Frame<'_>, fate: &mut impl FnMut(Fate<'_>)) {
-        let done = link::network(frame)
-            .and_then(|network| self.network(&network, 0, frame.at.seconds, fate));
-        if let Err(reason) = done {
-            fate(Fate::Reject(reason));
-        }
-    }
-
-    /// Says what becomes of all that still waits, at the end of a capture.
-    pub fn finish(&mut self, fate: &mut impl FnMut(Fate<'_>)) {
+    /// Ends a capture: gives up what still waits to be whole, and tells `sink` what becomes of it. There is no packet that
+    /// would say when; the time is the default one.
+    pub fn finish(&mut self, sink: &mut impl Sink) {
+        let fate = &mut |fate: Fate<'_>| sink.take(fate, Timestamp::default());
         while let Some((why, datagram)) = self.fragments.drain() {
             self.given_up(why, datagram, fate);
         }
-        let Decoder { streams, marks, .. } = self;
+        let Self { streams, marks, .. } = self;
         streams.drain(&mut |stream, found| in_stream(found, stream, marks, fate));
     }
 
@@ -367,7 +391,7 @@ impl Decoder {
                 .unwrap_or_default(),
             cut: payload.cut,
         };
-        let Decoder { streams, marks, .. } = self;
+        let Self { streams, marks, .. } = self;
         let taken = streams.segment(key, &segment, seconds, &mut |stream, found| {
             in_stream(found, stream, marks, fate);
         });

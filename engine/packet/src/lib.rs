@@ -7,11 +7,13 @@ mod frame;
 pub mod link;
 mod network;
 mod reject;
+mod sink;
 mod streams;
 pub mod tunnel;
 mod usual;
 
 pub use counters::Counters;
-pub use decoder::{Decoder, Fate, Held, MDNS_PORT, Selection, Unusual};
+pub use decoder::{Decoder, Fate, Held, MDNS_PORT, Selection};
 pub use frame::{Frame, LinkType, Timestamp};
 pub use reject::{Loss, Reject};
+pub use sink::{Sets, Sink};

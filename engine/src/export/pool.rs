@@ -5,7 +5,7 @@
 //! nearly always one, two or three that do. A set can't wait for long: each datagram starts with the one
 //! that has waited longest.
 
-use dnsflow_wire::transcript::MAX_SET_BYTES;
+use dnsflow_wire::encode::MAX_SET_BYTES;
 
 /// Sets that wait.
 const POOL_SETS: usize = 32;

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::time::Duration;
 
+use dnsflow_wire::encoder::Encoder;
+
 use super::create;
 use crate::export::collector::Collector;
 use crate::export::file::{PcapFile, write_header};
@@ -94,6 +96,6 @@ impl Output {
                 .map(|(file, path)| PcapFile::new(file, path, stream)),
             print: self.print.then(Print::default),
         };
-        Export::new(self.datagram_bytes, sinks)
+        Export::new(Encoder::default(), self.datagram_bytes, sinks)
     }
 }

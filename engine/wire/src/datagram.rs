@@ -1,10 +1,4 @@
 //! The dnsflow datagram of version 4, encode side.
-//!
-//! A [`Builder`] fills memory that its owner set aside, so that many datagrams can lie side by side
-//! and leave in one system call. It knows neither sockets nor sequence numbers: a stream numbers a
-//! datagram when it is done with it.
-
-use crate::set::Part;
 
 /// The version that the sensor writes.
 pub const VERSION: u8 = 4;
@@ -24,7 +18,7 @@ pub const FLAG_STATS: u16 = 0x0001;
 /// UDP port of collectors where none is named.
 pub const DEFAULT_PORT: u16 = 5300;
 
-/// A data datagram in the making: how much of its memory is filled, and by how many sets.
+/// A data datagram of version 4 in the making.
 ///
 /// ```text
 ///  0               1               2               3
@@ -34,79 +28,7 @@ pub const DEFAULT_PORT: u16 = 5300;
 /// |  sets ..                                                      |
 /// +---------------------------------------------------------------+
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Builder {
-    filled: usize,
-    sets: u8,
-}
-
-impl Builder {
-    /// Appends a set to the datagram that is being built in `memory`; false, and nothing written, if it has no
-    /// room for it.
-    pub fn push(&mut self, part: &Part<'_>, memory: &mut [u8]) -> bool {
-        let room = self.room(part.size(), memory);
-        room.map(|room| part.write(room)).is_some()
-    }
-
-    /// As [`Builder::push`], with a set that was written before.
-    pub fn push_encoded(&mut self, set: &[u8], memory: &mut [u8]) -> bool {
-        let room = self.room(set.len(), memory);
-        room.map(|room| room.copy_from_slice(set)).is_some()
-    }
-
-    /// Room for one more set, counted as filled.
-    fn room<'m>(&mut self, size: usize, memory: &'m mut [u8]) -> Option<&'m mut [u8]> {
-        if !self.fits(size, memory.len()) {
-            return None;
-        }
-        let start = self.next();
-        self.wrote(size);
-        memory.get_mut(start..start + size)
-    }
-
-    /// Whether a set of so many bytes can be appended to a datagram that is built in `memory` bytes.
-    #[inline]
-    #[must_use]
-    pub fn fits(&self, set: usize, memory: usize) -> bool {
-        self.sets < MAX_SETS && self.next() + set <= memory
-    }
-
-    /// Where in the memory the next set goes.
-    #[inline]
-    #[must_use]
-    pub fn next(&self) -> usize {
-        self.filled.max(HEADER_BYTES)
-    }
-
-    /// Counts a set of so many bytes that was written there and [fits](Builder::fits).
-    #[inline]
-    pub fn wrote(&mut self, size: usize) {
-        self.filled = self.next() + size;
-        self.sets += 1;
-    }
-
-    /// Whether no set was pushed.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.sets == 0
-    }
-
-    /// Bytes of the datagram so far; 0 without a set.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.filled
-    }
-
-    /// Writes the header and starts over. Returns the length of the finished datagram; 0 if it had
-    /// no set, and then nothing was written.
-    pub fn finish(&mut self, sequence: u32, memory: &mut [u8]) -> usize {
-        let done = core::mem::take(self);
-        if done.sets > 0 {
-            write_header(memory, done.sets, 0, sequence);
-        }
-        done.filled
-    }
-}
+pub type Builder = crate::encode::Builder<crate::encoder::Encoder>;
 
 /// What a stream says of itself; all since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -143,7 +65,7 @@ impl Stats {
     }
 }
 
-fn write_header(memory: &mut [u8], sets: u8, flags: u16, sequence: u32) {
+pub(crate) fn write_header(memory: &mut [u8], sets: u8, flags: u16, sequence: u32) {
     memory[0] = VERSION;
     memory[1] = sets;
     memory[2..4].copy_from_slice(&flags.to_be_bytes());
@@ -155,7 +77,7 @@ mod tests {
     use super::*;
     use crate::message::{Answers, Dialect, Extent, Marks};
     use crate::response::{Endpoints, Response};
-    use crate::set::parts;
+    use crate::set::{Part, parts};
 
     /// `a` has the address 192.0.2.1: a set of 40 + 4 + 4 bytes.
     const MESSAGE: &[u8] = b"\x12\x34\x81\x80\x00\x01\x00\x01\x00\x00\x00\x00\

@@ -14,6 +14,8 @@
 //! bytes were captured and where datagrams go.
 
 pub mod datagram;
+pub mod encode;
+pub mod encoder;
 pub mod import;
 pub mod message;
 pub mod name;
