@@ -10,7 +10,7 @@ use dnsflow::counters::Counters;
 use dnsflow::decode::{Decoder, Fate, Unusual};
 use dnsflow::export::{Export, ExportError, Sinks};
 use dnsflow::frame::Frame;
-use dnsflow_wire::transcript::Draft;
+use dnsflow_wire::v4::Draft;
 use futures_lite::future::block_on;
 
 /// UDP payload of a full datagram at an MTU of 1500 over IPv4, in bytes.

@@ -23,9 +23,9 @@ mod streams;
 pub mod tunnel;
 mod usual;
 
-use dnsflow_wire::message::{Answers, Dialect, Extent, Marks, MessageReject};
+use dnsflow_wire::dns::{Answers, Dialect, Extent, MessageReject, Scratch};
 use dnsflow_wire::response::{Endpoints, Response};
-use dnsflow_wire::transcript::{Draft, Transcriber};
+use dnsflow_wire::v4::{Draft, Transcriber};
 use etherparse::{IpNumber, TcpHeaderSlice, UdpHeaderSlice};
 
 pub use reject::{Loss, Reject};
@@ -117,7 +117,7 @@ pub struct Decoder {
     /// The port that nearly all responses come from.
     usual_port: Option<u16>,
     transcriber: Transcriber,
-    marks: Marks,
+    marks: Scratch,
     fragments: Fragments,
     streams: Streams,
 }
@@ -130,7 +130,7 @@ impl Decoder {
             usual_port: selection.usual_port(),
             selection,
             transcriber: Transcriber::default(),
-            marks: Marks::default(),
+            marks: Scratch::default(),
             fragments: Fragments::default(),
             streams: Streams::default(),
         }
@@ -464,7 +464,7 @@ struct Message<'a> {
 
 impl<'a> Message<'a> {
     #[inline(always)]
-    fn read(self, endpoints: Endpoints, marks: &'a mut Marks) -> Result<Response<'a>, Reject> {
+    fn read(self, endpoints: Endpoints, marks: &'a mut Scratch) -> Result<Response<'a>, Reject> {
         match Answers::parse(self.bytes, self.dialect, self.extent, marks) {
             Ok(answers) => Ok(Response { endpoints, answers }),
             Err(
@@ -476,7 +476,7 @@ impl<'a> Message<'a> {
         }
     }
 
-    fn tell(self, endpoints: Endpoints, marks: &'a mut Marks, fate: &mut impl FnMut(Fate<'_>)) {
+    fn tell(self, endpoints: Endpoints, marks: &'a mut Scratch, fate: &mut impl FnMut(Fate<'_>)) {
         match self.read(endpoints, marks) {
             Ok(response) => {
                 if response.answers.extent() == Extent::Cut {
@@ -489,7 +489,7 @@ impl<'a> Message<'a> {
     }
 }
 
-fn in_stream(found: Found<'_>, stream: &Key, marks: &mut Marks, fate: &mut impl FnMut(Fate<'_>)) {
+fn in_stream(found: Found<'_>, stream: &Key, marks: &mut Scratch, fate: &mut impl FnMut(Fate<'_>)) {
     match found {
         Found::Message(bytes) => {
             fate(Fate::Rebuilt);

@@ -103,8 +103,7 @@ mod tests {
     use super::super::{Decoder, Reject, Selection, Unusual};
     use super::*;
     use crate::frame::Timestamp;
-    use dnsflow_wire::set::{MIN_SET_ROOM_BYTES, parts};
-    use dnsflow_wire::transcript::Draft;
+    use dnsflow_wire::v4::{Draft, MIN_SET_ROOM_BYTES, parts};
 
     /// `a` has the address 192.0.2.1.
     const MESSAGE: &[u8] = b"\x12\x34\x81\x80\x00\x01\x00\x01\x00\x00\x00\x00\

@@ -2,10 +2,8 @@
 
 use std::ops::Range;
 
-use dnsflow_wire::datagram::{Builder, HEADER_BYTES, Stats};
 use dnsflow_wire::response::Response;
-use dnsflow_wire::set::{self, Part};
-use dnsflow_wire::transcript::{Draft, MAX_SET_BYTES};
+use dnsflow_wire::v4::{Builder, Draft, HEADER_BYTES, MAX_TRANSCRIPT_BYTES, Part, Stats, parts};
 
 use super::pool::Pool;
 
@@ -84,9 +82,9 @@ impl Batch {
     #[inline(never)]
     pub(super) fn push(&mut self, response: &Response<'_>) -> u64 {
         let mut sets = 0;
-        for part in set::parts(response, self.datagram_bytes - HEADER_BYTES) {
+        for part in parts(response, self.datagram_bytes - HEADER_BYTES) {
             sets += 1;
-            if let Some(draft) = self.draft().filter(|_| part.size() <= MAX_SET_BYTES) {
+            if let Some(draft) = self.draft().filter(|_| part.size() <= MAX_TRANSCRIPT_BYTES) {
                 part.write(draft);
                 self.keep(part.size());
             } else {
@@ -302,7 +300,7 @@ mod tests {
 
     /// Sizes of sets in words of 4 bytes: many of one size, and all there are.
     fn any_words() -> impl Strategy<Value = usize> {
-        prop_oneof![Just(12), Just(20), 12..=MAX_SET_BYTES / 4]
+        prop_oneof![Just(12), Just(20), 12..=MAX_TRANSCRIPT_BYTES / 4]
     }
 
     /// The number in the first bytes of each set of a datagram; a set says in its next bytes how long it is.

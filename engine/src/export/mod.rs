@@ -17,9 +17,8 @@ pub mod print;
 
 use std::io;
 
-use dnsflow_wire::datagram::Stats;
 use dnsflow_wire::response::Response;
-use dnsflow_wire::transcript::Draft;
+use dnsflow_wire::v4::{Draft, Stats};
 use thiserror::Error;
 
 use crate::destination::Destination;
