@@ -15,7 +15,7 @@ use dnsflow_benches::cases::{Case, frame_of};
 use dnsflow_benches::counting::allocations_of;
 use dnsflow_benches::parts::{DATAGRAM_BYTES, nowhere, scaled, send};
 use dnsflow_packet::Sets;
-use dnsflow_wire::encoder::Encoder;
+use dnsflow_wire::v4::Encoder;
 use glommio::LocalExecutorBuilder;
 
 /// Sets in turn; more of them would measure the caches.

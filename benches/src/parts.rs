@@ -9,7 +9,7 @@ use dnsflow::export::{Export, ExportError, Sinks};
 use dnsflow::shard::Shard;
 use dnsflow_capfile::Records;
 use dnsflow_packet::{Counters, Decoder, Frame, Sets, Timestamp};
-use dnsflow_wire::encoder::Encoder;
+use dnsflow_wire::v4::Encoder;
 use futures_lite::future::block_on;
 
 /// UDP payload of a full datagram at an MTU of 1500 over IPv4, in bytes.

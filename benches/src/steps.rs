@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use dnsflow::export::collector::Collector;
 use dnsflow::export::{Export, Sinks};
 use dnsflow_packet::Decoder;
-use dnsflow_wire::encoder::Encoder;
+use dnsflow_wire::v4::Encoder;
 use glommio::LocalExecutorBuilder;
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::UdpGroSegment;

@@ -19,7 +19,7 @@ use dnsflow_capfile::Records;
 use dnsflow_packet::tunnel::Tunnels;
 use dnsflow_packet::{Decoder, Selection};
 use dnsflow_packet::{Frame, LinkType, Timestamp};
-use dnsflow_wire::encoder::Encoder;
+use dnsflow_wire::v4::Encoder;
 use etherparse::PacketBuilder;
 use futures_lite::future::block_on;
 use glommio::LocalExecutorBuilder;

@@ -15,8 +15,8 @@ mod table;
 use dnsflow::shard::admission::{Admission, Verdict};
 use dnsflow_packet::Counters;
 use dnsflow_packet::{Decoder, Frame, Loss, Reject, Sets, Timestamp};
-use dnsflow_wire::encoder::Encoder;
-use dnsflow_wire::set::MIN_SET_ROOM_BYTES;
+use dnsflow_wire::v4::Encoder;
+use dnsflow_wire::v4::MIN_SET_ROOM_BYTES;
 use table::{Captured, Row};
 
 #[test]

@@ -28,7 +28,7 @@ use dnsflow_capfile::input;
 use dnsflow_filters::Interpreter;
 use dnsflow_packet::LinkType;
 use dnsflow_packet::{Decoder, Selection, Sets};
-use dnsflow_wire::encoder::Encoder;
+use dnsflow_wire::v4::Encoder;
 use view::{Seen, VIEWS};
 
 /// Room for one set: what a datagram has at an MTU of 1500.

@@ -14,7 +14,7 @@
 //! are decoded layer by layer. Packets that others may belong with, or that carry packets, are *involved*: their parts wait
 //! in `fragments` and `streams`, whose memory is bounded.
 
-use dnsflow_wire::message::{Answers, Dialect, Extent, Marks, MessageReject};
+use dnsflow_wire::dns::{Answers, Dialect, Extent, MessageReject, Scratch};
 use dnsflow_wire::response::{Endpoints, Response};
 use etherparse::{IpNumber, TcpHeaderSlice, UdpHeaderSlice};
 
@@ -104,7 +104,7 @@ pub struct Decoder {
     selection: Selection,
     /// The port that nearly all responses come from.
     usual_port: Option<u16>,
-    marks: Marks,
+    scratch: Scratch,
     fragments: Fragments,
     streams: Streams,
 }
@@ -116,7 +116,7 @@ impl Decoder {
         Decoder {
             usual_port: selection.usual_port(),
             selection,
-            marks: Marks::default(),
+            scratch: Scratch::default(),
             fragments: Fragments::default(),
             streams: Streams::default(),
         }
@@ -181,7 +181,7 @@ impl Decoder {
         }
         match self.udp(payload)? {
             Inside::Message(message) if message.extent == Extent::Whole => {
-                Ok(message.read(packet.endpoints, &mut self.marks)?)
+                Ok(message.read(packet.endpoints, &mut self.scratch)?)
             }
             _ => Err(Unusual::Involved),
         }
@@ -223,8 +223,10 @@ impl Decoder {
         while let Some((why, datagram)) = self.fragments.drain() {
             self.given_up(why, datagram, fate);
         }
-        let Self { streams, marks, .. } = self;
-        streams.drain(&mut |stream, found| in_stream(found, stream, marks, fate));
+        let Self {
+            streams, scratch, ..
+        } = self;
+        streams.drain(&mut |stream, found| in_stream(found, stream, scratch, fate));
     }
 
     fn network(
@@ -289,7 +291,7 @@ impl Decoder {
         let inner = match payload.protocol {
             IpNumber::UDP => match self.udp(payload)? {
                 Inside::Message(message) => {
-                    message.tell(endpoints, &mut self.marks, fate);
+                    message.tell(endpoints, &mut self.scratch, fate);
                     return Ok(());
                 }
                 Inside::Packet(inner) => inner,
@@ -391,9 +393,11 @@ impl Decoder {
                 .unwrap_or_default(),
             cut: payload.cut,
         };
-        let Self { streams, marks, .. } = self;
+        let Self {
+            streams, scratch, ..
+        } = self;
         let taken = streams.segment(key, &segment, seconds, &mut |stream, found| {
-            in_stream(found, stream, marks, fate);
+            in_stream(found, stream, scratch, fate);
         });
         fate(Fate::Reject(match taken {
             Taken::New => Reject::Segment,
@@ -452,7 +456,7 @@ impl Decoder {
             };
             match self.udp(payload) {
                 Ok(Inside::Message(message)) => {
-                    message.tell(datagram.endpoints, &mut self.marks, fate);
+                    message.tell(datagram.endpoints, &mut self.scratch, fate);
                 }
                 // What is left of a tunnel's packet is not worth following.
                 Ok(Inside::Packet(_)) => fate(Fate::Reject(Reject::Cut)),
@@ -478,8 +482,8 @@ struct Message<'a> {
 
 impl<'a> Message<'a> {
     #[inline(always)]
-    fn read(self, endpoints: Endpoints, marks: &'a mut Marks) -> Result<Response<'a>, Reject> {
-        match Answers::parse(self.bytes, self.dialect, self.extent, marks) {
+    fn read(self, endpoints: Endpoints, scratch: &'a mut Scratch) -> Result<Response<'a>, Reject> {
+        match Answers::parse(self.bytes, self.dialect, self.extent, scratch) {
             Ok(answers) => Ok(Response { endpoints, answers }),
             Err(
                 MessageReject::HeaderShort
@@ -490,8 +494,8 @@ impl<'a> Message<'a> {
         }
     }
 
-    fn tell(self, endpoints: Endpoints, marks: &'a mut Marks, fate: &mut impl FnMut(Fate<'_>)) {
-        match self.read(endpoints, marks) {
+    fn tell(self, endpoints: Endpoints, scratch: &'a mut Scratch, fate: &mut impl FnMut(Fate<'_>)) {
+        match self.read(endpoints, scratch) {
             Ok(response) => {
                 if response.answers.extent() == Extent::Cut {
                     fate(Fate::Loss(Loss::Partial));
@@ -503,7 +507,12 @@ impl<'a> Message<'a> {
     }
 }
 
-fn in_stream(found: Found<'_>, stream: &Key, marks: &mut Marks, fate: &mut impl FnMut(Fate<'_>)) {
+fn in_stream(
+    found: Found<'_>,
+    stream: &Key,
+    scratch: &mut Scratch,
+    fate: &mut impl FnMut(Fate<'_>),
+) {
     match found {
         Found::Message(bytes) => {
             fate(Fate::Rebuilt);
@@ -512,7 +521,7 @@ fn in_stream(found: Found<'_>, stream: &Key, marks: &mut Marks, fate: &mut impl 
                 dialect: Dialect::Unicast,
                 extent: Extent::Whole,
             };
-            message.tell(stream.endpoints, marks, fate);
+            message.tell(stream.endpoints, scratch, fate);
         }
         Found::Incomplete => fate(Fate::Loss(Loss::MessageIncomplete)),
         Found::Gap => fate(Fate::Loss(Loss::StreamGap)),

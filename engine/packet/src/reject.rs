@@ -1,6 +1,6 @@
 //! What becomes of packets and messages that give no set, each with a counter of its own.
 
-use dnsflow_wire::message::MessageReject;
+use dnsflow_wire::dns::MessageReject;
 
 macro_rules! reasons {
     ($(#[doc = $doc:literal])* $kind:ident: $($name:ident $counter:literal $text:literal,)+) => {

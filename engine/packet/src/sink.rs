@@ -1,7 +1,7 @@
 //! Where a decoder puts what it finds.
 
+use dnsflow_wire::dns::MessageReject;
 use dnsflow_wire::encode::{Draft, Encode, EncodePart};
-use dnsflow_wire::message::MessageReject;
 use dnsflow_wire::response::Endpoints;
 
 use crate::{Counters, Fate, Timestamp};

@@ -11,7 +11,7 @@
 //!
 //! Memory has a limit, beyond which the stream that was silent longest is given up.
 
-use dnsflow_wire::name::Name;
+use dnsflow_wire::dns::NameAt;
 use dnsflow_wire::response::Endpoints;
 use hashlink::LinkedHashMap;
 
@@ -515,7 +515,7 @@ fn plausible(bytes: &[u8]) -> Option<usize> {
     {
         return None;
     }
-    let (_, behind) = Name::parse(message, HEADER_BYTES).ok()?;
+    let (_, behind) = NameAt::parse(message, HEADER_BYTES).ok()?;
     let class = message.get(behind + 2..behind + 4)?;
     matches!(class, [0, 1 | 3 | 4 | 254 | 255]).then_some(length)
 }

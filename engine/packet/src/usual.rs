@@ -100,10 +100,10 @@ mod tests {
     use etherparse::PacketBuilder;
     use proptest::prelude::*;
 
+    use dnsflow_wire::dns::MessageReject;
     use dnsflow_wire::encode::{Draft, Encode};
-    use dnsflow_wire::encoder::Encoder;
-    use dnsflow_wire::message::MessageReject;
-    use dnsflow_wire::set::MIN_SET_ROOM_BYTES;
+    use dnsflow_wire::v4::Encoder;
+    use dnsflow_wire::v4::MIN_SET_ROOM_BYTES;
 
     use super::*;
     use crate::{Decoder, Fate, Reject, Selection, Sets, Sink, Timestamp};

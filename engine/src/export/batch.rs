@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use dnsflow_wire::datagram::Stats;
-use dnsflow_wire::encode::{Builder, Draft, Encode, EncodePart, MAX_SET_BYTES};
+use dnsflow_wire::encode::{Builder, Draft, Encode, EncodePart, MAX_TRANSCRIPT_BYTES};
 use dnsflow_wire::response::Response;
+use dnsflow_wire::v4::Stats;
 
 use super::pool::Pool;
 
@@ -85,7 +85,7 @@ impl<E: Encode> Batch<E> {
         let mut sets = 0;
         for part in E::parts(response, self.datagram_bytes - E::HEADER_BYTES) {
             sets += 1;
-            if let Some(draft) = self.draft().filter(|_| part.size() <= MAX_SET_BYTES) {
+            if let Some(draft) = self.draft().filter(|_| part.size() <= MAX_TRANSCRIPT_BYTES) {
                 part.write(draft);
                 self.keep(part.size());
             } else {
@@ -297,16 +297,16 @@ impl<E: Encode> Batch<E> {
 mod tests {
     use std::time::Duration;
 
-    use dnsflow_wire::encoder::Encoder;
-    use dnsflow_wire::message::MessageReject;
+    use dnsflow_wire::dns::MessageReject;
     use dnsflow_wire::response::Endpoints;
+    use dnsflow_wire::v4::Encoder;
     use proptest::prelude::*;
 
     use super::*;
 
     /// Sizes of sets in words of 4 bytes: many of one size, and all there are.
     fn any_words() -> impl Strategy<Value = usize> {
-        prop_oneof![Just(12), Just(20), 12..=MAX_SET_BYTES / 4]
+        prop_oneof![Just(12), Just(20), 12..=MAX_TRANSCRIPT_BYTES / 4]
     }
 
     /// The number in the first bytes of each set of a datagram; a set says in its next bytes how long it is.

@@ -17,11 +17,11 @@ pub mod print;
 
 use std::io;
 
-use dnsflow_wire::datagram::Stats;
+use dnsflow_wire::dns::MessageReject;
 use dnsflow_wire::encode::{Draft, Encode};
-use dnsflow_wire::encoder::Encoder;
-use dnsflow_wire::message::MessageReject;
 use dnsflow_wire::response::{Endpoints, Response};
+use dnsflow_wire::v4::Encoder;
+use dnsflow_wire::v4::Stats;
 use thiserror::Error;
 
 use crate::start::destination::Destination;

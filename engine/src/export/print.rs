@@ -88,9 +88,9 @@ fn since_epoch(at: Timestamp) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use dnsflow_wire::encoder::Encoder;
-    use dnsflow_wire::message::{Answers, Dialect, Extent, Marks};
+    use dnsflow_wire::dns::{Answers, Dialect, Extent, Scratch};
     use dnsflow_wire::response::Endpoints;
+    use dnsflow_wire::v4::Encoder;
 
     use super::super::{Export, Sinks};
     use super::*;
@@ -121,8 +121,8 @@ mod tests {
         assert_eq!(fast.transcribe(MESSAGE, &endpoints, at), Some(Ok(())));
 
         let mut by_fields = Export::new(Encoder::default(), 1472, sinks());
-        let mut marks = Marks::default();
-        let answers = Answers::parse(MESSAGE, Dialect::Unicast, Extent::Whole, &mut marks);
+        let mut scratch = Scratch::default();
+        let answers = Answers::parse(MESSAGE, Dialect::Unicast, Extent::Whole, &mut scratch);
         let answers = answers.expect("the message is chosen");
         by_fields.push(&Response { endpoints, answers }, at);
 

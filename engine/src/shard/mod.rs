@@ -16,7 +16,7 @@ mod wait;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use dnsflow_wire::datagram::Stats;
+use dnsflow_wire::v4::Stats;
 
 use crate::export::{Export, ExportError, Sent};
 use command::CaptureChange;
@@ -25,7 +25,7 @@ use dnsflow_packet::Counters;
 use dnsflow_packet::{Decoder, Fate, Sink};
 use dnsflow_packet::{Frame, Timestamp};
 use dnsflow_sys::KernelCounts;
-use dnsflow_wire::message::MessageReject;
+use dnsflow_wire::dns::MessageReject;
 use dnsflow_wire::response::Endpoints;
 use snapshot::TapSnapshot;
 
@@ -202,11 +202,11 @@ impl Shard {
         let captured = self.total(taps).received;
         let kernel = kernel(taps);
         Stats {
-            packets_captured: counter32(captured),
-            packets_received: counter32(kernel.map_or(captured, |counts| counts.packets)),
-            packets_dropped: counter32(kernel.map_or(0, |counts| counts.drops)),
-            packets_ifdropped: counter32(ifdropped),
-            sample_rate: self.sample_rate,
+            captured: counter32(captured),
+            received: counter32(kernel.map_or(captured, |counts| counts.packets)),
+            dropped: counter32(kernel.map_or(0, |counts| counts.drops)),
+            if_dropped: counter32(ifdropped),
+            sample_rate: Some(self.sample_rate),
         }
     }
 

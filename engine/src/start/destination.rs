@@ -6,7 +6,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 
-use dnsflow_wire::datagram::DEFAULT_PORT;
+use dnsflow_wire::v4::DEFAULT_PORT;
 
 use crate::start::error::StartError;
 

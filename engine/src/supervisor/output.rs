@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::time::Duration;
 
-use dnsflow_wire::encoder::Encoder;
+use dnsflow_wire::v4::Encoder;
 
 use super::create;
 use crate::export::collector::Collector;

@@ -7,10 +7,18 @@
 
 use core::marker::PhantomData;
 
-use crate::datagram::Stats;
-use crate::message::MessageReject;
+use crate::dns::MessageReject;
 use crate::response::{Endpoints, Response};
-pub use crate::transcript::{Draft, MAX_SET_BYTES};
+use crate::v4::Stats;
+
+/// Largest set that [`Encode::transcribe`] writes, in bytes.
+pub const MAX_TRANSCRIPT_BYTES: usize = 508;
+
+/// Bytes behind a set that is being written which may change as well: copies in whole pieces are faster than exact ones.
+pub const SPILL_BYTES: usize = 64;
+
+/// Memory for one set, behind which anything may be left.
+pub type Draft = [u8; MAX_TRANSCRIPT_BYTES + SPILL_BYTES];
 
 /// A format of records, from the side that writes them.
 pub trait Encode {
@@ -22,7 +30,7 @@ pub trait Encode {
 
     /// Writes the set of a unicast message that came whole to the front of `draft`, in one pass.
     ///
-    /// Returns the size of the set in bytes, at most [`MAX_SET_BYTES`], or why the message gives none; `None` if the
+    /// Returns the size of the set in bytes, at most [`MAX_TRANSCRIPT_BYTES`], or why the message gives none; `None` if the
     /// message does not qualify for the fast path. Only in the first case is the content of `draft` specified, as far as
     /// the set goes.
     fn transcribe(
@@ -142,15 +150,18 @@ impl<E: Encode> Builder<E> {
         self.filled
     }
 
-    /// Writes the header and starts over. Returns the length of the finished datagram in bytes; 0 if it had no set, and
-    /// then nothing was written.
+    /// Writes the header and starts over. Returns the length of the finished datagram in bytes.
     ///
-    /// `memory` is that in which the datagram was built.
+    /// Returns 0 if it has no set, or if `memory` is shorter than the datagram and so is not the memory that its sets
+    /// were written to; nothing is written then.
     pub fn finish(&mut self, sequence: u32, memory: &mut [u8]) -> usize {
         let done = core::mem::take(self);
-        if done.sets > 0 {
-            E::write_header(done.sets, sequence, memory);
+        match memory.get_mut(..done.filled) {
+            Some(datagram) if done.sets > 0 => {
+                E::write_header(done.sets, sequence, datagram);
+                done.filled
+            }
+            _ => 0,
         }
-        done.filled
     }
 }

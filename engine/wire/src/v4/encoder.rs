@@ -2,14 +2,12 @@
 
 use core::time::Duration;
 
-use crate::datagram::{self, Stats};
+use super::header::Header;
+use super::{HEADER_BYTES, MAX_SETS, Part, Set, Stats, Transcriber, Version, parts};
+use crate::dns::MessageReject;
 use crate::encode::{Draft, Encode, EncodePart};
-use crate::import::{Set, Version};
-use crate::message::MessageReject;
 use crate::response::{Endpoints, Response};
-use crate::set::{self, Part};
 use crate::text;
-use crate::transcript::Transcriber;
 
 /// Writes records of version 4. Its memory serves all messages.
 #[derive(Debug, Default)]
@@ -18,8 +16,8 @@ pub struct Encoder {
 }
 
 impl Encode for Encoder {
-    const HEADER_BYTES: usize = datagram::HEADER_BYTES;
-    const MAX_SETS: u8 = datagram::MAX_SETS;
+    const HEADER_BYTES: usize = HEADER_BYTES;
+    const MAX_SETS: u8 = MAX_SETS;
 
     #[inline(always)]
     fn transcribe(
@@ -35,11 +33,19 @@ impl Encode for Encoder {
         response: &'a Response<'a>,
         room: usize,
     ) -> impl Iterator<Item = impl EncodePart + use<'a>> {
-        set::parts(response, room)
+        parts(response, room)
     }
 
     fn write_header(sets: u8, sequence: u32, datagram: &mut [u8]) {
-        datagram::write_header(datagram, sets, 0, sequence);
+        let header = Header {
+            version: Version::V4,
+            sets_count: sets,
+            flags: 0,
+            sequence,
+        };
+        if let Some(head) = datagram.first_chunk_mut() {
+            header.write(head);
+        }
     }
 
     fn write_stats(stats: &Stats, sequence: u32, out: &mut [u8]) -> usize {

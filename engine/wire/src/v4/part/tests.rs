@@ -1,8 +1,7 @@
 //! Where a response is split, to the byte; whatever else can be sent is tried in `tests/responses`.
 
 use super::*;
-use crate::message::Answers;
-use crate::message::{Dialect, Extent, Marks};
+use crate::dns::{Answers, Dialect, Extent, Scratch};
 
 const V4: Endpoints = Endpoints::V4 {
     client: [10, 0, 0, 1],
@@ -66,8 +65,8 @@ fn with_response<Out>(
     endpoints: Endpoints,
     act: impl FnOnce(&Response<'_>) -> Out,
 ) -> Out {
-    let mut marks = Marks::default();
-    let answers = Answers::parse(message, Dialect::Unicast, Extent::Whole, &mut marks)
+    let mut scratch = Scratch::default();
+    let answers = Answers::parse(message, Dialect::Unicast, Extent::Whole, &mut scratch)
         .expect("the message is chosen");
     act(&Response { endpoints, answers })
 }

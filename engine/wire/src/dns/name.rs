@@ -1,32 +1,36 @@
-//! Domain names where they lie: inside a message, maybe compressed, never copied to be checked.
+//! Domain names: read where they are, compressed or not, and never copied to be checked.
 //!
-//! A response repeats its names through pointers, and a sensor needs most of them only to step
-//! over them. So a [`Name`] is a place in a message that was proved to hold a name, together with
-//! the length the name has once its pointers are followed; the labels are copied once, when they
-//! are exported. Case is kept as received. Nothing here turns names into text.
+//! A response repeats its names through pointers, and a sensor only has to skip most of them. So a
+//! name in a message is a [`NameAt`]: the place of a checked name, together with the length that
+//! the name has once its pointers are followed. Its labels are copied once, when it is exported.
+//! [`Name`] gives the labels, whether the name is in a message or in a set that was decoded. Case is
+//! kept as received. Text is made in [`text`](crate::text) only.
 
-/// Longest name in wire format, root label included, in bytes (RFC 1035 section 2.3.4).
+/// Longest name in wire format, root label included, in bytes (RFC 1035, section 2.3.4).
 pub const MAX_NAME_BYTES: usize = 255;
 
-/// Pointers followed in one name before it is held to be a loop.
+/// Longest label, without the byte of its length, in bytes (RFC 1035, section 2.3.4).
+pub const MAX_LABEL_BYTES: usize = 63;
+
+/// Pointers followed in one name; with more, it is taken for a loop.
 ///
-/// A name of 255 bytes has at most 127 labels, so a sender that compresses has no use for more.
+/// A name of 255 bytes has at most 127 labels, so no compression needs more.
 const MAX_POINTERS: usize = 127;
 
 /// Why bytes are not a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NameError {
-    /// A label, a pointer or its target lies past the end of the message.
+    /// A label, a pointer or its target is past the end of the message.
     Short,
-    /// A label starts with the bits 01 or 10, which RFC 1035 section 4.1.4 reserves.
+    /// A label starts with the bits 01 or 10, which are reserved (RFC 1035, section 4.1.4).
     LabelType,
-    /// The pointers go round, or are more than a name has labels.
+    /// The pointers form a loop, or are more than the 127 labels that a name can have.
     Loop,
     /// Over [`MAX_NAME_BYTES`] once the pointers are followed.
     Long,
 }
 
-/// A name in a message, checked.
+/// The place of a checked name in its message, and the name's length uncompressed.
 ///
 /// ```text
 ///   0  1  2  3  4  5  6  7
@@ -37,14 +41,7 @@ pub enum NameError {
 /// +--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
 /// ```
 ///
-/// (RFC 1035 sections 3.1 and 4.1.4.)
-#[derive(Clone, Copy, Debug)]
-pub struct Name<'m> {
-    message: &'m [u8],
-    at: NameAt,
-}
-
-/// Where a checked name lies in its message, and its length uncompressed.
+/// (RFC 1035, sections 3.1 and 4.1.4.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NameAt {
     offset: u16,
@@ -52,27 +49,14 @@ pub struct NameAt {
 }
 
 impl NameAt {
-    /// Bytes of the name in uncompressed wire format, root label included: 1 to 255.
-    #[must_use]
-    pub fn wire_len(self) -> usize {
-        usize::from(self.wire_len)
-    }
-
-    /// The name again, in the message it was found in.
-    #[must_use]
-    pub fn within(self, message: &[u8]) -> Name<'_> {
-        Name { message, at: self }
-    }
-}
-
-impl<'m> Name<'m> {
     /// Checks the name that starts at `offset` of a message of at most 65,535 bytes.
     ///
-    /// Returns the name and the offset behind it, which is behind the first pointer if it has one.
+    /// Returns the name and the offset of what follows it, which is after the first pointer if it
+    /// has one.
     ///
     /// # Errors
-    /// The first thing found wrong, in wire order.
-    pub fn parse(message: &'m [u8], offset: usize) -> Result<(Self, usize), NameError> {
+    /// The first error, in wire order.
+    pub fn parse(message: &[u8], offset: usize) -> Result<(Self, usize), NameError> {
         let start = u16::try_from(offset).map_err(|_| NameError::Short)?;
         let mut cursor = offset;
         let mut behind = None;
@@ -103,38 +87,35 @@ impl<'m> Name<'m> {
                 _ => return Err(NameError::LabelType),
             }
         }
-        let at = NameAt {
+        let name = Self {
             offset: start,
             wire_len: u8::try_from(wire_len).map_err(|_| NameError::Long)?,
         };
-        Ok((Name { message, at }, behind.unwrap_or(cursor)))
+        Ok((name, behind.unwrap_or(cursor)))
     }
 
-    /// Where the name is; [`NameAt::within`] gives it back.
+    /// Bytes of the name in uncompressed wire format, root label included: 1 to 255.
     #[must_use]
-    pub fn at(&self) -> NameAt {
-        self.at
+    pub fn wire_len(self) -> usize {
+        usize::from(self.wire_len)
     }
 
-    /// The labels in order, without the root.
+    /// The name, in the message that it was found in.
     #[must_use]
-    pub fn labels(&self) -> Labels<'m> {
-        Labels {
-            message: self.message,
-            cursor: usize::from(self.at.offset),
-            left: self.at.wire_len(),
-        }
+    pub fn within(self, message: &[u8]) -> Name<'_> {
+        Name(Form::Wire(self.walk(message)))
     }
 
-    /// Writes the name uncompressed to the front of `out` and returns its length, [`NameAt::wire_len`]. Of a name
-    /// for which `out` is too short, the labels that don't fit are left out.
-    pub fn write(&self, out: &mut [u8]) -> usize {
+    /// Writes the name in `message` uncompressed to the front of `out` and returns its length,
+    /// [`wire_len`](Self::wire_len). If `out` is too short, the labels that do not fit are left out.
+    pub fn write(self, message: &[u8], out: &mut [u8]) -> usize {
         let mut filled = 0;
-        for label in self.labels() {
-            // A label's length byte stands before it in the message, so one copy takes both.
-            let end = filled + label.with_length.len();
+        let mut labels = self.walk(message);
+        while let Some(with_length) = labels.next_label() {
+            // A label's length byte is before it in the message, so one copy takes both.
+            let end = filled + with_length.len();
             if let Some(room) = out.get_mut(filled..end) {
-                room.copy_from_slice(label.with_length);
+                room.copy_from_slice(with_length);
             }
             filled = end;
         }
@@ -143,35 +124,108 @@ impl<'m> Name<'m> {
         }
         filled + 1
     }
-}
 
-/// One label of a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Label<'m> {
-    with_length: &'m [u8],
-}
-
-impl<'m> Label<'m> {
-    /// The label's bytes, 1 to 63 of them.
-    #[must_use]
-    pub fn bytes(&self) -> &'m [u8] {
-        self.with_length.get(1..).unwrap_or_default()
+    fn walk(self, message: &[u8]) -> Wire<'_> {
+        Wire {
+            message,
+            cursor: usize::from(self.offset),
+            left: self.wire_len(),
+        }
     }
 }
 
-/// The labels of a [`Name`], from the left.
+/// A name, case as received: one of a DNS message, or one of a decoded set.
+///
+/// Iterate over it for its labels. `Name` of a message is at most 255 bytes long. A set limits its
+/// labels to 63 bytes, but not its names, and not even the labels in version 0, where names are
+/// text.
+#[derive(Clone, Copy, Debug)]
+pub struct Name<'a>(Form<'a>);
+
+impl<'a> Name<'a> {
+    /// The name that `wire` is, in wire format without compression, root label included.
+    pub(crate) fn from_wire(wire: &'a [u8]) -> Self {
+        Self(Form::Wire(Wire {
+            message: wire,
+            cursor: 0,
+            left: wire.len(),
+        }))
+    }
+
+    /// The name that `text` is, labels separated by dots; a dot at its end is the root's.
+    pub(crate) fn from_text(text: &'a [u8]) -> Self {
+        let text = text.strip_suffix(b".").unwrap_or(text);
+        Self(Form::Text((!text.is_empty()).then_some(text)))
+    }
+
+    /// The labels from left to right, without the root's empty one: none for the root itself.
+    #[must_use]
+    pub fn labels(&self) -> Labels<'a> {
+        Labels(self.0)
+    }
+}
+
+impl<'a> IntoIterator for Name<'a> {
+    type Item = &'a [u8];
+    type IntoIter = Labels<'a>;
+
+    fn into_iter(self) -> Labels<'a> {
+        self.labels()
+    }
+}
+
+/// The labels of a [`Name`] from left to right, each as its bytes without the length; an iterator.
+///
+/// A name of a version 0 set is split at its dots: that version has no other form for a dot inside a
+/// label.
 #[derive(Clone, Debug)]
-pub struct Labels<'m> {
+pub struct Labels<'a>(Form<'a>);
+
+/// What is left of a name.
+#[derive(Clone, Copy, Debug)]
+enum Form<'a> {
+    /// Lengths and labels.
+    Wire(Wire<'a>),
+    /// Labels separated by dots; none once all are given.
+    Text(Option<&'a [u8]>),
+}
+
+impl<'a> Iterator for Labels<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        match &mut self.0 {
+            Form::Wire(labels) => {
+                let with_length = labels.next_label()?;
+                Some(with_length.get(1..).unwrap_or_default())
+            }
+            Form::Text(rest) => {
+                let text = (*rest)?;
+                let label = match text.iter().position(|&byte| byte == b'.') {
+                    Some(dot) => {
+                        *rest = text.get(dot + 1..);
+                        text.get(..dot)?
+                    }
+                    None => rest.take()?,
+                };
+                Some(label)
+            }
+        }
+    }
+}
+
+/// A checked name in wire format.
+#[derive(Clone, Copy, Debug)]
+struct Wire<'m> {
     message: &'m [u8],
     cursor: usize,
     /// Bytes of the name not yet given, the root's included: ends every walk, whatever the bytes.
     left: usize,
 }
 
-impl<'m> Iterator for Labels<'m> {
-    type Item = Label<'m>;
-
-    fn next(&mut self) -> Option<Label<'m>> {
+impl<'m> Wire<'m> {
+    /// The next label, with the byte of its length before it.
+    fn next_label(&mut self) -> Option<&'m [u8]> {
         for _ in 0..=MAX_POINTERS {
             let byte = *self.message.get(self.cursor)?;
             if byte >= 0xc0 {
@@ -186,7 +240,7 @@ impl<'m> Iterator for Labels<'m> {
             let with_length = self.message.get(self.cursor..self.cursor + size)?;
             self.cursor += size;
             self.left -= size;
-            return Some(Label { with_length });
+            return Some(with_length);
         }
         None
     }
@@ -197,9 +251,9 @@ mod tests {
     use super::*;
 
     fn parse(message: &[u8], at: usize) -> Result<(Vec<u8>, usize), NameError> {
-        Name::parse(message, at).map(|(name, behind)| {
-            let mut out = vec![0xff; name.at().wire_len()];
-            assert_eq!(name.write(&mut out), out.len());
+        NameAt::parse(message, at).map(|(name, behind)| {
+            let mut out = vec![0xff; name.wire_len()];
+            assert_eq!(name.write(message, &mut out), out.len());
             (out, behind)
         })
     }

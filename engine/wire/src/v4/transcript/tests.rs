@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::message::{Answers, Dialect, Extent, Marks};
+use crate::dns::{Answers, Dialect, Extent, Scratch};
 use crate::response::Response;
-use crate::set::{MIN_SET_ROOM_BYTES, parts};
+use crate::v4::{MIN_SET_ROOM_BYTES, parts};
 
 /// A pointer to the name asked for.
 const ASKED: &[u8] = b"\xc0\x0c";
@@ -154,8 +154,8 @@ fn varied() -> Vec<u8> {
 
 /// The set of the response in a message, if one set of that size has it all.
 fn step_by_step(message: &[u8]) -> Result<Vec<u8>, MessageReject> {
-    let mut marks = Marks::default();
-    let answers = Answers::parse(message, Dialect::Unicast, Extent::Whole, &mut marks)?;
+    let mut scratch = Scratch::default();
+    let answers = Answers::parse(message, Dialect::Unicast, Extent::Whole, &mut scratch)?;
     let response = Response {
         endpoints: ENDPOINTS,
         answers,

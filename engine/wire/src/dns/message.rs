@@ -1,28 +1,17 @@
-//! A DNS message, walked just far enough to know which addresses its names stand for.
-//!
-//! The walk reads header, question and answer section once, from left to right, and notes places
-//! in [`Marks`] that its owner keeps from message to message: nothing is copied or allocated. It
-//! stops at the end of the answer section, so damage behind that costs nothing. It does not
-//! interpret other record types, match owners with questions, or judge who may say what: a sensor
-//! records what was said.
-
-mod marks;
-mod walk;
+//! One message: whether it qualifies, and what it says.
 
 use dns_parser::ResponseCode;
 
-use crate::name::{Name, NameAt};
-pub use marks::Marks;
-use walk::Walk;
-pub(crate) use walk::asks_for_address;
+use super::walk::Walk;
+use super::{Name, NameAt, Scratch};
 
-/// Bytes of the header (RFC 1035 section 4.1.1).
+/// Bytes of the header (RFC 1035, section 4.1.1).
 pub(crate) const HEADER_BYTES: usize = 12;
 
-/// Bytes of a record between owner and RDATA: type, class, TTL, RDLENGTH (RFC 1035 section 4.1.3).
-const RECORD_FIXED_BYTES: usize = 10;
+/// Bytes of a record between owner and RDATA: type, class, TTL, RDLENGTH (RFC 1035, section 4.1.3).
+pub(super) const RECORD_FIXED_BYTES: usize = 10;
 
-/// Longest message, in bytes: over TCP, its length has 16 bits (RFC 1035 section 4.2.2).
+/// Longest message, in bytes: over TCP, its length has 16 bits (RFC 1035, section 4.2.2).
 const MAX_MESSAGE_BYTES: usize = 65_535;
 
 /// Why a message gives no set.
@@ -53,7 +42,7 @@ pub enum MessageReject {
 pub enum Dialect {
     /// Answers of a recursive resolver: QR, RD and RA set, one question.
     Unicast,
-    /// Multicast DNS (RFC 6762 section 18): QR set, a question is not needed, RD and RA say
+    /// Multicast DNS (RFC 6762, section 18): QR set, a question is not needed, RD and RA say
     /// nothing; without a question the first answer's owner is the name.
     Multicast,
 }
@@ -71,7 +60,7 @@ pub enum Extent {
 #[derive(Clone, Copy, Debug)]
 pub struct Answers<'a> {
     message: &'a [u8],
-    marks: &'a Marks,
+    scratch: &'a Scratch,
     extent: Extent,
 }
 
@@ -84,24 +73,24 @@ impl<'a> Answers<'a> {
         message: &'a [u8],
         dialect: Dialect,
         extent: Extent,
-        marks: &'a mut Marks,
+        scratch: &'a mut Scratch,
     ) -> Result<Self, MessageReject> {
-        marks.clear();
+        scratch.clear();
         let message = message.get(..MAX_MESSAGE_BYTES).unwrap_or(message);
         let header = message.first_chunk().ok_or(MessageReject::HeaderShort)?;
         let questions = questions(header, dialect)?;
         let mut walk = Walk::new(message);
         if questions == 1 {
-            walk.question(marks)?;
+            walk.question(scratch)?;
         }
         let count = u16::from_be_bytes([header[6], header[7]]);
-        let extent = walk.answers(count, extent, marks)?;
-        if marks.ipv4.is_empty() && marks.ipv6.is_empty() {
+        let extent = walk.answers(count, extent, scratch)?;
+        if scratch.ipv4.is_empty() && scratch.ipv6.is_empty() {
             return Err(MessageReject::NoAddress);
         }
-        Ok(Answers {
+        Ok(Self {
             message,
-            marks,
+            scratch,
             extent,
         })
     }
@@ -109,12 +98,12 @@ impl<'a> Answers<'a> {
     /// The name asked for, then each CNAME target in the order of the answer section.
     pub fn names(&self) -> impl ExactSizeIterator<Item = Name<'a>> + Clone {
         let message = self.message;
-        self.marks.names.iter().map(move |at| at.within(message))
+        self.scratch.names.iter().map(move |at| at.within(message))
     }
 
     /// Where those names are.
     pub(crate) fn names_at(&self) -> &'a [NameAt] {
-        &self.marks.names
+        &self.scratch.names
     }
 
     /// The message they are in.
@@ -125,13 +114,13 @@ impl<'a> Answers<'a> {
     /// The addresses of the A records, in order.
     #[must_use]
     pub fn ipv4(&self) -> &'a [[u8; 4]] {
-        &self.marks.ipv4
+        &self.scratch.ipv4
     }
 
     /// The addresses of the AAAA records, in order.
     #[must_use]
     pub fn ipv6(&self) -> &'a [[u8; 16]] {
-        &self.marks.ipv6
+        &self.scratch.ipv6
     }
 
     /// [`Extent::Cut`] if records were missing at the end, so that this is what was left.
@@ -176,9 +165,9 @@ pub(crate) fn header(header: &[u8; HEADER_BYTES]) -> Header {
 #[inline(always)]
 fn is_usual(header: &[u8; HEADER_BYTES]) -> bool {
     /// QR, RD, RA, RCODE and QDCOUNT.
-    const CHOOSING: u32 = 0x818f_ffff;
-    const CHOSEN: u32 = 0x8180_0001;
-    u32::from_be_bytes([header[2], header[3], header[4], header[5]]) & CHOOSING == CHOSEN
+    const MASK: u32 = 0x818f_ffff;
+    const WANTED: u32 = 0x8180_0001;
+    u32::from_be_bytes([header[2], header[3], header[4], header[5]]) & MASK == WANTED
 }
 
 /// The number of questions, 1 or 0, or why the message is not chosen.

@@ -2,8 +2,8 @@
 
 use dns_parser::{QueryType, Type};
 
-use super::{Extent, HEADER_BYTES, Marks, MessageReject, RECORD_FIXED_BYTES};
-use crate::name::{Name, NameError};
+use super::message::RECORD_FIXED_BYTES;
+use super::{Extent, HEADER_BYTES, MessageReject, NameAt, NameError, Scratch};
 
 pub(super) struct Walk<'a> {
     message: &'a [u8],
@@ -12,21 +12,21 @@ pub(super) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     pub(super) fn new(message: &'a [u8]) -> Self {
-        Walk {
+        Self {
             message,
             cursor: HEADER_BYTES,
         }
     }
 
-    pub(super) fn question(&mut self, marks: &mut Marks) -> Result<(), MessageReject> {
+    pub(super) fn question(&mut self, scratch: &mut Scratch) -> Result<(), MessageReject> {
         let (name, behind) =
-            Name::parse(self.message, self.cursor).map_err(|_| MessageReject::QuestionDamaged)?;
+            NameAt::parse(self.message, self.cursor).map_err(|_| MessageReject::QuestionDamaged)?;
         let fixed: &[u8; 4] = self
             .message
             .get(behind..)
             .and_then(<[u8]>::first_chunk)
             .ok_or(MessageReject::QuestionDamaged)?;
-        marks.names.push(name.at());
+        scratch.names.push(name);
         self.cursor = behind + fixed.len();
         if asks_for_address(u16::from_be_bytes([fixed[0], fixed[1]])) {
             Ok(())
@@ -39,10 +39,10 @@ impl<'a> Walk<'a> {
         &mut self,
         count: u16,
         extent: Extent,
-        marks: &mut Marks,
+        scratch: &mut Scratch,
     ) -> Result<Extent, MessageReject> {
         for _ in 0..count {
-            match self.answer(marks) {
+            match self.answer(scratch) {
                 Ok(()) => {}
                 Err(Broken::Short) if extent == Extent::Cut => return Ok(Extent::Cut),
                 Err(_) => return Err(MessageReject::AnswerDamaged),
@@ -56,9 +56,9 @@ impl<'a> Walk<'a> {
     /// ```text
     /// owner name | TYPE 2 | CLASS 2 | TTL 4 | RDLENGTH 2 | RDATA
     /// ```
-    fn answer(&mut self, marks: &mut Marks) -> Result<(), Broken> {
+    fn answer(&mut self, scratch: &mut Scratch) -> Result<(), Broken> {
         let (owner, owner_end) =
-            Name::parse(self.message, self.cursor).map_err(|error| match error {
+            NameAt::parse(self.message, self.cursor).map_err(|error| match error {
                 NameError::Short => Broken::Short,
                 _ => Broken::Wrong,
             })?;
@@ -73,20 +73,20 @@ impl<'a> Walk<'a> {
         }
         let rdata_at = owner_end + RECORD_FIXED_BYTES;
         self.cursor = rdata_at + length;
-        if marks.names.is_empty() {
-            marks.names.push(owner.at());
+        if scratch.names.is_empty() {
+            scratch.names.push(owner);
         }
         let rdata = &behind[..length];
         match Type::parse(u16::from_be_bytes([fixed[0], fixed[1]])) {
-            Ok(Type::A) => marks.ipv4.push(address(rdata)?),
-            Ok(Type::AAAA) => marks.ipv6.push(address(rdata)?),
+            Ok(Type::A) => scratch.ipv4.push(address(rdata)?),
+            Ok(Type::AAAA) => scratch.ipv6.push(address(rdata)?),
             Ok(Type::CNAME) => {
                 let (target, behind) =
-                    Name::parse(self.message, rdata_at).map_err(|_| Broken::Wrong)?;
+                    NameAt::parse(self.message, rdata_at).map_err(|_| Broken::Wrong)?;
                 if behind != self.cursor {
                     return Err(Broken::Wrong);
                 }
-                marks.names.push(target.at());
+                scratch.names.push(target);
             }
             _ => {}
         }

@@ -11,24 +11,22 @@
 //! ```
 //!
 //! This is for what a resolver nearly always sends: one question, names that point back, a set of moderate size.
-//! Whatever is different, damaged or cut gets `None`, and [`Answers::parse`](crate::message::Answers::parse) says what
+//! Whatever is different, damaged or cut gets `None`, and [`Answers::parse`](crate::dns::Answers::parse) says what
 //! becomes of it. Where both have an answer, it is the same.
 
 use core::array;
 
-use crate::message::{HEADER_BYTES, Header, MessageReject, asks_for_address, header};
-use crate::name::MAX_NAME_BYTES;
+use super::part::padded;
+use super::set_header::{SET_HEADER_BYTES, write_header};
+use super::{IPV4_BYTES, IPV6_BYTES};
+use crate::dns::{HEADER_BYTES, Header, MAX_NAME_BYTES, MessageReject, asks_for_address, header};
+use crate::encode::{Draft, MAX_TRANSCRIPT_BYTES, SPILL_BYTES};
 use crate::response::Endpoints;
-use crate::set::{SET_HEADER_BYTES, padded, write_header};
-
-/// Largest set that is written, in bytes.
-pub const MAX_SET_BYTES: usize = 508;
 
 /// Bytes that are copied at once, since that is faster than to be exact: as many behind a set may change.
 const PIECE_BYTES: usize = 32;
 
-/// Memory for one set, behind which anything may be left.
-pub type Draft = [u8; MAX_SET_BYTES + 2 * PIECE_BYTES];
+const _: () = assert!(SPILL_BYTES >= 2 * PIECE_BYTES);
 
 /// Offsets that a pointer can say (RFC 1035 section 4.1.4).
 const POINTABLE: usize = 1 << 14;
@@ -40,14 +38,10 @@ const MAX_NAMES: usize = 64;
 const MAX_IPV4: usize = 128;
 const MAX_IPV6: usize = 32;
 
-const _: () = assert!(MAX_IPV4 * 4 > MAX_SET_BYTES && MAX_IPV6 * 16 > MAX_SET_BYTES);
+const _: () = assert!(MAX_IPV4 * 4 > MAX_TRANSCRIPT_BYTES && MAX_IPV6 * 16 > MAX_TRANSCRIPT_BYTES);
 
 /// Bytes of a record before its RDATA, where the owner is a pointer.
 const POINTED_BYTES: usize = 12;
-
-/// Bytes of addresses.
-const IPV4_BYTES: usize = 4;
-const IPV6_BYTES: usize = 16;
 
 /// TYPE in the lower half of a word whose upper half is 0 (RFC 1035 section 3.2.2, RFC 3596 section 2.1).
 const A: u32 = 1;
@@ -94,7 +88,7 @@ struct Found {
 
 impl Default for Transcriber {
     fn default() -> Self {
-        Transcriber {
+        Self {
             labels: Box::new([0; POINTABLE]),
             message: 0,
             names: [Written::default(); MAX_NAMES],
@@ -275,7 +269,7 @@ impl Transcriber {
         let ipv4_at = SET_HEADER_BYTES + names_bytes;
         let ipv6_at = ipv4_at + IPV4_BYTES * ipv4;
         let size = ipv6_at + IPV6_BYTES * ipv6;
-        if size > MAX_SET_BYTES {
+        if size > MAX_TRANSCRIPT_BYTES {
             return None;
         }
         copy(

@@ -6,18 +6,17 @@
 //! with the name asked for; together they hold every alias once and every address once. What the
 //! protocol can't say is never dropped here.
 
-use crate::name::NameAt;
+use super::set_header::write_header;
+use super::{IPV4_BYTES, IPV6_BYTES, SET_HEADER_BYTES};
+use crate::dns::NameAt;
 use crate::response::{Endpoints, Response};
-
-/// Bytes of a set before its names.
-pub const SET_HEADER_BYTES: usize = 40;
 
 /// Names, IPv4 or IPv6 addresses that one set can count.
 const MAX_COUNT: usize = 255;
 
 /// Smallest room for a set into which any response can be split: the header, the longest name
 /// asked for beside the longest alias, padded, and one IPv6 address.
-pub const MIN_SET_ROOM_BYTES: usize = SET_HEADER_BYTES + 2 * 256 + 16;
+pub const MIN_SET_ROOM_BYTES: usize = SET_HEADER_BYTES + 2 * 256 + IPV6_BYTES;
 
 /// One set: all of a response, or a part of one.
 ///
@@ -50,7 +49,10 @@ impl Part<'_> {
     #[inline]
     #[must_use]
     pub fn size(&self) -> usize {
-        SET_HEADER_BYTES + padded(self.names_len) + 4 * self.ipv4.len() + 16 * self.ipv6.len()
+        SET_HEADER_BYTES
+            + padded(self.names_len)
+            + IPV4_BYTES * self.ipv4.len()
+            + IPV6_BYTES * self.ipv6.len()
     }
 
     /// Writes the set to the front of `out`.
@@ -67,39 +69,12 @@ impl Part<'_> {
         let (names, addresses) = body.split_at_mut(names_bytes);
         let mut filled = 0;
         for name in self.asked.into_iter().chain(self.aliases) {
-            filled += name.within(self.message).write(&mut names[filled..]);
+            filled += name.write(self.message, &mut names[filled..]);
         }
         names[filled..].fill(0);
-        let (ipv4, ipv6) = addresses.split_at_mut(4 * self.ipv4.len());
+        let (ipv4, ipv6) = addresses.split_at_mut(IPV4_BYTES * self.ipv4.len());
         ipv4.copy_from_slice(self.ipv4.as_flattened());
-        ipv6[..16 * self.ipv6.len()].copy_from_slice(self.ipv6.as_flattened());
-    }
-}
-
-/// Writes what stands before the names: how many names, IPv4 and IPv6 addresses there are, each at most 255, the bytes
-/// of the padded names, and whose set it is.
-#[inline(always)]
-pub(crate) fn write_header(
-    head: &mut [u8; SET_HEADER_BYTES],
-    counts: [usize; 3],
-    names_bytes: usize,
-    endpoints: &Endpoints,
-) {
-    let [names, ipv4, ipv6] = counts.map(|count| count.to_le_bytes()[0]);
-    let [names_low, names_high, ..] = names_bytes.to_le_bytes();
-    head[1..8].copy_from_slice(&[names, ipv4, ipv6, names_high, names_low, 0, 0]);
-    match endpoints {
-        Endpoints::V4 { client, resolver } => {
-            head[0] = 4;
-            head[8..].fill(0);
-            head[8..12].copy_from_slice(client);
-            head[24..28].copy_from_slice(resolver);
-        }
-        Endpoints::V6 { client, resolver } => {
-            head[0] = 6;
-            head[8..24].copy_from_slice(client);
-            head[24..40].copy_from_slice(resolver);
-        }
+        ipv6[..IPV6_BYTES * self.ipv6.len()].copy_from_slice(self.ipv6.as_flattened());
     }
 }
 
@@ -178,7 +153,7 @@ impl<'a> Parts<'a> {
         let mut named = 0;
         while let Some(name) = self.aliases.get(named) {
             let longer = names_len + name.wire_len();
-            if named + 1 == MAX_COUNT || padded(longer) + 16 > room {
+            if named + 1 == MAX_COUNT || padded(longer) + IPV6_BYTES > room {
                 break;
             }
             names_len = longer;
@@ -192,9 +167,9 @@ impl<'a> Parts<'a> {
         } else {
             1
         };
-        let ipv4 = take(&mut self.ipv4, limit.min(room / 4));
-        room -= 4 * ipv4.len();
-        let ipv6 = take(&mut self.ipv6, limit.min(room / 16));
+        let ipv4 = take(&mut self.ipv4, limit.min(room / IPV4_BYTES));
+        room -= IPV4_BYTES * ipv4.len();
+        let ipv6 = take(&mut self.ipv6, limit.min(room / IPV6_BYTES));
         Part {
             endpoints: &self.response.endpoints,
             message: answers.message(),
@@ -216,7 +191,7 @@ fn take<'a, T>(rest: &mut &'a [T], count: usize) -> &'a [T] {
 
 /// Rounded up to whole words of 4 bytes.
 #[inline]
-pub(crate) fn padded(bytes: usize) -> usize {
+pub(super) fn padded(bytes: usize) -> usize {
     (bytes + 3) & !3
 }
 

@@ -6,10 +6,8 @@ use core::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::datagram::{self, Builder};
-use crate::message::{Answers, Dialect, Extent, Marks};
+use crate::dns::{Answers, Dialect, Extent, Scratch};
 use crate::response::{Endpoints, Response};
-use crate::set::parts;
 use crate::text::{NameText, write_response, write_set};
 
 fn header(version: u8, sets: u8, flags: u16) -> Vec<u8> {
@@ -40,7 +38,7 @@ fn datagram(version: u8, sets: &[Vec<u8>]) -> Vec<u8> {
     out
 }
 
-fn sets(bytes: &[u8]) -> Vec<Result<Set<'_>, ImportError>> {
+fn sets(bytes: &[u8]) -> Vec<Result<Set<'_>, DecodeError>> {
     match Datagram::parse(bytes).unwrap().content().unwrap() {
         Content::Sets(sets) => sets.collect(),
         Content::Stats(stats) => panic!("{stats:?}"),
@@ -59,7 +57,7 @@ fn show(set: &Set<'_>) -> String {
     )
 }
 
-fn only_error(bytes: &[u8]) -> ImportError {
+fn only_error(bytes: &[u8]) -> DecodeError {
     let mut found = sets(bytes);
     assert_eq!(found.len(), 1, "{found:?}");
     found.remove(0).unwrap_err()
@@ -174,7 +172,7 @@ fn stats_grow_a_fifth_counter_in_version_2() {
             let error = Datagram::parse(&other).unwrap().content().unwrap_err();
             assert_eq!(
                 error,
-                ImportError::StatsLength {
+                DecodeError::StatsLength {
                     len,
                     want: bytes.len()
                 }
@@ -187,15 +185,15 @@ fn stats_grow_a_fifth_counter_in_version_2() {
 fn broken_headers() {
     assert_eq!(
         Datagram::parse(&[4; 7]).unwrap_err(),
-        ImportError::ShortHeader { len: 7 }
+        DecodeError::ShortHeader { len: 7 }
     );
     assert_eq!(
         Datagram::parse(&header(5, 1, 0)).unwrap_err(),
-        ImportError::Version(5)
+        DecodeError::Version(5)
     );
     assert_eq!(
         Datagram::parse(&header(4, 0, 0)).unwrap_err(),
-        ImportError::NoSets
+        DecodeError::NoSets
     );
 }
 
@@ -203,25 +201,25 @@ fn broken_headers() {
 fn a_set_with_one_byte_wrong_says_where() {
     // Offset in the set, what is put there, what is wrong then.
     let cases = [
-        (0, 5, ImportError::IpVersion { at: 8, found: 5 }),
-        (1, 0, ImportError::NoNames { at: 8 }),
-        (1, 1, ImportError::Padding { at: 53 }),
-        (1, 9, ImportError::NameEnd { at: 56 }),
-        (5, 7, ImportError::NamesLength { at: 12, found: 7 }),
-        (4, 1, ImportError::CutNames { at: 48 }),
-        (7, 1, ImportError::NotZero { at: 14 }),
-        (12, 1, ImportError::NotZero { at: 16 }),
-        (39, 1, ImportError::NotZero { at: 32 }),
-        (40, 64, ImportError::LabelLength { at: 48, found: 64 }),
-        (40, 63, ImportError::NameEnd { at: 48 }),
-        (2, 99, ImportError::CutAddresses { at: 56 }),
-        (2, 0, ImportError::Trailing { at: 72, count: 4 }),
+        (0, 5, DecodeError::IpVersion { at: 8, found: 5 }),
+        (1, 0, DecodeError::NoNames { at: 8 }),
+        (1, 1, DecodeError::Padding { at: 53 }),
+        (1, 9, DecodeError::NameEnd { at: 56 }),
+        (5, 7, DecodeError::NamesLength { at: 12, found: 7 }),
+        (4, 1, DecodeError::CutNames { at: 48 }),
+        (7, 1, DecodeError::NotZero { at: 14 }),
+        (12, 1, DecodeError::NotZero { at: 16 }),
+        (39, 1, DecodeError::NotZero { at: 32 }),
+        (40, 64, DecodeError::LabelLength { at: 48, found: 64 }),
+        (40, 63, DecodeError::NameEnd { at: 48 }),
+        (2, 99, DecodeError::CutAddresses { at: 56 }),
+        (2, 0, DecodeError::Trailing { at: 72, count: 4 }),
     ];
     for (at, value, want) in cases {
         let mut set = set_v4();
         set[at] = value;
         let bytes = datagram(4, &[set]);
-        if let ImportError::Trailing { .. } = want {
+        if let DecodeError::Trailing { .. } = want {
             let found = sets(&bytes);
             assert_eq!(found.len(), 2);
             assert_eq!(*found[1].as_ref().unwrap_err(), want);
@@ -236,10 +234,10 @@ fn a_set_with_one_byte_wrong_says_where() {
 fn a_cut_anywhere_keeps_the_sets_before_it() {
     let bytes = datagram(4, &[set_v4(), set_v4()]);
     let whole = set_v4().len();
-    for len in HEADER_LEN..bytes.len() {
+    for len in HEADER_BYTES..bytes.len() {
         let found = sets(&bytes[..len]);
         let good = found.iter().filter(|set| set.is_ok()).count();
-        assert_eq!(good, (len - HEADER_LEN) / whole, "cut at {len}");
+        assert_eq!(good, (len - HEADER_BYTES) / whole, "cut at {len}");
         assert!(found.last().unwrap().is_err());
     }
 }
@@ -347,9 +345,9 @@ proptest! {
         sequence: u32,
     ) {
         let message = message(&names, &ipv4, &ipv6);
-        let mut marks = Marks::default();
+        let mut scratch = Scratch::default();
         let answers =
-            Answers::parse(&message, Dialect::Unicast, Extent::Whole, &mut marks).unwrap();
+            Answers::parse(&message, Dialect::Unicast, Extent::Whole, &mut scratch).unwrap();
         let endpoints = if over_ipv6 {
             Endpoints::V6 { client: [7; 16], resolver: [53; 16] }
         } else {
@@ -383,23 +381,18 @@ proptest! {
 
     #[test]
     fn counters_come_back_as_they_were_written(sequence: u32, counters: [u32; 5]) {
-        let [packets_captured, packets_received, packets_dropped, packets_ifdropped, sample_rate] =
-            counters;
-        let bytes = datagram::Stats {
-            packets_captured,
-            packets_received,
-            packets_dropped,
-            packets_ifdropped,
-            sample_rate,
-        }
-        .datagram(sequence);
+        let [captured, received, dropped, if_dropped, sample_rate] = counters;
+        let written = Stats {
+            captured,
+            received,
+            dropped,
+            if_dropped,
+            sample_rate: Some(sample_rate),
+        };
+        let bytes = written.datagram(sequence);
         let read = Datagram::parse(&bytes).unwrap();
         prop_assert_eq!(read.sequence(), sequence);
         let Ok(Content::Stats(stats)) = read.content() else { panic!("{read:?}") };
-        prop_assert_eq!(
-            &[stats.captured, stats.received, stats.dropped, stats.if_dropped],
-            &counters[..4]
-        );
-        prop_assert_eq!(stats.sample_rate, Some(sample_rate));
+        prop_assert_eq!(stats, written);
     }
 }

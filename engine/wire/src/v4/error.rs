@@ -5,7 +5,7 @@ use core::fmt;
 /// Why a datagram, or a set in it, was refused. `at` is an offset from the start of the datagram, in
 /// bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ImportError {
+pub enum DecodeError {
     /// Shorter than the header.
     ShortHeader {
         /// Length of the datagram in bytes.
@@ -88,7 +88,7 @@ pub enum ImportError {
     },
 }
 
-impl fmt::Display for ImportError {
+impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::ShortHeader { len } => {
@@ -130,4 +130,4 @@ impl fmt::Display for ImportError {
     }
 }
 
-impl core::error::Error for ImportError {}
+impl core::error::Error for DecodeError {}

@@ -39,7 +39,7 @@ struct Draft {
 impl Draft {
     /// `www.example` asked for, as `kind`.
     fn asking(kind: u16) -> Self {
-        Draft {
+        Self {
             flags: ANSWER,
             questions: vec![question(kind)],
             answers: Vec::new(),
@@ -111,12 +111,12 @@ struct Found {
 }
 
 fn parse(message: &[u8], dialect: Dialect, extent: Extent) -> Result<Found, MessageReject> {
-    let mut marks = Marks::default();
-    let answers = Answers::parse(message, dialect, extent, &mut marks)?;
+    let mut scratch = Scratch::default();
+    let answers = Answers::parse(message, dialect, extent, &mut scratch)?;
     let name = |name: Name<'_>| {
         let labels = name
             .labels()
-            .map(|label| String::from_utf8_lossy(label.bytes()).into_owned());
+            .map(|label| String::from_utf8_lossy(label).into_owned());
         labels.collect::<Vec<_>>().join(".")
     };
     Ok(Found {
@@ -464,12 +464,12 @@ fn mdns_without_an_answer_has_no_address() {
 }
 
 #[test]
-fn marks_forget_the_message_before() {
-    let mut marks = Marks::default();
+fn scratch_forget_the_message_before() {
+    let mut scratch = Scratch::default();
     let rich = good().answer(TO_QUESTION, AAAA, &[6; 16]).bytes();
     let poor = good().bytes();
     for message in [&rich, &poor, &rich, &poor] {
-        let parsed = Answers::parse(message, Dialect::Unicast, Extent::Whole, &mut marks);
+        let parsed = Answers::parse(message, Dialect::Unicast, Extent::Whole, &mut scratch);
         let answers = parsed.expect("both are chosen");
         assert_eq!(answers.names().len(), 1);
         assert_eq!(answers.ipv4().len(), 1);
@@ -482,7 +482,7 @@ fn marks_forget_the_message_before() {
 
 #[test]
 fn all_of_the_largest_message_is_noted() {
-    let mut marks = Marks::default();
+    let mut scratch = Scratch::default();
     for rdata in [b"\x00".as_slice(), &[1; 4], &[1; 16]] {
         let kind = match rdata.len() {
             1 => CNAME,
@@ -494,7 +494,7 @@ fn all_of_the_largest_message_is_noted() {
         let records = (65_535 - draft.bytes().len()) / record.len();
         draft.answers.extend(std::iter::repeat_n(record, records));
         let message = draft.bytes();
-        let parsed = Answers::parse(&message, Dialect::Unicast, Extent::Whole, &mut marks);
+        let parsed = Answers::parse(&message, Dialect::Unicast, Extent::Whole, &mut scratch);
         let answers = parsed.expect("all records are whole");
         let counted = answers.names().len() + answers.ipv4().len() + answers.ipv6().len();
         assert_eq!(counted, 2 + records);
