@@ -31,9 +31,11 @@
 
 use std::collections::BTreeSet;
 
+use dnsflow_packet::numbers::ip_protocol;
+
 use crate::assembler::{Assembler, Label, To};
 use crate::instruction::{NETWORK_OFFSET, code};
-use crate::link::{self, Targets};
+use crate::link::{Targets, from_type, one_of};
 use crate::operation::Ancillary;
 use crate::ports;
 use crate::{FilterError, Program, Prologue};
@@ -143,7 +145,7 @@ impl Balance {
             other,
         };
         program.load_ancillary(Ancillary::Protocol);
-        link::from_type(program, NETWORK_OFFSET, 0, targets);
+        from_type(program, NETWORK_OFFSET, 0, targets);
         program.bind(ip);
         load(program, code::B, 0);
         program.emit(code::ALU | code::AND | code::K, 0xf0);
@@ -183,7 +185,7 @@ impl Balance {
             load(program, code::H, 6);
             program.branch(code::JSET, IPV4_FRAGMENT_BITS, To::Label(client), To::Next);
             load(program, code::B, 9);
-            program.branch(code::JEQ, IPPROTO_UDP, To::Next, To::Label(client));
+            one_of(program, [ip_protocol::UDP], To::Next, To::Label(client));
             program.emit(code::STX, BEFORE);
             load(program, code::B, 0);
             program.emit(code::ALU | code::AND | code::K, 0x0f);
@@ -221,7 +223,7 @@ impl Balance {
         let client = program.label();
         if let Key::Checksum { ports } = &self.key {
             load(program, code::B, 6);
-            program.branch(code::JEQ, IPPROTO_UDP, To::Next, To::Label(client));
+            one_of(program, [ip_protocol::UDP], To::Next, To::Label(client));
             load(program, code::H, 40);
             one_of_ports(program, ports, client);
             load(program, code::H, 46);
@@ -240,7 +242,6 @@ impl Balance {
     }
 }
 
-const IPPROTO_UDP: u32 = 17;
 /// More fragments, and the fragment offset: any fragment, also the first (RFC 791, section 3.1).
 const IPV4_FRAGMENT_BITS: u32 = 0x3fff;
 

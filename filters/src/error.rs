@@ -1,8 +1,9 @@
 //! Why a program could not be had.
 
+use dnsflow_packet::LinkType;
 use thiserror::Error;
 
-use crate::program::MAX_INSTRUCTIONS;
+use crate::instruction::MAX_INSTRUCTIONS;
 
 /// Why a filter could not be compiled, built, joined or run.
 ///
@@ -17,8 +18,8 @@ pub enum FilterError {
     Expression {
         /// The expression as it was given.
         expression: String,
-        /// DLT number that it was compiled for.
-        link_type: i32,
+        /// What it was compiled for; printed as its DLT_ number.
+        link_type: LinkType,
         /// libpcap's own words.
         reason: String,
     },

@@ -32,13 +32,14 @@ pub fn without_loopback_echo(loopback_index: u32) -> Prologue {
 
 #[cfg(test)]
 mod tests {
+    use dnsflow_packet::{LinkType, Selection};
+
     use super::*;
-    use crate::{FilterError, Interpreter, Selection};
+    use crate::{FilterError, Interpreter, capture_filter};
 
     #[test]
     fn only_a_kernel_can_tell() {
-        let filter = Selection::default()
-            .program(crate::NETWORK_HEADER, 0)
+        let filter = capture_filter(&Selection::default(), LinkType::Network(0), 0)
             .expect("a short program");
         let program = without_loopback_echo(1).then(filter);
         let program = program.expect("a short program");

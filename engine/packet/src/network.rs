@@ -4,8 +4,10 @@ use dnsflow_wire::response::Endpoints;
 use etherparse::{IpNumber, Ipv4HeaderSlice, Ipv6HeaderSlice};
 
 use super::fragments::{Fragment, Key};
-use super::link::{IPV4, IPV6, Network};
+use super::link::Network;
 use crate::Reject;
+use crate::numbers::ether_type::{IPV4, IPV6};
+use crate::numbers::ip_protocol;
 
 /// Extension headers that are stepped over; RFC 8200 section 4.1 has each at most once, but for one.
 const MAX_EXTENSIONS: usize = 8;
@@ -135,18 +137,8 @@ fn ipv6(bytes: &[u8]) -> Result<Packet<'_>, Reject> {
 /// Whether an extension header is the first thing in a packet.
 pub(super) fn is_extended(network: &Network<'_>) -> bool {
     const NEXT_HEADER: usize = 6;
-    let next = network.bytes.get(NEXT_HEADER).copied().map(IpNumber);
-    network.protocol == IPV6
-        && matches!(
-            next,
-            Some(
-                IpNumber::IPV6_HEADER_HOP_BY_HOP
-                    | IpNumber::IPV6_ROUTE_HEADER
-                    | IpNumber::IPV6_FRAGMENTATION_HEADER
-                    | IpNumber::AUTHENTICATION_HEADER
-                    | IpNumber::IPV6_DESTINATION_OPTIONS
-            )
-        )
+    let next = network.bytes.get(NEXT_HEADER);
+    network.protocol == IPV6 && next.is_some_and(|next| ip_protocol::IPV6_EXTENSIONS.contains(next))
 }
 
 /// Steps over extension headers, of which nearly every packet has none.

@@ -143,7 +143,7 @@ impl Admission {
         let index = match known {
             Some(index) => index,
             None => {
-                let program = compile(expression, link.dlt(), MAX_SNAP_LENGTH)?;
+                let program = compile(expression, link, MAX_SNAP_LENGTH)?;
                 self.compiled.push((link, Interpreter::new(&program)?));
                 self.compiled.len() - 1
             }

@@ -2,6 +2,7 @@
 
 use super::{Layer, Network, after, array};
 use crate::Reject;
+use crate::numbers::ether_type;
 
 /// Protocol of IP by RFC 1051.
 const IP_SIMPLE: u8 = 0xf0;
@@ -53,11 +54,11 @@ pub(super) fn linux(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
 fn datagram(protocol: u8, bytes: &[u8]) -> Result<Layer<'_>, Reject> {
     match protocol {
         IP_SIMPLE | IPV4 => Ok(Layer::Network(Network {
-            protocol: super::IPV4,
+            protocol: ether_type::IPV4,
             bytes,
         })),
         IPV6 => Ok(Layer::Network(Network {
-            protocol: super::IPV6,
+            protocol: ether_type::IPV6,
             bytes,
         })),
         _ => Err(Reject::NotIp),

@@ -1,14 +1,8 @@
 //! Linux cooked capture: what the kernel knows of a packet in place of its link layer's header.
 
-use super::{Layer, MIN_ETHER_TYPE, after, be16, netfilter};
-use crate::LinkType;
-use crate::Reject;
-
-/// Hardware type of interfaces whose packets start with a radiotap header (ARPHRD_, linux/if_arp.h).
-const RADIOTAP: u16 = 803;
-
-/// Hardware type of the interface that shows netlink messages.
-const NETLINK: u16 = 824;
+use super::{Layer, after, be16, netfilter};
+use crate::numbers::{ether_type, hardware};
+use crate::{LinkType, Reject};
 
 /// LINKTYPE_LINUX_SLL, and LINKTYPE_NETLINK, which is the same:
 ///
@@ -30,12 +24,12 @@ pub(super) fn version_2(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
 
 /// The protocol is an EtherType, or a number that Linux uses where there is none (ETH_P_, linux/if_ether.h):
 /// of those only 4 says what follows, an LLC header.
-fn by_hardware(hardware: u16, protocol: u16, bytes: &[u8]) -> Result<Layer<'_>, Reject> {
-    match (hardware, protocol) {
-        (NETLINK, family) => netfilter::netlink(family, bytes),
-        (RADIOTAP, _) => Ok(Layer::Link(LinkType::Radiotap, bytes)),
+fn by_hardware(interface: u16, protocol: u16, bytes: &[u8]) -> Result<Layer<'_>, Reject> {
+    match (interface, protocol) {
+        (hardware::NETLINK, family) => netfilter::netlink(family, bytes),
+        (hardware::RADIOTAP, _) => Ok(Layer::Link(LinkType::Radiotap, bytes)),
         (_, 4) => Ok(Layer::Llc(bytes)),
-        (_, 0..MIN_ETHER_TYPE) => Err(Reject::NotIp),
-        (_, ether_type) => Ok(Layer::EtherType(ether_type, bytes)),
+        (_, 0..ether_type::MIN) => Err(Reject::NotIp),
+        (_, protocol) => Ok(Layer::EtherType(protocol, bytes)),
     }
 }

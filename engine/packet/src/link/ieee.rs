@@ -1,7 +1,8 @@
 //! The other local networks of IEEE 802, and the switches of Ethernet.
 
-use super::{Layer, MIN_ETHER_TYPE, after, array, be16, ip};
+use super::{Layer, after, array, be16, ip};
 use crate::Reject;
+use crate::numbers::ether_type;
 
 /// Ethernet from the port of a switch chip to its processor: the chip's own tag follows the addresses
 /// (LINKTYPE_DSA_TAG_BRCM, LINKTYPE_DSA_TAG_DSA, LINKTYPE_DSA_TAG_EDSA).
@@ -54,7 +55,7 @@ pub(super) fn llc(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
     match bytes {
         [0xaa, 0xaa, 0x03, 0, 0, 0 | 0xf8, high, low, rest @ ..] => {
             match u16::from_be_bytes([*high, *low]) {
-                0..MIN_ETHER_TYPE => Err(Reject::NotIp),
+                0..ether_type::MIN => Err(Reject::NotIp),
                 protocol => Ok(Layer::EtherType(protocol, rest)),
             }
         }

@@ -17,21 +17,12 @@ mod wireless;
 
 use etherparse::{Ethernet2HeaderSlice, SingleVlanHeaderSlice};
 
-use crate::Reject;
-use crate::{Frame, LinkType};
-
-/// EtherType of IPv4 (RFC 894).
-pub const IPV4: u16 = 0x0800;
-
-/// EtherType of IPv6 (RFC 2464).
-pub const IPV6: u16 = 0x86dd;
+use crate::numbers::ether_type::{self, IPV4, IPV6};
+use crate::{Frame, LinkType, Reject};
 
 /// Link layers inside each other that are stepped over, each VLAN tag being one: IEEE 802.1Q allows any
 /// number, nobody needs more.
 const MAX_LAYERS: usize = 16;
-
-/// Smallest EtherType; below it the field is a length and an LLC header follows (IEEE 802.3).
-const MIN_ETHER_TYPE: u16 = 0x0600;
 
 /// Where the network layer starts, and which it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +79,7 @@ pub(super) fn ethernet(bytes: &[u8]) -> Result<Network<'_>, Reject> {
 pub(super) fn ether_type(protocol: u16, bytes: &[u8]) -> Result<Network<'_>, Reject> {
     match protocol {
         IPV4 | IPV6 => Ok(Network { protocol, bytes }),
-        0x8100 | 0x88a8 | 0x9100 => {
+        ether_type::C_TAG | ether_type::S_TAG | ether_type::OLD_S_TAG => {
             let tag = SingleVlanHeaderSlice::from_slice(bytes).map_err(|_| Reject::LinkDamaged)?;
             let rest = after(bytes, tag.slice().len())?;
             match tag.ether_type().0 {
@@ -177,15 +168,17 @@ fn by_link_type(link: LinkType, bytes: &[u8]) -> Result<Layer<'_>, Reject> {
     }
 }
 
-/// EtherTypes as the IEEE has registered them.
+/// Goes by an EtherType, one layer at a time.
 fn by_ether_type(protocol: u16, bytes: &[u8]) -> Result<Layer<'_>, Reject> {
     match protocol {
         // Tags as in `ether_type`.
-        0x8100 | 0x88a8 | 0x9100 => Ok(Layer::EtherType(be16(bytes, 2)?, after(bytes, 4)?)),
-        0x8847 | 0x8848 => mpls::stack(bytes),
-        0x8864 => ppp::session(bytes),
-        0x880b => Ok(Layer::Ppp(bytes)),
-        length if length < MIN_ETHER_TYPE => Ok(Layer::Llc(bytes)),
+        ether_type::C_TAG | ether_type::S_TAG | ether_type::OLD_S_TAG => {
+            Ok(Layer::EtherType(be16(bytes, 2)?, after(bytes, 4)?))
+        }
+        ether_type::MPLS | ether_type::MPLS_UPSTREAM => mpls::stack(bytes),
+        ether_type::PPPOE_SESSION => ppp::session(bytes),
+        ether_type::PPP => Ok(Layer::Ppp(bytes)),
+        0..ether_type::MIN => Ok(Layer::Llc(bytes)),
         _ => Ok(Layer::Network(Network { protocol, bytes })),
     }
 }

@@ -1,8 +1,8 @@
 //! MPLS: labels, and below them something that no field names.
 
-use super::{IPV4, IPV6, Layer, Network, after, array, be16};
-use crate::LinkType;
-use crate::Reject;
+use super::{Layer, Network, after, array, be16};
+use crate::numbers::ether_type::{self, IPV4, IPV6};
+use crate::{LinkType, Reject};
 
 /// Labels that are stepped over; networks use fewer than ten.
 const MAX_LABELS: usize = 16;
@@ -60,8 +60,7 @@ fn leads_on(frame: &[u8]) -> Result<bool, Reject> {
     Ok(match be16(frame, 12)? {
         IPV4 => first >> 4 == 4,
         IPV6 => first >> 4 == 6,
-        0x8864 => first == 0x11,
-        0x8100 | 0x88a8 | 0x9100 | 0x8847 | 0x8848 => true,
-        _ => false,
+        ether_type::PPPOE_SESSION => first == 0x11,
+        other => ether_type::VLAN_TAGS.contains(&other) || ether_type::MPLS_LABELS.contains(&other),
     })
 }

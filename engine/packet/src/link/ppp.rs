@@ -1,10 +1,8 @@
 //! PPP and its kin on serial lines and over Ethernet.
 
-use super::{IPV4, IPV6, Layer, Network, after, array, be16, mpls};
+use super::{Layer, Network, after, array, be16, mpls};
 use crate::Reject;
-
-/// Address and control of HDLC-like framing (RFC 1662 section 3.1).
-const ALL_STATIONS: [u8; 2] = [0xff, 0x03];
+use crate::numbers::{ether_type, ppp};
 
 /// RFC 1661 section 2. Address and control may have been left out, and of a protocol below 0x100 the first
 /// byte (RFC 1661 sections 6.5 and 6.6): the last byte of a protocol is odd, the one before it even.
@@ -13,7 +11,9 @@ const ALL_STATIONS: [u8; 2] = [0xff, 0x03];
 /// (address 1 = ff | control 1 = 03) | protocol 1 or 2 | ..
 /// ```
 pub(super) fn packet(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
-    let bytes = bytes.strip_prefix(&ALL_STATIONS).unwrap_or(bytes);
+    let bytes = bytes
+        .strip_prefix(&ppp::ADDRESS_CONTROL.to_be_bytes())
+        .unwrap_or(bytes);
     let [first] = array(bytes, 0)?;
     let (protocol, rest) = if first & 1 == 1 {
         (u16::from(first), after(bytes, 1)?)
@@ -21,17 +21,15 @@ pub(super) fn packet(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
         (be16(bytes, 0)?, after(bytes, 2)?)
     };
     match protocol {
-        // RFC 1332, RFC 5072.
-        0x0021 => Ok(Layer::Network(Network {
-            protocol: IPV4,
+        ppp::IPV4 => Ok(Layer::Network(Network {
+            protocol: ether_type::IPV4,
             bytes: rest,
         })),
-        0x0057 => Ok(Layer::Network(Network {
-            protocol: IPV6,
+        ppp::IPV6 => Ok(Layer::Network(Network {
+            protocol: ether_type::IPV6,
             bytes: rest,
         })),
-        // RFC 3032 section 4.3.
-        0x0281 | 0x0283 => mpls::stack(rest),
+        ppp::MPLS | ppp::MPLS_MULTICAST => mpls::stack(rest),
         _ => Err(Reject::NotIp),
     }
 }

@@ -3,12 +3,7 @@
 use super::{after, array, by_ether_type};
 use crate::Reject;
 use crate::link::{self, Network};
-
-/// EtherType of ERSPAN types I and II.
-const ERSPAN: u16 = 0x88be;
-
-/// EtherType of ERSPAN type III.
-const ERSPAN_3: u16 = 0x22eb;
+use crate::numbers::ether_type;
 
 /// What is behind a GRE header.
 #[derive(Clone, Copy, Debug)]
@@ -47,15 +42,17 @@ impl<'a> Packet<'a> {
     }
 
     pub(super) fn is_erspan(&self) -> bool {
-        matches!(self.protocol, ERSPAN | ERSPAN_3)
+        ether_type::ERSPAN_TYPES.contains(&self.protocol)
     }
 
     pub(super) fn inside(self) -> Result<Network<'a>, Reject> {
         match self.protocol {
             // Type I has no header of its own, and no sequence number to tell it by.
-            ERSPAN if !self.has_sequence => link::ethernet(self.payload),
-            ERSPAN | ERSPAN_3 => erspan(self.payload),
-            protocol @ (0x8847 | 0x8848) => link::ether_type(protocol, self.payload),
+            ether_type::ERSPAN if !self.has_sequence => link::ethernet(self.payload),
+            ether_type::ERSPAN | ether_type::ERSPAN_3 => erspan(self.payload),
+            protocol @ (ether_type::MPLS | ether_type::MPLS_UPSTREAM) => {
+                link::ether_type(protocol, self.payload)
+            }
             protocol => by_ether_type(protocol, self.payload),
         }
     }

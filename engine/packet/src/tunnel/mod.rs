@@ -13,8 +13,9 @@ mod udp;
 use std::fmt;
 use std::str::FromStr;
 
-use super::link::{self, IPV4, IPV6, Network};
+use super::link::{self, Network};
 use crate::Reject;
+use crate::numbers::{ether_type, ip_protocol};
 
 /// A kind of tunnel, by the word that chooses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,21 +80,13 @@ impl Kind {
     #[must_use]
     pub fn ip_protocol(self) -> Option<u8> {
         match self {
-            Kind::Gre | Kind::Erspan => Some(GRE),
-            Kind::Ipip => Some(IPV4_IN_IP),
-            Kind::SixInFour => Some(IPV6_IN_IP),
-            Kind::Vxlan | Kind::Geneve | Kind::Gtp => None,
+            Self::Gre | Self::Erspan => Some(ip_protocol::GRE),
+            Self::Ipip => Some(ip_protocol::IPV4),
+            Self::SixInFour => Some(ip_protocol::IPV6),
+            Self::Vxlan | Self::Geneve | Self::Gtp => None,
         }
     }
 }
-
-/// IP protocols as the IANA has registered them.
-const IPV4_IN_IP: u8 = 4;
-const IPV6_IN_IP: u8 = 41;
-const GRE: u8 = 47;
-
-/// EtherType of Ethernet inside something else (RFC 1701: transparent bridging).
-const ETHERNET: u16 = 0x6558;
 
 /// What is unpacked.
 ///
@@ -203,9 +196,11 @@ impl Tunnels {
     #[inline]
     pub fn in_ip<'a>(&self, protocol: u8, body: &'a [u8]) -> Option<Result<Network<'a>, Reject>> {
         match protocol {
-            IPV4_IN_IP if self.has(Kind::Ipip) => Some(version(4, IPV4, body)),
-            IPV6_IN_IP if self.has(Kind::SixInFour) => Some(version(6, IPV6, body)),
-            GRE if self.has(Kind::Gre) || self.has(Kind::Erspan) => self.in_gre(body),
+            ip_protocol::IPV4 if self.has(Kind::Ipip) => Some(version(4, ether_type::IPV4, body)),
+            ip_protocol::IPV6 if self.has(Kind::SixInFour) => {
+                Some(version(6, ether_type::IPV6, body))
+            }
+            ip_protocol::GRE if self.has(Kind::Gre) || self.has(Kind::Erspan) => self.in_gre(body),
             _ => None,
         }
     }
@@ -274,9 +269,9 @@ fn version(version: u8, protocol: u16, bytes: &[u8]) -> Result<Network<'_>, Reje
 /// What an EtherType of a tunnel's header has announced.
 fn by_ether_type(protocol: u16, bytes: &[u8]) -> Result<Network<'_>, Reject> {
     match protocol {
-        IPV4 => version(4, IPV4, bytes),
-        IPV6 => version(6, IPV6, bytes),
-        ETHERNET => link::ethernet(bytes),
+        ether_type::IPV4 => version(4, protocol, bytes),
+        ether_type::IPV6 => version(6, protocol, bytes),
+        ether_type::ETHERNET => link::ethernet(bytes),
         _ => Err(Reject::NotIp),
     }
 }

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::numbers::ether_type::{IPV4, IPV6};
 
 const V4: &[u8] = &[0x45, 0, 0, 20, 1, 2, 3, 4];
 const V6: &[u8] = &[0x60, 0, 0, 0, 0, 0, 17, 64];
