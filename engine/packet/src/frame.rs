@@ -1,4 +1,4 @@
-//! What capture hands to decode: the bytes of one packet and what is known of them besides.
+//! The input of decode: the bytes of one captured packet, with its length, time and link type.
 
 use crate::LinkType;
 
@@ -11,15 +11,15 @@ pub struct Timestamp {
     pub nanoseconds: u32,
 }
 
-/// One packet as it was captured. Borrows the ring block or the file buffer that holds it.
+/// One captured packet. Borrows the ring block or the file buffer that holds it.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
-    /// From the link layer's header on, as far as the snap length goes.
+    /// The packet from its link layer header on, cut to the snap length.
     pub bytes: &'a [u8],
-    /// Bytes of the packet on the wire; more than `bytes` has where it was cut.
+    /// Length on the wire, in bytes: more than `bytes.len()` if the packet was cut.
     pub wire_bytes: u32,
-    /// When it was captured.
+    /// Time of capture.
     pub at: Timestamp,
-    /// What the bytes start with.
+    /// What `bytes` starts with.
     pub link: LinkType,
 }

@@ -1,4 +1,4 @@
-//! Linux cooked capture: what the kernel knows of a packet in place of its link layer's header.
+//! Linux cooked capture: a header made by the kernel, in place of the link layer's own.
 
 use super::{Layer, after, be16, netfilter};
 use crate::numbers::{ether_type, hardware};
@@ -23,7 +23,7 @@ pub(super) fn version_2(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
 }
 
 /// The protocol is an EtherType, or a number that Linux uses where there is none (ETH_P_, linux/if_ether.h):
-/// of those only 4 says what follows, an LLC header.
+/// of those only 4 names what follows, an LLC header.
 fn by_hardware(interface: u16, protocol: u16, bytes: &[u8]) -> Result<Layer<'_>, Reject> {
     match (interface, protocol) {
         (hardware::NETLINK, family) => netfilter::netlink(family, bytes),

@@ -17,8 +17,8 @@ pub(super) fn switch_tag(bytes: &[u8], tag: usize) -> Result<Layer<'_>, Reject> 
     ))
 }
 
-/// IEEE 802.5: the high bit of the source address says that routing information follows, whose first
-/// byte has its length.
+/// IEEE 802.5. The high bit of the source address says that routing information follows; the low 5 bits of
+/// its first byte are its length, in bytes.
 ///
 /// ```text
 /// access 1 | frame control 1 | destination 6 | source 6 | routing 0 to 30 | LLC ..
@@ -42,8 +42,7 @@ pub(super) fn fddi(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
     Ok(Layer::Llc(after(bytes, 13)?))
 }
 
-/// IEEE 802.2, with a SNAP header as IP travels over it (RFC 1042), or with the number that IP has there
-/// itself:
+/// IEEE 802.2, with a SNAP header (RFC 1042), or with the number of IP itself:
 ///
 /// ```text
 /// DSAP 1 = aa | SSAP 1 = aa | control 1 = 03 | organisation 3 = 0 | EtherType 2 | ..

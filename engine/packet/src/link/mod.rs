@@ -1,11 +1,11 @@
-//! The link layer: stepped over, whatever it is, to the network protocol.
+//! The link layer: skipped, on every [`LinkType`], to the network layer.
 //!
-//! What most packets have, Ethernet with at most one VLAN tag in front of IP, is read right here. All the
-//! rest is taken apart layer by layer, since it nests: a PPP session over Ethernet with tags, an Ethernet
-//! frame below MPLS labels. Each `Layer` gives the next, up to a limit, without recursion.
+//! The common case, Ethernet with at most one VLAN tag in front of IP, is handled in this file. Everything
+//! else is parsed layer by layer, since layers nest: a PPP session over tagged Ethernet, an Ethernet
+//! frame below MPLS labels. Each `Layer` yields the next, up to a limit, without recursion.
 //!
-//! The module refuses to judge addresses, checksums and frame check sequences, and to put anything
-//! together: a frame that holds part of a packet gives that part.
+//! The module refuses to verify addresses, checksums and frame check sequences, and to reassemble:
+//! of a frame that holds part of a packet, the result is that part.
 
 mod arcnet;
 mod cooked;
@@ -20,21 +20,22 @@ use etherparse::{Ethernet2HeaderSlice, SingleVlanHeaderSlice};
 use crate::numbers::ether_type::{self, IPV4, IPV6};
 use crate::{Frame, LinkType, Reject};
 
-/// Link layers inside each other that are stepped over, each VLAN tag being one: IEEE 802.1Q allows any
-/// number, nobody needs more.
+/// Nested link layers that are skipped, each VLAN tag counted as one. IEEE 802.1Q allows any number;
+/// networks use fewer.
 const MAX_LAYERS: usize = 16;
 
-/// Where the network layer starts, and which it is.
+/// The network layer of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network<'a> {
     /// Its EtherType.
     pub protocol: u16,
-    /// Its bytes, with whatever padding the link layer has.
+    /// Its bytes, padding of the link layer included.
     pub bytes: &'a [u8],
 }
 
 impl Network<'_> {
-    /// Bytes of `frame`, out of which it was taken, that stand before it.
+    /// Offset in `frame`, in bytes. It must be the frame that this was parsed from; of any other, the
+    /// result is some offset of at most its length.
     #[must_use]
     pub fn offset_in(&self, frame: &Frame<'_>) -> usize {
         let start = frame.bytes.as_ptr().addr();
@@ -43,11 +44,13 @@ impl Network<'_> {
     }
 }
 
-/// Steps over the link layer of a packet.
+/// Skips the link layer of a packet. The result is not IP in every case: its EtherType is for the caller
+/// to check.
 ///
 /// # Errors
-/// [`Reject::LinkType`], [`Reject::LinkDamaged`], or [`Reject::NotIp`] where it can't be an IP packet that
-/// follows.
+/// - [`Reject::LinkType`] for [`LinkType::Unsupported`];
+/// - [`Reject::LinkDamaged`] if a header is truncated or invalid, or more than 16 layers nest;
+/// - [`Reject::NotIp`] if a header says that no IP packet follows.
 #[inline(always)]
 pub fn network<'a>(frame: &Frame<'a>) -> Result<Network<'a>, Reject> {
     match frame.link {
@@ -58,7 +61,7 @@ pub fn network<'a>(frame: &Frame<'a>) -> Result<Network<'a>, Reject> {
     }
 }
 
-/// Steps over an Ethernet header and the tags behind it (IEEE 802.3, RFC 894):
+/// Skips an Ethernet header and the tags behind it (IEEE 802.3, RFC 894):
 ///
 /// ```text
 /// destination 6 | source 6 | EtherType 2 | ..
@@ -69,8 +72,7 @@ pub(super) fn ethernet(bytes: &[u8]) -> Result<Network<'_>, Reject> {
     ether_type(header.ether_type().0, after(bytes, header.slice().len())?)
 }
 
-/// Goes by an EtherType. One tag is stepped over here (IEEE 802.1Q section 9.6); where there are more,
-/// each is one of the layers.
+/// Continues by EtherType. One tag is skipped here (IEEE 802.1Q, section 9.6); each further one is a layer.
 ///
 /// ```text
 /// priority 3 bits | drop eligible 1 bit | VLAN 12 bits | EtherType 2 | ..
@@ -94,7 +96,7 @@ pub(super) fn ether_type(protocol: u16, bytes: &[u8]) -> Result<Network<'_>, Rej
     }
 }
 
-/// Goes by the version in an IP header: address families differ from system to system, that does not.
+/// Continues by the version in an IP header. Address families differ between systems, the version does not.
 #[inline(always)]
 pub(super) fn ip(bytes: &[u8]) -> Result<Network<'_>, Reject> {
     match bytes.first().ok_or(Reject::LinkDamaged)? >> 4 {
@@ -110,12 +112,12 @@ pub(super) fn ip(bytes: &[u8]) -> Result<Network<'_>, Reject> {
     }
 }
 
-/// What the next bytes of a frame are.
+/// How to parse the next bytes of a frame.
 #[derive(Clone, Copy, Debug)]
 enum Layer<'a> {
-    /// What a link type says.
+    /// By link type.
     Link(LinkType, &'a [u8]),
-    /// What an EtherType says.
+    /// By EtherType.
     EtherType(u16, &'a [u8]),
     /// An IEEE 802.2 header.
     Llc(&'a [u8]),
@@ -168,7 +170,7 @@ fn by_link_type(link: LinkType, bytes: &[u8]) -> Result<Layer<'_>, Reject> {
     }
 }
 
-/// Goes by an EtherType, one layer at a time.
+/// Continues by EtherType, one layer at a time.
 fn by_ether_type(protocol: u16, bytes: &[u8]) -> Result<Layer<'_>, Reject> {
     match protocol {
         // Tags as in `ether_type`.

@@ -1,11 +1,11 @@
-//! PPP and its kin on serial lines and over Ethernet.
+//! PPP and Cisco HDLC, on serial lines and over Ethernet.
 
 use super::{Layer, Network, after, array, be16, mpls};
 use crate::Reject;
 use crate::numbers::{ether_type, ppp};
 
-/// RFC 1661 section 2. Address and control may have been left out, and of a protocol below 0x100 the first
-/// byte (RFC 1661 sections 6.5 and 6.6): the last byte of a protocol is odd, the one before it even.
+/// RFC 1661, section 2. Address and control may be left out, and so may the first byte of a protocol
+/// below 0x100 (RFC 1661, sections 6.5 and 6.6): the last byte of a protocol is odd, the one before it even.
 ///
 /// ```text
 /// (address 1 = ff | control 1 = 03) | protocol 1 or 2 | ..
@@ -34,7 +34,7 @@ pub(super) fn packet(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
     }
 }
 
-/// PPP over Ethernet (RFC 2516 section 4). Only a session carries packets.
+/// PPP over Ethernet (RFC 2516, section 4). Only a session carries packets.
 ///
 /// ```text
 /// version 4 bits = 1, type 4 bits = 1 | code 1 = 0 | session 2 | length 2 | PPP ..
@@ -47,7 +47,7 @@ pub(super) fn session(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
     }
 }
 
-/// LINKTYPE_PPP_HDLC: the first byte says which of the two it is.
+/// LINKTYPE_PPP_HDLC: the first byte tells Cisco HDLC from PPP.
 pub(super) fn serial(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
     match bytes {
         [0x0f | 0x8f, ..] => cisco(bytes),
@@ -55,7 +55,7 @@ pub(super) fn serial(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
     }
 }
 
-/// Cisco HDLC (RFC 1547 section 4.3.1):
+/// Cisco HDLC (RFC 1547, section 4.3.1):
 ///
 /// ```text
 /// address 1 = 0f to one, 8f to all | control 1 = 0 | EtherType 2 | ..

@@ -1,4 +1,4 @@
-//! IEEE 802.11, and the headers that drivers put in front of it.
+//! IEEE 802.11 data frames, and the headers that drivers put in front of them.
 
 use super::{Layer, after, array};
 use crate::LinkType;
@@ -20,7 +20,7 @@ const AGGREGATE: u8 = 0x80;
 /// Radiotap's flags field: padded so that what follows the header is at a multiple of 4.
 const PADDED: u8 = 0x20;
 
-/// IEEE 802.11-2020 section 9.2.3.
+/// IEEE 802.11-2020, section 9.2.3.
 ///
 /// ```text
 /// version 2 bits = 0, type 2 bits, subtype 4 bits | flags 1 | duration 2 | address 6, 6, 6 |
@@ -38,7 +38,7 @@ fn data(bytes: &[u8], padded: bool) -> Result<Layer<'_>, Reject> {
     }
     let header: [u8; 24] = array(bytes, 0)?;
     if header[22] & 0x0f != 0 {
-        // A later fragment has no header of the packet.
+        // A later fragment does not start with the packet's header.
         return Err(Reject::NotIp);
     }
     let mut length = 24;
@@ -65,7 +65,7 @@ fn data(bytes: &[u8], padded: bool) -> Result<Layer<'_>, Reject> {
 }
 
 /// Radiotap (radiotap.org), in little endian order: the fields whose bits are set follow the last word of
-/// bits, each at a multiple of its size. Only the second matters, and the first for its place.
+/// bits, each aligned to its size. Only the second is read; the first shifts it.
 ///
 /// ```text
 /// version 1 = 0 | 0 1 | length 2 | present 4, bit 31: another such word follows | .. |

@@ -5,7 +5,7 @@ use crate::Reject;
 use crate::link::{self, Network};
 use crate::numbers::ether_type;
 
-/// What is behind a GRE header.
+/// A parsed GRE packet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Packet<'a> {
     protocol: u16,
@@ -14,8 +14,8 @@ pub(super) struct Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
-    /// RFC 2784 section 2.1 with RFC 2890 section 2. A packet with the routing of RFC 1701 has to be discarded,
-    /// and version 1 is PPTP, which carries PPP.
+    /// RFC 2784, section 2.1 with RFC 2890, section 2. A packet with the routing field of RFC 1701 is
+    /// damaged; version 1 is PPTP, which carries PPP.
     ///
     /// ```text
     /// checksum 1 bit, routing 1 bit = 0, key 1 bit, sequence 1 bit, 0 9 bits, version 3 bits = 0 | EtherType 2
@@ -58,7 +58,7 @@ impl<'a> Packet<'a> {
     }
 }
 
-/// draft-foschiano-erspan-03 sections 4.2 and 4.3, types II and III:
+/// draft-foschiano-erspan-03, sections 4.2 and 4.3, types II and III:
 ///
 /// ```text
 /// version 4 bits = 1, VLAN 12 bits | class 3 bits, tag 2 bits, cut 1 bit, session 10 bits |

@@ -1,11 +1,10 @@
-//! Tunnels: which of them are unpacked, and what is inside.
+//! Tunnels: which are decapsulated, and the packet inside.
 //!
-//! A tunnel is told by a UDP port or an IP protocol, and only what was chosen is looked into: another's
-//! traffic to such a port is no tunnel. The module takes off one tunnel at a time; how deep to go, and
-//! putting together what a tunnel had to split, is for the caller.
+//! A tunnel is recognised by a UDP port or an IP protocol, and only chosen kinds are decapsulated. One call removes
+//! one tunnel; nesting and reassembly are the caller's.
 //!
-//! It refuses to tell tunnels apart by their keys, networks and sessions: the same address in two of them is
-//! the same address.
+//! The module refuses to tell tunnels apart by keys, network identifiers and sessions: the same address in
+//! two tunnels is the same address.
 
 mod gre;
 mod udp;
@@ -17,7 +16,7 @@ use super::link::{self, Network};
 use crate::Reject;
 use crate::numbers::{ether_type, ip_protocol};
 
-/// A kind of tunnel, by the word that chooses it.
+/// A kind of tunnel. The discriminants count from 0 in the order of [`Kind::ALL`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
@@ -38,7 +37,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: &[Kind] = &[
         Kind::Vxlan,
         Kind::Geneve,
@@ -49,7 +48,7 @@ impl Kind {
         Kind::SixInFour,
     ];
 
-    /// The word for it in a list.
+    /// The word that chooses it on a command line.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -63,8 +62,8 @@ impl Kind {
         }
     }
 
-    /// The UDP ports that it has; either port of a packet may be one. 8472 is what Linux took for VXLAN before
-    /// there was a number.
+    /// Its UDP ports: the IANA's, and for VXLAN 8472, which Linux used before one was assigned. Either port
+    /// of a packet may be one. Empty for a kind that is not carried in UDP.
     #[must_use]
     pub fn udp_ports(self) -> &'static [u16] {
         match self {
@@ -76,7 +75,7 @@ impl Kind {
         }
     }
 
-    /// The IP protocol that it has.
+    /// Its IP protocol, or `None` for a kind that is carried in UDP alone.
     #[must_use]
     pub fn ip_protocol(self) -> Option<u8> {
         match self {
@@ -88,9 +87,9 @@ impl Kind {
     }
 }
 
-/// What is unpacked.
+/// The tunnels and mirrors that are decapsulated. None by default.
 ///
-/// Parsed from a list such as `vxlan,gre`, in which `all` stands for every kind and `none` for no kind; ports of
+/// Parsed from a list such as `vxlan,gre`, in which `all` stands for every kind and `none` for no kind. Ports of
 /// mirrors are added to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tunnels {
@@ -101,7 +100,7 @@ pub struct Tunnels {
 }
 
 impl Tunnels {
-    /// Every kind, and no mirror.
+    /// Every kind of tunnel, and no mirror.
     #[must_use]
     pub fn all() -> Self {
         Kind::ALL
@@ -109,21 +108,21 @@ impl Tunnels {
             .fold(Tunnels::default(), |tunnels, kind| tunnels.with(*kind))
     }
 
-    /// Also one more kind.
+    /// The same with one more kind.
     #[must_use]
     pub fn with(mut self, kind: Kind) -> Self {
         self.kinds |= 1 << kind as u8;
         self
     }
 
-    /// Also packets to these UDP ports, which carry a record of a capture file.
+    /// The same with packets to these UDP ports, which carry a record of a capture file.
     #[must_use]
     pub fn with_record_ports(mut self, ports: impl IntoIterator<Item = u16>) -> Self {
         self.record_ports.extend(ports);
         self
     }
 
-    /// Also packets to these UDP ports, which carry what a Juniper router mirrors.
+    /// The same with packets to these UDP ports, which a Juniper router mirrors.
     #[must_use]
     pub fn with_juniper_ports(mut self, ports: impl IntoIterator<Item = u16>) -> Self {
         self.juniper_ports.extend(ports);
@@ -137,18 +136,19 @@ impl Tunnels {
         self.kinds & 1 << kind as u8 != 0
     }
 
-    /// The kinds that were chosen.
+    /// The kinds that were chosen, in the order of [`Kind::ALL`].
     pub fn kinds(&self) -> impl Iterator<Item = Kind> {
         Kind::ALL.iter().copied().filter(|kind| self.has(*kind))
     }
 
-    /// The UDP destination ports of mirrors, of both sorts.
+    /// The UDP destination ports of mirrors, those of records first.
     pub fn mirror_ports(&self) -> impl Iterator<Item = u16> {
         self.record_ports.iter().chain(&self.juniper_ports).copied()
     }
 
-    /// What is inside a UDP datagram, if its ports are those of a tunnel; `body` is what follows the UDP
-    /// header. The ports of mirrors, which the user named, come before those that everybody has.
+    /// The packet inside a UDP datagram, or `None` if its ports are not those of a chosen tunnel. `body` is the
+    /// payload behind the UDP header. The ports of mirrors, which the user named, are tried before those of
+    /// tunnels.
     ///
     /// # Errors
     /// As [`Tunnels::in_ip`].
@@ -187,12 +187,12 @@ impl Tunnels {
         }
     }
 
-    /// What is inside an IP packet, if its protocol is that of a tunnel; `body` is what follows the headers of
-    /// IP.
+    /// The packet inside an IP packet, or `None` if its protocol is not that of a chosen tunnel. `body` is the
+    /// payload behind the IP headers.
     ///
     /// # Errors
-    /// [`Reject::TunnelDamaged`]; [`Reject::NotIp`] if something else than a packet is inside; whatever
-    /// [`link::network`] finds wrong with a frame that is.
+    /// [`Reject::TunnelDamaged`] if the tunnel's header is truncated or invalid; [`Reject::NotIp`] if it
+    /// carries no packet; the errors of [`link::network`] for the frame inside.
     #[inline]
     pub fn in_ip<'a>(&self, protocol: u8, body: &'a [u8]) -> Option<Result<Network<'a>, Reject>> {
         match protocol {
@@ -240,7 +240,7 @@ impl FromStr for Tunnels {
     }
 }
 
-/// A word that is no kind of tunnel.
+/// A word in a list of tunnels that names none. Its message lists the words that do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownTunnel {
     word: String,
@@ -258,7 +258,7 @@ impl fmt::Display for UnknownTunnel {
 
 impl std::error::Error for UnknownTunnel {}
 
-/// An IP packet of the version that a header outside it has announced.
+/// An IP packet, which has to be of this version.
 fn version(version: u8, protocol: u16, bytes: &[u8]) -> Result<Network<'_>, Reject> {
     match bytes.first() {
         Some(first) if first >> 4 == version => Ok(Network { protocol, bytes }),
@@ -266,7 +266,7 @@ fn version(version: u8, protocol: u16, bytes: &[u8]) -> Result<Network<'_>, Reje
     }
 }
 
-/// What an EtherType of a tunnel's header has announced.
+/// Continues by the EtherType in a tunnel's header.
 fn by_ether_type(protocol: u16, bytes: &[u8]) -> Result<Network<'_>, Reject> {
     match protocol {
         ether_type::IPV4 => version(4, protocol, bytes),
