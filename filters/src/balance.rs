@@ -11,8 +11,8 @@
 //! The programs count from the network header (`SKF_NET_OFF`), because a fanout program's data
 //! starts there for received packets, and at the MAC header for outgoing ones. What is at the
 //! network header is told by the kernel's protocol of the packet, which also makes the programs fit
-//! any link type. The kernel strips one VLAN tag before they run; of further ones the network header
-//! is the first tag's control information, and the packet's protocol is that tag's:
+//! any link type. The kernel strips one VLAN tag before they run; of further ones the network
+//! header is the first tag's control information, and the packet's protocol is that tag's:
 //!
 //! ```text
 //!            protocol  net+0   net+2   net+4   net+6   net+8

@@ -1,9 +1,10 @@
-//! The default capture filter: the program that keeps what a [`Selection`] takes, on each link type.
+//! The default capture filter: the program that keeps what a [`Selection`] takes, on each link
+//! type.
 //!
-//! Two parts make the program: from the link layer to the IP header, which is `link`'s, and what is kept of
-//! IP packets, compiled by libpcap from [`ip_expression`]. Untagged Ethernet, where nearly all packets are,
-//! gets that expression compiled to fixed offsets; all else gets the same, moved to wherever the IP
-//! header is.
+//! Two parts make the program: from the link layer to the IP header, which is `link`'s, and what is
+//! kept of IP packets, compiled by libpcap from [`ip_expression`]. Untagged Ethernet, where nearly
+//! all packets are, gets that expression compiled to fixed offsets; all else gets the same, moved
+//! to wherever the IP header is.
 
 use dnsflow_packet::numbers::ether_type;
 use dnsflow_packet::{LinkType, Selection};
@@ -25,17 +26,17 @@ use crate::{FilterError, Program};
 /// - IPv6 with extension headers, if the first of them says that UDP, TCP or another follows;
 /// - the tunnels chosen, and UDP to the ports of mirrors, whole.
 ///
-/// A [plain](Selection::plain) selection has of these the first and the last, and of first fragments
-/// those over IPv4 that the QR bit is in. [`Selection::any_port`] does not matter here.
+/// A [plain](Selection::plain) selection has of these the first and the last, and of first
+/// fragments those over IPv4 that the QR bit is in. [`Selection::any_port`] does not matter here.
 ///
-/// It finds IP by an EtherType on Ethernet, also behind the tag of a switch, on Cisco HDLC and
-/// on Linux cooked frames, below up to [`MAX_VLAN_TAGS`](crate::MAX_VLAN_TAGS) tags, then
-/// behind SNAP, in PPPoE, or below up to [`MAX_MPLS_LABELS`](crate::MAX_MPLS_LABELS) labels,
-/// with Ethernet between or not; the same from the kernel's network header on
-/// ([`LinkType::Network`] with any EtherType: the program asks the kernel for that of each packet,
-/// by `SKF_AD_PROTOCOL`); and on raw IP, NULL, LOOP, PPP, IEEE 802.5 and FDDI. What nests deeper than
-/// that is kept, and so is every packet of any other link type: whether there is IP in it, and where,
-/// is then decode's to say.
+/// It finds IP by an EtherType on Ethernet, also behind the tag of a switch, on Cisco HDLC and on
+/// Linux cooked frames, below up to [`MAX_VLAN_TAGS`](crate::MAX_VLAN_TAGS) tags, then behind SNAP,
+/// in PPPoE, or below up to [`MAX_MPLS_LABELS`](crate::MAX_MPLS_LABELS) labels, with Ethernet
+/// between or not; the same from the kernel's network header on ([`LinkType::Network`] with any
+/// EtherType: the program asks the kernel for that of each packet, by `SKF_AD_PROTOCOL`); and on
+/// raw IP, NULL, LOOP, PPP, IEEE 802.5 and FDDI. What nests deeper than that is kept, and so is
+/// every packet of any other link type: whether there is IP in it, and where, is then decode's to
+/// say.
 ///
 /// The program returns `snap_length`, in bytes, for a packet that it keeps; 0 stands for
 /// [`MAX_SNAP_LENGTH`](crate::MAX_SNAP_LENGTH), and more is cut to that.
@@ -85,7 +86,8 @@ fn if_untagged(untagged: Program, tagged: Vec<Instruction>) -> Vec<Instruction> 
     program.finish()
 }
 
-/// A program for packets from their IP header on, behind the steps to that. Both count from `origin`.
+/// A program for packets from their IP header on, behind the steps to that. Both count from
+/// `origin`.
 fn below_link(
     steps: Steps,
     origin: u32,

@@ -2,8 +2,8 @@
 //!
 //! Always without a capture handle. On a live one libpcap turns `vlan` into a test of the tag that
 //! the kernel has stripped, which misses a second tag in the frame; without one, it tests only the
-//! frame, so that `(X) or (vlan and (X))` finds `X` in untagged frames, in frames whose only tag was
-//! stripped, and below a tag that is still there.
+//! frame, so that `(X) or (vlan and (X))` finds `X` in untagged frames, in frames whose only tag
+//! was stripped, and below a tag that is still there.
 
 use dnsflow_packet::LinkType;
 use pcap::{BpfInstruction, Capture, Linktype};
@@ -19,8 +19,8 @@ pub const MAX_SNAP_LENGTH: u32 = 262_144;
 /// Compiles a pcap expression (pcap-filter(7)), optimised, for packets of a link type.
 ///
 /// For [`LinkType::Network`] it is compiled as for packets that start with their IP header, and
-/// counts from the kernel's network header: it finds nothing where tags or labels are there. Lengths
-/// in such an expression are of all that was received.
+/// counts from the kernel's network header: it finds nothing where tags or labels are there.
+/// Lengths in such an expression are of all that was received.
 ///
 /// The program returns `snap_length`, in bytes, for a packet that it keeps; 0 stands for
 /// [`MAX_SNAP_LENGTH`], and more is cut to that. An empty expression keeps every packet.

@@ -27,9 +27,9 @@ use crate::tunnel;
 const GRE_PROTOCOL_V4: &str = "ip[((ip[0] & 0xf) << 2) + 2:2]";
 const GRE_PROTOCOL_V6: &str = "ip6[42:2]";
 
-/// The pcap expression (pcap-filter(7)) for what a selection keeps of IP packets. It compiles for any link
-/// type that libpcap finds IP on, and says the same there of packets that are neither tagged nor
-/// labelled.
+/// The pcap expression (pcap-filter(7)) for what a selection keeps of IP packets. It compiles for
+/// any link type that libpcap finds IP on, and says the same there of packets that are neither
+/// tagged nor labelled.
 #[must_use]
 pub fn ip_expression(selection: &Selection) -> String {
     let words = Words::new(selection);

@@ -8,9 +8,10 @@ use crate::operation::Ancillary;
 /// Type of a packet that this machine sends (`PACKET_OUTGOING`, `linux/if_packet.h`).
 const OUTGOING: u32 = 4;
 
-/// A prologue for a socket that is bound to all interfaces. On the loopback such a socket sees every
-/// packet twice, going out and coming in; this drops the first. `loopback_index` is the number of that
-/// interface, 1 in every network namespace (`LOOPBACK_IFINDEX`, `net/net_namespace.h`).
+/// A prologue for a socket that is bound to all interfaces. On the loopback such a socket sees
+/// every packet twice, going out and coming in; this drops the first. `loopback_index` is the
+/// number of that interface, 1 in every network namespace (`LOOPBACK_IFINDEX`,
+/// `net/net_namespace.h`).
 ///
 /// ```text
 ///       if interface != loopback: go on

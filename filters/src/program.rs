@@ -24,8 +24,8 @@ impl Program {
     ///
     /// # Errors
     ///
-    /// [`FilterError::Empty`], [`FilterError::TooLong`], and [`FilterError::Invalid`] with the first
-    /// instruction that the kernel would refuse.
+    /// [`FilterError::Empty`], [`FilterError::TooLong`], and [`FilterError::Invalid`] with the
+    /// first instruction that the kernel would refuse.
     pub fn new(
         name: impl Into<String>,
         instructions: Vec<Instruction>,

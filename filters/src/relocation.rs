@@ -21,8 +21,8 @@ use crate::instruction::{LINK_OFFSET, MEMORY_WORDS, code};
 use crate::operation::{Operand, Operation, Test};
 use crate::{Instruction, Program};
 
-/// Appends `program` to `into`, to run with `X` as the offset of its packet, from `origin` on: 0 for the
-/// start of the frame, or one of the kernel's negative offsets. Lengths are less `X` alone.
+/// Appends `program` to `into`, to run with `X` as the offset of its packet, from `origin` on: 0
+/// for the start of the frame, or one of the kernel's negative offsets. Lengths are less `X` alone.
 ///
 /// `None` if the program leaves fewer than two scratch words free.
 pub(crate) fn relocate(program: &Program, origin: u32, into: &mut Assembler) -> Option<()> {

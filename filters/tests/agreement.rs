@@ -12,8 +12,8 @@ use pcap::{BpfProgram, Capture, Linktype};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-/// Expressions that between them use most instructions that libpcap emits. Shifts by 32 and more are
-/// left out: they give 0 in libpcap, while the kernel takes the low five bits.
+/// Expressions that between them use most instructions that libpcap emits. Shifts by 32 and more
+/// are left out: they give 0 in libpcap, while the kernel takes the low five bits.
 const EXPRESSIONS: [&str; 16] = [
     "",
     "udp src port 53",

@@ -1,8 +1,8 @@
 //! The counters of a shard.
 //!
-//! Each packet, and each datagram or message that was reassembled from several, is counted once as input and once
-//! by its outcome: exported, or rejected for one [`Reject`]. So both sides add up at any time.
-//! [`Loss`]es are counted besides, and are no part of that sum.
+//! Each packet, and each datagram or message that was reassembled from several, is counted once as
+//! input and once by its outcome: exported, or rejected for one [`Reject`]. So both sides add up at
+//! any time. [`Loss`]es are counted besides, and are no part of that sum.
 
 use std::fmt;
 
@@ -46,15 +46,15 @@ impl Counters {
         self.lost[what as usize]
     }
 
-    /// Whether every input has exactly one outcome: `received + rebuilt` is `exported` plus the sum of
-    /// all reasons.
+    /// Whether every input has exactly one outcome: `received + rebuilt` is `exported` plus the sum
+    /// of all reasons.
     #[must_use]
     pub fn add_up(&self) -> bool {
         self.received + self.rebuilt == self.exported + self.rejected.iter().sum::<u64>()
     }
 
     /// Adds the counters of another shard.
-    pub fn add(&mut self, other: &Counters) {
+    pub fn add(&mut self, other: &Self) {
         self.received += other.received;
         self.rebuilt += other.rebuilt;
         self.exported += other.exported;
@@ -67,8 +67,8 @@ impl Counters {
     }
 }
 
-/// `received N + rebuilt N = exported N + reason N + ..; lost: what N, ..`. Counters that are 0 are left out,
-/// but for received and exported.
+/// `received N + rebuilt N = exported N + reason N + ..; lost: what N, ..`. Counters that are 0 are
+/// left out, but for received and exported.
 impl fmt::Display for Counters {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "received {}", self.received)?;

@@ -1,10 +1,10 @@
 //! Reassembly of IP datagrams.
 //!
-//! Fragments arrive in any order, repeated, incomplete, or forged. So memory is bounded, and the oldest
-//! datagram is evicted when the bound is reached; a datagram waits for at most [`TIMEOUT_SECONDS`] from
-//! its first fragment on (RFC 8200, section 4.5); and a datagram whose fragments overlap is dropped
-//! together with all further fragments of it (RFC 5722, section 3), for IPv4 as for IPv6. A fragment that
-//! repeats another exactly is a duplicate and is ignored.
+//! Fragments arrive in any order, repeated, incomplete, or forged. So memory is bounded, and the
+//! oldest datagram is evicted when the bound is reached; a datagram waits for at most
+//! [`TIMEOUT_SECONDS`] from its first fragment on (RFC 8200, section 4.5); and a datagram whose
+//! fragments overlap is dropped together with all further fragments of it (RFC 5722, section 3),
+//! for IPv4 as for IPv6. A fragment that repeats another exactly is a duplicate and is ignored.
 //!
 //! An incomplete datagram is returned up to its first hole: the answers before it are valid.
 

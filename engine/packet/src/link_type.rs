@@ -1,7 +1,7 @@
 //! What a captured packet starts with, and the numbers that say so.
 //!
-//! A capture file says it by a LINKTYPE_ number, libpcap by a DLT_ number, an interface by its hardware type. All
-//! three are columns of one table, [`LINK_TYPES`].
+//! A capture file says it by a LINKTYPE_ number, libpcap by a DLT_ number, an interface by its
+//! hardware type. All three are columns of one table, [`LINK_TYPES`].
 
 use std::fmt;
 
@@ -51,8 +51,8 @@ pub enum LinkType {
     Loop,
     /// An IP header, version 4 or 6.
     Ip,
-    /// Whatever follows this EtherType. Live only: the kernel says where the network header is. No capture file
-    /// has it, and it has no number.
+    /// Whatever follows this EtherType. Live only: the kernel says where the network header is. No
+    /// capture file has it, and it has no number.
     Network(u16),
     /// Linux cooked capture, 16 byte header.
     Cooked,
@@ -69,7 +69,8 @@ pub enum LinkType {
 /// One link type and what stands for it.
 struct Row {
     link: LinkType,
-    /// LINKTYPE_ and DLT_ numbers. The first is the DLT_ number that libpcap compiles expressions for.
+    /// LINKTYPE_ and DLT_ numbers. The first is the DLT_ number that libpcap compiles expressions
+    /// for.
     numbers: &'static [u16],
     /// Hardware types of interfaces (`ARPHRD_`, `linux/if_arp.h`).
     hardware: &'static [u16],
@@ -98,8 +99,8 @@ const LINK_TYPES: &[Row] = &[
     row(LinkType::Ppp, &[9], &[]),
     // FDDI.
     row(LinkType::Fddi, &[10], &[774]),
-    // DLT_RAW of Linux and of OpenBSD, LINKTYPE_RAW, _IPV4, _IPV6. SLIP to CSLIP6, PPP, RAWIP, TUNNEL, TUNNEL6,
-    // SIT, IPGRE, PIMREG, IP6GRE, NONE.
+    // DLT_RAW of Linux and of OpenBSD, LINKTYPE_RAW, _IPV4, _IPV6. SLIP to CSLIP6, PPP, RAWIP,
+    // TUNNEL, TUNNEL6, SIT, IPGRE, PIMREG, IP6GRE, NONE.
     row(
         LinkType::Ip,
         &[12, 14, 101, 228, 229],
@@ -131,8 +132,8 @@ const LINK_TYPES: &[Row] = &[
 ];
 
 impl LinkType {
-    /// The link type of a number in a capture file. LINKTYPE_ and DLT_ numbers are both accepted: where they differ,
-    /// files have either (pcap-linktype(7)).
+    /// The link type of a number in a capture file. LINKTYPE_ and DLT_ numbers are both accepted:
+    /// where they differ, files have either (pcap-linktype(7)).
     #[must_use]
     pub fn from_number(number: u32) -> Self {
         LINK_TYPES
@@ -141,8 +142,8 @@ impl LinkType {
             .map_or(Self::Unsupported(number), |row| row.link)
     }
 
-    /// The link type of an interface, from its hardware type (`ARPHRD_`, `linux/if_arp.h`). `None` for a hardware
-    /// type whose packets are not decoded.
+    /// The link type of an interface, from its hardware type (`ARPHRD_`, `linux/if_arp.h`). `None`
+    /// for a hardware type whose packets are not decoded.
     #[must_use]
     pub fn from_hardware(hardware: u16) -> Option<Self> {
         LINK_TYPES
@@ -151,7 +152,8 @@ impl LinkType {
             .map(|row| row.link)
     }
 
-    /// The DLT_ number, which libpcap compiles expressions for. `None` for [`LinkType::Network`], which has none.
+    /// The DLT_ number, which libpcap compiles expressions for. `None` for [`LinkType::Network`],
+    /// which has none.
     #[must_use]
     pub fn dlt(self) -> Option<u32> {
         match self {

@@ -11,7 +11,8 @@ use crate::Reject;
 use crate::numbers::ether_type::{IPV4, IPV6};
 use crate::numbers::ip_protocol;
 
-/// Extension headers that are skipped. RFC 8200, section 4.1 allows each once, and one of them twice.
+/// Extension headers that are skipped. RFC 8200, section 4.1 allows each once, and one of them
+/// twice.
 const MAX_EXTENSIONS: usize = 8;
 
 /// A parsed IP packet.
@@ -216,9 +217,9 @@ fn fragment(endpoints: Endpoints, bytes: &[u8], cut: usize) -> Result<Option<Car
 impl<'a> Carried<'a> {
     fn fragment(fragment: Fragment<'a>, cut: usize) -> Self {
         if cut == 0 {
-            Carried::Fragment(fragment)
+            Self::Fragment(fragment)
         } else {
-            Carried::CutFragment(fragment)
+            Self::CutFragment(fragment)
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Numbers that protocols are known by: EtherTypes, IP protocols, PPP protocols, ports.
 //!
-//! Decode and the capture filter have to test the same numbers: what one of them steps over and the other does
-//! not is lost without a count. So each number stands here once, taken from etherparse where it has the number,
-//! and otherwise from the registry or the document that assigns it. Numbers that a single file needs stand there.
+//! Decode and the capture filter have to test the same numbers: what one of them steps over and the
+//! other does not is lost without a count. So each number stands here once, taken from etherparse
+//! where it has the number, and otherwise from the registry or the document that assigns it.
+//! Numbers that a single file needs stand there.
 
 /// EtherTypes (IEEE 802 Numbers, as the IANA lists them).
 pub mod ether_type {
@@ -92,8 +93,8 @@ pub mod ppp {
 pub mod llc {
     /// DSAP, SSAP and control of a SNAP header (RFC 1042).
     pub const SNAP: [u8; 3] = [0xaa, 0xaa, 0x03];
-    /// The last byte of a SNAP organisation whose first two are 0: that of RFC 1042, and that of the bridges
-    /// of IEEE 802.1H.
+    /// The last byte of a SNAP organisation whose first two are 0: that of RFC 1042, and that of
+    /// the bridges of IEEE 802.1H.
     pub const SNAP_ORGANISATIONS: [u8; 2] = [0x00, 0xf8];
     /// DSAP, SSAP and control of IP in LLC without SNAP.
     pub const IP: [u8; 3] = [0x06, 0x06, 0x03];

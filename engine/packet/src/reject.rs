@@ -1,4 +1,5 @@
-//! Why a packet or message is not exported, and what reassembly lost. Each reason has a counter of its own.
+//! Why a packet or message is not exported, and what reassembly lost. Each reason has a counter of
+//! its own.
 
 use dnsflow_wire::message::MessageReject;
 
@@ -34,8 +35,8 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// Why a packet, or a datagram or message reassembled from several, is not exported. Each that is
-    /// not has exactly one reason.
+    /// Why a packet, or a datagram or message reassembled from several, is not exported. Each that
+    /// is not has exactly one reason.
     Reject:
     Filtered "filtered" "The expression of -f does not match (files only: live, the kernel leaves these out).",
     Share "other_share" "Another member's share, by -m (files only: live, the kernel leaves these out).",
@@ -84,15 +85,15 @@ reasons! {
 impl From<MessageReject> for Reject {
     fn from(reason: MessageReject) -> Self {
         match reason {
-            MessageReject::HeaderShort => Reject::HeaderShort,
-            MessageReject::Query => Reject::Query,
-            MessageReject::ErrorCode => Reject::ErrorCode,
-            MessageReject::NotRecursive => Reject::NotRecursive,
-            MessageReject::QuestionCount => Reject::QuestionCount,
-            MessageReject::QuestionDamaged => Reject::QuestionDamaged,
-            MessageReject::QuestionType => Reject::QuestionType,
-            MessageReject::AnswerDamaged => Reject::AnswerDamaged,
-            MessageReject::NoAddress => Reject::NoAddress,
+            MessageReject::HeaderShort => Self::HeaderShort,
+            MessageReject::Query => Self::Query,
+            MessageReject::ErrorCode => Self::ErrorCode,
+            MessageReject::NotRecursive => Self::NotRecursive,
+            MessageReject::QuestionCount => Self::QuestionCount,
+            MessageReject::QuestionDamaged => Self::QuestionDamaged,
+            MessageReject::QuestionType => Self::QuestionType,
+            MessageReject::AnswerDamaged => Self::AnswerDamaged,
+            MessageReject::NoAddress => Self::NoAddress,
         }
     }
 }

@@ -12,13 +12,13 @@ use crate::tunnel::Tunnels;
 pub struct Selection {
     /// Source ports of resolvers. The first that is not multicast DNS's takes the fast path.
     pub ports: Vec<u16>,
-    /// Whether UDP from any other port is taken too, since a filter expression of the user's has decided. A capture
-    /// filter made from the selection does not heed it.
+    /// Whether UDP from any other port is taken too, since a filter expression of the user's has
+    /// decided. A capture filter made from the selection ignores it.
     pub any_port: bool,
     /// Whether UDP from [`port::MDNS`] is read as multicast DNS.
     pub mdns: bool,
-    /// Whether only what the original selects is taken: whole UDP datagrams in one packet, right behind its
-    /// IP header.
+    /// Whether only what the original selects is taken: whole UDP datagrams in one packet, right
+    /// behind its IP header.
     pub plain: bool,
     /// Tunnels that are unpacked.
     pub tunnels: Tunnels,
@@ -27,7 +27,8 @@ pub struct Selection {
 impl Selection {
     /// Responses from these source ports, and from [`port::MDNS`] if `mdns`, in no tunnel.
     ///
-    /// No ports at all stands for [`port::DNS`]. Order and repetition don't matter: the ports are kept ascending.
+    /// No ports at all stands for [`port::DNS`]. Order and repetition don't matter: the ports are
+    /// kept ascending.
     pub fn new(ports: impl IntoIterator<Item = u16>, mdns: bool) -> Self {
         let mut ports: BTreeSet<u16> = ports.into_iter().collect();
         if ports.is_empty() {

@@ -5,9 +5,9 @@
 //!
 //! - in step, the two length bytes before each message give the start of the next one;
 //! - a segment ahead of a missing one is held for [`GAP_SECONDS`], up to [`HELD_BYTES`] a stream;
-//! - if the missing segment never arrives and the gap lies inside one message, that message is lost and
-//!   its length still gives the start of the next one; otherwise the stream is out of step, until
-//!   bytes look like a length and the header of a response (see [`boundary`]).
+//! - if the missing segment never arrives and the gap lies inside one message, that message is lost
+//!   and its length still gives the start of the next one; otherwise the stream is out of step,
+//!   until bytes look like a length and the header of a response (see [`boundary`]).
 //!
 //! Memory is bounded. At the bound, the stream that was silent longest is evicted.
 
@@ -111,7 +111,8 @@ struct Stream {
     /// Sequence number of the next byte.
     next: u32,
     step: Step,
-    /// In step, an incomplete message from its length bytes on; out of step, the last bytes received.
+    /// In step, an incomplete message from its length bytes on; out of step, the last bytes
+    /// received.
     partial: Vec<u8>,
     /// Segments ahead of `next`, ascending.
     held: Vec<Held>,
@@ -131,8 +132,8 @@ struct Held {
 }
 
 impl Streams {
-    /// Takes a segment that arrived at `seconds`, since any fixed time, and passes each message that it completes,
-    /// and each loss, to `found`.
+    /// Takes a segment that arrived at `seconds`, since any fixed time, and passes each message
+    /// that it completes, and each loss, to `found`.
     pub(super) fn segment(
         &mut self,
         key: Key,
@@ -207,7 +208,7 @@ impl Streams {
 
 impl Stream {
     fn new(next: u32, from_start: bool) -> Self {
-        Stream {
+        Self {
             next,
             step: if from_start { Step::In } else { Step::Out },
             partial: Vec::new(),
@@ -365,8 +366,8 @@ impl Stream {
         }
     }
 
-    /// Searches the bytes kept before and `bytes` for messages: length, header and question may arrive in
-    /// separate segments. What may be the start of a message is kept.
+    /// Searches the bytes kept before and `bytes` for messages: length, header and question may
+    /// arrive in separate segments. What may be the start of a message is kept.
     fn search(&mut self, bytes: &[u8], found: &mut impl FnMut(Found<'_>)) {
         let mut seen = std::mem::take(&mut self.partial);
         seen.extend_from_slice(bytes);
@@ -404,8 +405,8 @@ impl Stream {
         &bytes[skipped..]
     }
 
-    /// Passes on the complete messages at the start of `bytes` without copying them. Keeps the start of an
-    /// incomplete one.
+    /// Passes on the complete messages at the start of `bytes` without copying them. Keeps the
+    /// start of an incomplete one.
     fn messages<'b>(&mut self, mut bytes: &'b [u8], found: &mut impl FnMut(Found<'_>)) -> &'b [u8] {
         while let Some(length) = message_length(bytes) {
             if length < HEADER_BYTES {
@@ -483,9 +484,9 @@ fn message_length(bytes: &[u8]) -> Option<usize> {
 
 /// The offset in `bytes` at which a message seems to start.
 ///
-/// A message starts with a length and the header of a response with one question, of a valid name and a
-/// known class. If it ends inside `bytes`, another such message or nothing follows. Random bytes
-/// pass this less than once in 10⁹ tries.
+/// A message starts with a length and the header of a response with one question, of a valid name
+/// and a known class. If it ends inside `bytes`, another such message or nothing follows. Random
+/// bytes pass this less than once in 10⁹ tries.
 fn boundary(bytes: &[u8]) -> Option<usize> {
     (0..bytes.len()).find(|at| {
         let rest = &bytes[*at..];
@@ -531,8 +532,8 @@ enum Distance {
 impl Distance {
     fn ahead(self) -> usize {
         match self {
-            Distance::Ahead(bytes) => bytes,
-            Distance::Behind(_) => 0,
+            Self::Ahead(bytes) => bytes,
+            Self::Behind(_) => 0,
         }
     }
 }

@@ -1,5 +1,5 @@
-//! From an EtherType to IP: below VLAN tags in any mix, then behind an LLC header, in a PPPoE session
-//! or below an MPLS label stack.
+//! From an EtherType to IP: below VLAN tags in any mix, then behind an LLC header, in a PPPoE
+//! session or below an MPLS label stack.
 //!
 //! ```text
 //!   tag    0 |control 2|                  2 |type of what follows|        + 4

@@ -24,8 +24,8 @@ pub(crate) enum Header {
     Ethernet(Steps),
 }
 
-/// What stands before IP, with words for where a program finds that; `None` for link types on which no
-/// program looks for it.
+/// What stands before IP, with words for where a program finds that; `None` for link types on which
+/// no program looks for it.
 pub(crate) fn header(link_type: LinkType) -> Option<(&'static str, Header)> {
     let stepped = |steps| Header::Stepped(0, steps);
     Some(match link_type {
@@ -88,7 +88,8 @@ fn from_llc(program: &mut Assembler, targets: Targets) {
     way.finish();
 }
 
-/// NULL and LOOP. Address families differ from system to system, the version in the IP header does not.
+/// NULL and LOOP. Address families differ from system to system, the version in the IP header does
+/// not.
 ///
 /// ```text
 ///   0 |family 4|  4 |IP|

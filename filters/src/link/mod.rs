@@ -1,9 +1,9 @@
 //! Steps over what stands between the link layer and IP, in the kernel.
 //!
 //! The capture filter and the balance programs both have to find the IP header. What they know at
-//! the start differs, a link type or the EtherType at the network header, and so does what they count
-//! from. The way from there is the same: VLAN tags in any mix, then an LLC header, an MPLS label stack or a
-//! PPPoE session header.
+//! the start differs, a link type or the EtherType at the network header, and so does what they
+//! count from. The way from there is the same: VLAN tags in any mix, then an LLC header, an MPLS
+//! label stack or a PPPoE session header.
 //!
 //! Whatever nests deeper, or in another order than this one, is not looked into, but is told from
 //! what can't be IP: it might be.

@@ -13,10 +13,12 @@ const IPV4: u8 = 0xd4;
 /// Protocol of IPv6 by RFC 2497.
 const IPV6: u8 = 0xc4;
 
-/// Value of the split flag in an exception packet, where the real one follows (RFC 1201, section 3.3).
+/// Value of the split flag in an exception packet, where the real one follows (RFC 1201, section
+/// 3.3).
 const EXCEPTION: u8 = 0xff;
 
-/// LINKTYPE_ARCNET_BSD. The header of RFC 1201 has more fields behind the protocol, that of RFC 1051 has none.
+/// LINKTYPE_ARCNET_BSD. The header of RFC 1201 has more fields behind the protocol, that of RFC
+/// 1051 has none.
 ///
 /// ```text
 /// source 1 | destination 1 | protocol 1 | split flag 1 | sequence 2 | ..
@@ -33,7 +35,8 @@ pub(super) fn on_the_wire(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
         [_, split, _, _] = array(bytes, 6)?;
         length = 10;
     }
-    // An odd flag marks the first part of a split datagram, an even one a later part, which has no IP header.
+    // An odd flag marks the first part of a split datagram, an even one a later part, which has no
+    // IP header.
     if split != 0 && split & 1 == 0 {
         return Err(Reject::NotIp);
     }

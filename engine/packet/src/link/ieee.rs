@@ -4,8 +4,8 @@ use super::{Layer, after, array, be16, ip};
 use crate::Reject;
 use crate::numbers::ether_type;
 
-/// Ethernet from the port of a switch chip to its processor: the chip's own tag follows the addresses
-/// (LINKTYPE_DSA_TAG_BRCM, LINKTYPE_DSA_TAG_DSA, LINKTYPE_DSA_TAG_EDSA).
+/// Ethernet from the port of a switch chip to its processor: the chip's own tag follows the
+/// addresses (LINKTYPE_DSA_TAG_BRCM, LINKTYPE_DSA_TAG_DSA, LINKTYPE_DSA_TAG_EDSA).
 ///
 /// ```text
 /// destination 6 | source 6 | tag 4 or 8 | EtherType 2 | ..
@@ -17,8 +17,8 @@ pub(super) fn switch_tag(bytes: &[u8], tag: usize) -> Result<Layer<'_>, Reject> 
     ))
 }
 
-/// IEEE 802.5. The high bit of the source address says that routing information follows; the low 5 bits of
-/// its first byte are its length, in bytes.
+/// IEEE 802.5. The high bit of the source address says that routing information follows; the low 5
+/// bits of its first byte are its length, in bytes.
 ///
 /// ```text
 /// access 1 | frame control 1 | destination 6 | source 6 | routing 0 to 30 | LLC ..

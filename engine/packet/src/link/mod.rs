@@ -1,8 +1,9 @@
 //! The link layer: skipped, on every [`LinkType`], to the network layer.
 //!
-//! The common case, Ethernet with at most one VLAN tag in front of IP, is handled in this file. Everything
-//! else is parsed layer by layer, since layers nest: a PPP session over tagged Ethernet, an Ethernet
-//! frame below MPLS labels. Each `Layer` yields the next, up to a limit, without recursion.
+//! The common case, Ethernet with at most one VLAN tag in front of IP, is handled in this file.
+//! Everything else is parsed layer by layer, since layers nest: a PPP session over tagged Ethernet,
+//! an Ethernet frame below MPLS labels. Each `Layer` yields the next, up to a limit, without
+//! recursion.
 //!
 //! The module refuses to verify addresses, checksums and frame check sequences, and to reassemble:
 //! of a frame that holds part of a packet, the result is that part.
@@ -20,8 +21,8 @@ use etherparse::{Ethernet2HeaderSlice, SingleVlanHeaderSlice};
 use crate::numbers::ether_type::{self, IPV4, IPV6};
 use crate::{Frame, LinkType, Reject};
 
-/// Nested link layers that are skipped, each VLAN tag counted as one. IEEE 802.1Q allows any number;
-/// networks use fewer.
+/// Nested link layers that are skipped, each VLAN tag counted as one. IEEE 802.1Q allows any
+/// number; networks use fewer.
 const MAX_LAYERS: usize = 16;
 
 /// The network layer of a packet.
@@ -34,8 +35,8 @@ pub struct Network<'a> {
 }
 
 impl Network<'_> {
-    /// Offset in `frame`, in bytes. It must be the frame that this was parsed from; of any other, the
-    /// result is some offset of at most its length.
+    /// Offset in `frame`, in bytes. It must be the frame that this was parsed from; of any other,
+    /// the result is some offset of at most its length.
     #[must_use]
     pub fn offset_in(&self, frame: &Frame<'_>) -> usize {
         let start = frame.bytes.as_ptr().addr();
@@ -44,8 +45,8 @@ impl Network<'_> {
     }
 }
 
-/// Skips the link layer of a packet. The result is not IP in every case: its EtherType is for the caller
-/// to check.
+/// Skips the link layer of a packet. The result is not IP in every case: its EtherType is for the
+/// caller to check.
 ///
 /// # Errors
 /// - [`Reject::LinkType`] for [`LinkType::Unsupported`];
@@ -72,7 +73,8 @@ pub(super) fn ethernet(bytes: &[u8]) -> Result<Network<'_>, Reject> {
     ether_type(header.ether_type().0, after(bytes, header.slice().len())?)
 }
 
-/// Continues by EtherType. One tag is skipped here (IEEE 802.1Q, section 9.6); each further one is a layer.
+/// Continues by EtherType. One tag is skipped here (IEEE 802.1Q, section 9.6); each further one is
+/// a layer.
 ///
 /// ```text
 /// priority 3 bits | drop eligible 1 bit | VLAN 12 bits | EtherType 2 | ..
@@ -96,7 +98,8 @@ pub(super) fn ether_type(protocol: u16, bytes: &[u8]) -> Result<Network<'_>, Rej
     }
 }
 
-/// Continues by the version in an IP header. Address families differ between systems, the version does not.
+/// Continues by the version in an IP header. Address families differ between systems, the version
+/// does not.
 #[inline(always)]
 pub(super) fn ip(bytes: &[u8]) -> Result<Network<'_>, Reject> {
     match bytes.first().ok_or(Reject::LinkDamaged)? >> 4 {

@@ -13,8 +13,8 @@ const MAX_LABELS: usize = 16;
 /// label 20 bits | traffic class 3 bits | bottom of stack 1 bit | time to live 8 bits
 /// ```
 ///
-/// Below the last label, the first 4 bits tell what follows (RFC 4928): 4 and 6 are IP, 0 is the control word of a
-/// pseudowire, 1 its associated channel.
+/// Below the last label, the first 4 bits tell what follows (RFC 4928): 4 and 6 are IP, 0 is the
+/// control word of a pseudowire, 1 its associated channel.
 pub(super) fn stack(mut bytes: &[u8]) -> Result<Layer<'_>, Reject> {
     for _ in 0..MAX_LABELS {
         let [_, _, class_and_bottom, _] = array(bytes, 0)?;
@@ -26,9 +26,9 @@ pub(super) fn stack(mut bytes: &[u8]) -> Result<Layer<'_>, Reject> {
     Err(Reject::LinkDamaged)
 }
 
-/// Ethernet pseudowires have a control word or none, as their ends agreed (RFC 4448, section 4.6), and a
-/// destination address may start with any 4 bits. So IP needs a valid header length, and Ethernet
-/// an EtherType that leads on. The control word is tried first, because 0 stands for it.
+/// Ethernet pseudowires have a control word or none, as their ends agreed (RFC 4448, section 4.6),
+/// and a destination address may start with any 4 bits. So IP needs a valid header length, and
+/// Ethernet an EtherType that leads on. The control word is tried first, because 0 stands for it.
 ///
 /// ```text
 /// 0 4 bits | flags 4 bits | fragment 2 bits | length 6 bits | sequence 2 | Ethernet ..

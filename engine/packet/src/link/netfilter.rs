@@ -1,7 +1,7 @@
 //! Netfilter messages that hold a packet, in the byte order of the machine that captured.
 //!
-//! A capture does not tell that order. The messages do: types and lengths are small, so only one of the
-//! two readings is plausible.
+//! A capture does not tell that order. The messages do: types and lengths are small, so only one of
+//! the two readings is plausible.
 
 use super::{Layer, after, array, ip};
 use crate::Reject;

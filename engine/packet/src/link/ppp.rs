@@ -4,8 +4,9 @@ use super::{Layer, Network, after, array, be16, mpls};
 use crate::Reject;
 use crate::numbers::{ether_type, ppp};
 
-/// RFC 1661, section 2. Address and control may be left out, and so may the first byte of a protocol
-/// below 0x100 (RFC 1661, sections 6.5 and 6.6): the last byte of a protocol is odd, the one before it even.
+/// RFC 1661, section 2. Address and control may be left out, and so may the first byte of a
+/// protocol below 0x100 (RFC 1661, sections 6.5 and 6.6): the last byte of a protocol is odd, the
+/// one before it even.
 ///
 /// ```text
 /// (address 1 = ff | control 1 = 03) | protocol 1 or 2 | ..

@@ -26,8 +26,9 @@ fn frame(number: u32, bytes: &[u8]) -> Frame<'_> {
     }
 }
 
-/// The protocol and the bytes that are found behind `parts`, in which the last stands for the packet. Also cuts
-/// the frame at every byte: up to the packet that is damage, or what stands there is no packet.
+/// The protocol and the bytes that are found behind `parts`, in which the last stands for the
+/// packet. Also cuts the frame at every byte: up to the packet that is damage, or what stands there
+/// is no packet.
 fn read(number: u32, parts: &[&[u8]]) -> Result<(u16, Vec<u8>), Reject> {
     let bytes = parts.concat();
     let whole = frame(number, &bytes);

@@ -14,11 +14,12 @@ pub(super) struct Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
-    /// RFC 2784, section 2.1 with RFC 2890, section 2. A packet with the routing field of RFC 1701 is
-    /// damaged; version 1 is PPTP, which carries PPP.
+    /// RFC 2784, section 2.1 with RFC 2890, section 2. A packet with the routing field of RFC 1701
+    /// is damaged; version 1 is PPTP, which carries PPP.
     ///
     /// ```text
-    /// checksum 1 bit, routing 1 bit = 0, key 1 bit, sequence 1 bit, 0 9 bits, version 3 bits = 0 | EtherType 2
+    /// checksum 1 bit, routing 1 bit = 0, key 1 bit, sequence 1 bit, 0 9 bits, version 3 bits = 0 |
+    /// EtherType 2
     /// checksum 2 | 0 2    if its bit is set
     /// key 4               if its bit is set
     /// sequence 4          if its bit is set
@@ -64,9 +65,10 @@ impl<'a> Packet<'a> {
 /// version 4 bits = 1, VLAN 12 bits | class 3 bits, tag 2 bits, cut 1 bit, session 10 bits |
 /// 0 12 bits, index 20 bits | Ethernet ..
 ///
-/// version 4 bits = 2, VLAN 12 bits | class 3 bits, bad or short 2 bits, cut 1 bit, session 10 bits |
-/// time 4 | group 2 | frame check 1 bit, type 5 bits, hardware 6 bits, direction 1 bit, granularity 2 bits,
-/// platform's header 1 bit | platform's header 8, if its bit is set | Ethernet, or IP if the type is 2 ..
+/// version 4 bits = 2, VLAN 12 bits | class 3 bits, bad or short 2 bits, cut 1 bit,
+/// session 10 bits | time 4 | group 2 | frame check 1 bit, type 5 bits, hardware 6 bits,
+/// direction 1 bit, granularity 2 bits, platform's header 1 bit |
+/// platform's header 8, if its bit is set | Ethernet, or IP if the type is 2 ..
 /// ```
 fn erspan(bytes: &[u8]) -> Result<Network<'_>, Reject> {
     let [version, ..]: [u8; 8] = array(bytes, 0)?;

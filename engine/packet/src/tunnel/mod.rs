@@ -1,10 +1,10 @@
 //! Tunnels: which are decapsulated, and the packet inside.
 //!
-//! A tunnel is recognised by a UDP port or an IP protocol, and only chosen kinds are decapsulated. One call removes
-//! one tunnel; nesting and reassembly are the caller's.
+//! A tunnel is recognised by a UDP port or an IP protocol, and only chosen kinds are decapsulated.
+//! One call removes one tunnel; nesting and reassembly are the caller's.
 //!
-//! The module refuses to tell tunnels apart by keys, network identifiers and sessions: the same address in
-//! two tunnels is the same address.
+//! The module refuses to tell tunnels apart by keys, network identifiers and sessions: the same
+//! address in two tunnels is the same address.
 
 mod gre;
 mod udp;
@@ -38,40 +38,40 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: &[Kind] = &[
-        Kind::Vxlan,
-        Kind::Geneve,
-        Kind::Gre,
-        Kind::Erspan,
-        Kind::Gtp,
-        Kind::Ipip,
-        Kind::SixInFour,
+    pub const ALL: &[Self] = &[
+        Self::Vxlan,
+        Self::Geneve,
+        Self::Gre,
+        Self::Erspan,
+        Self::Gtp,
+        Self::Ipip,
+        Self::SixInFour,
     ];
 
     /// The word that chooses it on a command line.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
-            Kind::Vxlan => "vxlan",
-            Kind::Geneve => "geneve",
-            Kind::Gre => "gre",
-            Kind::Erspan => "erspan",
-            Kind::Gtp => "gtp",
-            Kind::Ipip => "ipip",
-            Kind::SixInFour => "6in4",
+            Self::Vxlan => "vxlan",
+            Self::Geneve => "geneve",
+            Self::Gre => "gre",
+            Self::Erspan => "erspan",
+            Self::Gtp => "gtp",
+            Self::Ipip => "ipip",
+            Self::SixInFour => "6in4",
         }
     }
 
-    /// Its UDP ports: the IANA's, and for VXLAN 8472, which Linux used before one was assigned. Either port
-    /// of a packet may be one. Empty for a kind that is not carried in UDP.
+    /// Its UDP ports: the IANA's, and for VXLAN 8472, which Linux used before one was assigned.
+    /// Either port of a packet may be one. Empty for a kind that is not carried in UDP.
     #[must_use]
     pub fn udp_ports(self) -> &'static [u16] {
         match self {
-            Kind::Vxlan => &[4789, 8472],
-            Kind::Geneve => &[6081],
-            Kind::Gre => &[4754],
-            Kind::Gtp => &[2152],
-            Kind::Erspan | Kind::Ipip | Kind::SixInFour => &[],
+            Self::Vxlan => &[4789, 8472],
+            Self::Geneve => &[6081],
+            Self::Gre => &[4754],
+            Self::Gtp => &[2152],
+            Self::Erspan | Self::Ipip | Self::SixInFour => &[],
         }
     }
 
@@ -89,8 +89,8 @@ impl Kind {
 
 /// The tunnels and mirrors that are decapsulated. None by default.
 ///
-/// Parsed from a list such as `vxlan,gre`, in which `all` stands for every kind and `none` for no kind. Ports of
-/// mirrors are added to it.
+/// Parsed from a list such as `vxlan,gre`, in which `all` stands for every kind and `none` for no
+/// kind. Ports of mirrors are added to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tunnels {
     /// A bit for each kind.
@@ -105,7 +105,7 @@ impl Tunnels {
     pub fn all() -> Self {
         Kind::ALL
             .iter()
-            .fold(Tunnels::default(), |tunnels, kind| tunnels.with(*kind))
+            .fold(Self::default(), |tunnels, kind| tunnels.with(*kind))
     }
 
     /// The same with one more kind.
@@ -146,9 +146,9 @@ impl Tunnels {
         self.record_ports.iter().chain(&self.juniper_ports).copied()
     }
 
-    /// The packet inside a UDP datagram, or `None` if its ports are not those of a chosen tunnel. `body` is the
-    /// payload behind the UDP header. The ports of mirrors, which the user named, are tried before those of
-    /// tunnels.
+    /// The packet inside a UDP datagram, or `None` if its ports are not those of a chosen tunnel.
+    /// `body` is the payload behind the UDP header. The ports of mirrors, which the user named, are
+    /// tried before those of tunnels.
     ///
     /// # Errors
     /// As [`Tunnels::in_ip`].
@@ -159,7 +159,7 @@ impl Tunnels {
         destination_port: u16,
         body: &'a [u8],
     ) -> Option<Result<Network<'a>, Reject>> {
-        if *self == Tunnels::default() {
+        if *self == Self::default() {
             return None;
         }
         self.chosen_in_udp([destination_port, source_port], body)
@@ -187,12 +187,12 @@ impl Tunnels {
         }
     }
 
-    /// The packet inside an IP packet, or `None` if its protocol is not that of a chosen tunnel. `body` is the
-    /// payload behind the IP headers.
+    /// The packet inside an IP packet, or `None` if its protocol is not that of a chosen tunnel.
+    /// `body` is the payload behind the IP headers.
     ///
     /// # Errors
-    /// [`Reject::TunnelDamaged`] if the tunnel's header is truncated or invalid; [`Reject::NotIp`] if it
-    /// carries no packet; the errors of [`link::network`] for the frame inside.
+    /// [`Reject::TunnelDamaged`] if the tunnel's header is truncated or invalid; [`Reject::NotIp`]
+    /// if it carries no packet; the errors of [`link::network`] for the frame inside.
     #[inline]
     pub fn in_ip<'a>(&self, protocol: u8, body: &'a [u8]) -> Option<Result<Network<'a>, Reject>> {
         match protocol {
@@ -223,12 +223,12 @@ impl FromStr for Tunnels {
     type Err = UnknownTunnel;
 
     fn from_str(list: &str) -> Result<Self, UnknownTunnel> {
-        let mut tunnels = Tunnels::default();
+        let mut tunnels = Self::default();
         for word in list.split(',').map(str::trim) {
             tunnels = match (word, Kind::ALL.iter().find(|kind| kind.word() == word)) {
                 (_, Some(kind)) => tunnels.with(*kind),
-                ("all", _) => Tunnels::all(),
-                ("none", _) => Tunnels::default(),
+                ("all", _) => Self::all(),
+                ("none", _) => Self::default(),
                 _ => {
                     return Err(UnknownTunnel {
                         word: word.to_owned(),

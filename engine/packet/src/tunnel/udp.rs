@@ -23,8 +23,8 @@ pub(super) fn vxlan(body: &[u8]) -> Result<Network<'_>, Reject> {
 /// RFC 8926, section 3.4.
 ///
 /// ```text
-/// version 2 bits = 0, options 6 bits, in units of 4 bytes | control 1 bit, critical 1 bit, 0 6 bits |
-/// EtherType 2 | network identifier 3 | 0 1 | options .. | what the EtherType says ..
+/// version 2 bits = 0, options 6 bits, in units of 4 bytes |
+/// control 1 bit, critical 1 bit, 0 6 bits | EtherType 2 | network identifier 3 | 0 1 | options .. | what the EtherType says ..
 /// ```
 pub(super) fn geneve(body: &[u8]) -> Result<Network<'_>, Reject> {
     let [version_and_options, _, high, low, ..]: [u8; 8] = array(body, 0)?;
@@ -47,7 +47,8 @@ const MAX_GTP_EXTENSIONS: usize = 8;
 /// 3GPP TS 29.281, section 5.1.
 ///
 /// ```text
-/// version 3 bits = 1, protocol type 1 bit = 1, 0 1 bit, E, S, PN | message 1 | length 2 | tunnel 4 |
+/// version 3 bits = 1, protocol type 1 bit = 1, 0 1 bit, E, S, PN | message 1 | length 2 |
+/// tunnel 4 |
 /// sequence 2 | number of the packet 1 | type of extension 1      if E, S or PN
 /// length 1, in units of 4 bytes | .. | type of extension 1       while that type is not 0
 /// IP ..
