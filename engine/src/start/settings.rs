@@ -16,8 +16,7 @@ use crate::start::cores::Cores;
 use crate::start::destination::Destination;
 use crate::start::error::StartError;
 use crate::start::privileges::Identity;
-use dnsflow_packet::LinkType;
-use dnsflow_packet::Selection;
+use dnsflow_packet::{LinkType, Selection};
 
 /// Collectors that a sensor sends to at most.
 pub const MAX_COLLECTORS: usize = 64;
