@@ -1,6 +1,6 @@
 //! ARCNET, with IP in the format of RFC 1201 or that of RFC 1051.
 
-use super::{Layer, Network, after, array};
+use super::layer::{Layer, Network, after, array};
 use crate::Reject;
 use crate::numbers::ether_type;
 

@@ -1,6 +1,7 @@
 //! Linux cooked capture: a header made by the kernel, in place of the link layer's own.
 
-use super::{Layer, after, be16, netfilter};
+use super::layer::{Layer, after, be16};
+use super::netfilter;
 use crate::numbers::{ether_type, hardware};
 use crate::{LinkType, Reject};
 

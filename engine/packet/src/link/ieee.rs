@@ -1,6 +1,6 @@
 //! The other local networks of IEEE 802, and the switches of Ethernet.
 
-use super::{Layer, after, array, be16, ip};
+use super::layer::{Layer, after, array, be16, ip};
 use crate::Reject;
 use crate::numbers::ether_type;
 

@@ -11,6 +11,7 @@
 mod arcnet;
 mod cooked;
 mod ieee;
+mod layer;
 mod mpls;
 mod netfilter;
 mod ppp;
@@ -20,30 +21,14 @@ use etherparse::{Ethernet2HeaderSlice, SingleVlanHeaderSlice};
 
 use crate::numbers::ether_type::{self, IPV4, IPV6};
 use crate::{Frame, LinkType, Reject};
+use layer::{Layer, after, be16};
+
+pub use layer::Network;
+pub(crate) use layer::ip;
 
 /// Nested link layers that are skipped, each VLAN tag counted as one. IEEE 802.1Q allows any
 /// number; networks use fewer.
 const MAX_LAYERS: usize = 16;
-
-/// The network layer of a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network<'a> {
-    /// Its EtherType.
-    pub protocol: u16,
-    /// Its bytes, padding of the link layer included.
-    pub bytes: &'a [u8],
-}
-
-impl Network<'_> {
-    /// Offset in `frame`, in bytes. It must be the frame that this was parsed from; of any other,
-    /// the result is some offset of at most its length.
-    #[must_use]
-    pub fn offset_in(&self, frame: &Frame<'_>) -> usize {
-        let start = frame.bytes.as_ptr().addr();
-        let offset = self.bytes.as_ptr().addr().saturating_sub(start);
-        offset.min(frame.bytes.len())
-    }
-}
 
 /// Skips the link layer of a packet. The result is not IP in every case: its EtherType is for the
 /// caller to check.
@@ -96,38 +81,6 @@ pub(super) fn ether_type(protocol: u16, bytes: &[u8]) -> Result<Network<'_>, Rej
         }
         other => layers(Layer::EtherType(other, bytes)),
     }
-}
-
-/// Continues by the version in an IP header. Address families differ between systems, the version
-/// does not.
-#[inline(always)]
-pub(super) fn ip(bytes: &[u8]) -> Result<Network<'_>, Reject> {
-    match bytes.first().ok_or(Reject::LinkDamaged)? >> 4 {
-        4 => Ok(Network {
-            protocol: IPV4,
-            bytes,
-        }),
-        6 => Ok(Network {
-            protocol: IPV6,
-            bytes,
-        }),
-        _ => Err(Reject::NotIp),
-    }
-}
-
-/// How to parse the next bytes of a frame.
-#[derive(Clone, Copy, Debug)]
-enum Layer<'a> {
-    /// By link type.
-    Link(LinkType, &'a [u8]),
-    /// By EtherType.
-    EtherType(u16, &'a [u8]),
-    /// An IEEE 802.2 header.
-    Llc(&'a [u8]),
-    /// A PPP packet, with its protocol field.
-    Ppp(&'a [u8]),
-    /// The end of the link layer.
-    Network(Network<'a>),
 }
 
 #[cold]
@@ -186,20 +139,6 @@ fn by_ether_type(protocol: u16, bytes: &[u8]) -> Result<Layer<'_>, Reject> {
         0..ether_type::MIN => Ok(Layer::Llc(bytes)),
         _ => Ok(Layer::Network(Network { protocol, bytes })),
     }
-}
-
-fn after(bytes: &[u8], count: usize) -> Result<&[u8], Reject> {
-    bytes.get(count..).ok_or(Reject::LinkDamaged)
-}
-
-/// `N` bytes from `at` on.
-fn array<const N: usize>(bytes: &[u8], at: usize) -> Result<[u8; N], Reject> {
-    let found = bytes.get(at..).and_then(<[u8]>::first_chunk);
-    found.copied().ok_or(Reject::LinkDamaged)
-}
-
-fn be16(bytes: &[u8], at: usize) -> Result<u16, Reject> {
-    array(bytes, at).map(u16::from_be_bytes)
 }
 
 #[cfg(test)]

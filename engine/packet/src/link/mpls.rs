@@ -1,6 +1,6 @@
 //! MPLS: a label stack, and below it a payload that no field identifies.
 
-use super::{Layer, Network, after, array, be16};
+use super::layer::{Layer, Network, after, array, be16};
 use crate::numbers::ether_type::{self, IPV4, IPV6};
 use crate::{LinkType, Reject};
 

@@ -3,7 +3,7 @@
 //! A capture does not tell that order. The messages do: types and lengths are small, so only one of
 //! the two readings is plausible.
 
-use super::{Layer, after, array, ip};
+use super::layer::{Layer, after, array, ip};
 use crate::Reject;
 
 /// Netlink family of netfilter (NETLINK_NETFILTER, linux/netlink.h).

@@ -1,6 +1,7 @@
 //! PPP and Cisco HDLC, on serial lines and over Ethernet.
 
-use super::{Layer, Network, after, array, be16, mpls};
+use super::layer::{Layer, Network, after, array, be16};
+use super::mpls;
 use crate::Reject;
 use crate::numbers::{ether_type, ppp};
 

@@ -1,6 +1,6 @@
 //! IEEE 802.11 data frames, and the headers that drivers put in front of them.
 
-use super::{Layer, after, array};
+use super::layer::{Layer, after, array};
 use crate::LinkType;
 use crate::Reject;
 

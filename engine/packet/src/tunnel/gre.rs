@@ -1,6 +1,6 @@
 //! GRE, and ERSPAN inside it.
 
-use super::{after, array, by_ether_type};
+use super::inside::{after, array, by_ether_type};
 use crate::Reject;
 use crate::link::{self, Network};
 use crate::numbers::ether_type;

@@ -7,14 +7,16 @@
 //! address in two tunnels is the same address.
 
 mod gre;
+mod inside;
 mod udp;
 
 use std::fmt;
 use std::str::FromStr;
 
-use super::link::{self, Network};
+use super::link::Network;
 use crate::Reject;
 use crate::numbers::{ether_type, ip_protocol};
+use inside::version;
 
 /// A kind of tunnel. The discriminants count from 0 in the order of [`Kind::ALL`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,7 +194,8 @@ impl Tunnels {
     ///
     /// # Errors
     /// [`Reject::TunnelDamaged`] if the tunnel's header is truncated or invalid; [`Reject::NotIp`]
-    /// if it carries no packet; the errors of [`link::network`] for the frame inside.
+    /// if it carries no packet; the errors of [`link::network`](crate::link::network) for the frame
+    /// inside.
     #[inline]
     pub fn in_ip<'a>(&self, protocol: u8, body: &'a [u8]) -> Option<Result<Network<'a>, Reject>> {
         match protocol {
@@ -257,34 +260,6 @@ impl fmt::Display for UnknownTunnel {
 }
 
 impl std::error::Error for UnknownTunnel {}
-
-/// An IP packet, which has to be of this version.
-fn version(version: u8, protocol: u16, bytes: &[u8]) -> Result<Network<'_>, Reject> {
-    match bytes.first() {
-        Some(first) if first >> 4 == version => Ok(Network { protocol, bytes }),
-        _ => Err(Reject::TunnelDamaged),
-    }
-}
-
-/// Continues by the EtherType in a tunnel's header.
-fn by_ether_type(protocol: u16, bytes: &[u8]) -> Result<Network<'_>, Reject> {
-    match protocol {
-        ether_type::IPV4 => version(4, protocol, bytes),
-        ether_type::IPV6 => version(6, protocol, bytes),
-        ether_type::ETHERNET => link::ethernet(bytes),
-        _ => Err(Reject::NotIp),
-    }
-}
-
-fn after(bytes: &[u8], count: usize) -> Result<&[u8], Reject> {
-    bytes.get(count..).ok_or(Reject::TunnelDamaged)
-}
-
-/// `N` bytes from `at` on.
-fn array<const N: usize>(bytes: &[u8], at: usize) -> Result<[u8; N], Reject> {
-    let found = bytes.get(at..).and_then(<[u8]>::first_chunk);
-    found.copied().ok_or(Reject::TunnelDamaged)
-}
 
 #[cfg(test)]
 mod tests;

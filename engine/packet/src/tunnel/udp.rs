@@ -1,6 +1,6 @@
 //! Tunnels and mirrors over UDP.
 
-use super::{after, array, by_ether_type};
+use super::inside::{after, array, by_ether_type};
 use crate::Reject;
 use crate::link::{self, Network};
 
