@@ -1,12 +1,11 @@
-//! Which shard gets a packet, decided in the kernel.
+//! Balance: which shard gets a packet, decided in the kernel.
 //!
 //! One program picks a socket of the fanout group (`PACKET_FANOUT_CBPF`: the kernel takes its value
 //! modulo the number of sockets). The same key can instead stand before a capture filter, for
 //! processes started by hand that share an interface but no fanout group.
 //!
-//! The fragments of a datagram, the segments of a connection and the packets of a tunnel have to
-//! meet in one shard. So only what is whole in one packet, UDP responses, goes by anything but
-//! addresses.
+//! All fragments of a datagram, segments of a connection and packets of a tunnel have to reach the
+//! same shard. So only UDP responses that fit in one packet are balanced by anything but addresses.
 //!
 //! The programs count from the network header (`SKF_NET_OFF`), because a fanout program's data
 //! starts there for received packets, and at the MAC header for outgoing ones. What is at the
@@ -40,7 +39,7 @@ use crate::operation::Ancillary;
 use crate::ports;
 use crate::{FilterError, Program, Prologue};
 
-/// What packets that must stay together have in common.
+/// The key of a balance: packets with the same key reach the same shard.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Balance {
     key: Key,
@@ -53,17 +52,17 @@ enum Key {
 }
 
 impl Balance {
-    /// By client: the destination address of a response. Of IPv6, the four words of the address
-    /// exclusive-ored. All responses to a client meet in one shard; so does all that a tunnel
-    /// carries, whose destination is the tunnel's end.
+    /// By client: the destination address of a response; for IPv6, its four 32-bit words combined
+    /// by exclusive or. All responses to a client reach one shard, and so do all packets of a
+    /// tunnel, whose destination is the tunnel's endpoint.
     #[must_use]
     pub fn client() -> Self {
         Self { key: Key::Client }
     }
 
-    /// By the checksum of UDP from these ports, evenly spread also where a few clients (a resolver
-    /// behind a resolver) get most responses. Without one (0), for any fragment, including the
-    /// first, and for all else, by the client.
+    /// By the UDP checksum for datagrams from these ports. The load is even also where a few
+    /// clients, such as forwarding resolvers, get most responses. Packets without a checksum (0),
+    /// all fragments including the first, and everything else go by client.
     pub fn checksum(ports: impl IntoIterator<Item = u16>) -> Self {
         let ports = ports.into_iter().collect();
         Self {
@@ -71,7 +70,8 @@ impl Balance {
         }
     }
 
-    /// The fanout program. Its value for what is not IP is 0.
+    /// The fanout program (`PACKET_FANOUT_CBPF`, packet(7)). Its value is any 32-bit number, which
+    /// the kernel takes modulo the number of sockets; for packets that are not IP it is 0.
     ///
     /// # Errors
     ///

@@ -1,10 +1,10 @@
 //! The default capture filter: the program that keeps what a [`Selection`] takes, on each link
 //! type.
 //!
-//! Two parts make the program: from the link layer to the IP header, which is `link`'s, and what is
-//! kept of IP packets, compiled by libpcap from [`ip_expression`]. Untagged Ethernet, where nearly
-//! all packets are, gets that expression compiled to fixed offsets; all else gets the same, moved
-//! to wherever the IP header is.
+//! A program has two parts: the steps from the link layer to the IP header, from module `link`, and
+//! the test of IP packets, compiled by libpcap from [`ip_expression`]. For untagged Ethernet, which
+//! is nearly all traffic, the test is compiled to fixed offsets; for everything else it is
+//! relocated to the IP header that the steps have found.
 
 use dnsflow_packet::numbers::ether_type;
 use dnsflow_packet::{LinkType, Selection};
@@ -26,17 +26,16 @@ use crate::{FilterError, Program};
 /// - IPv6 with extension headers, if the first of them says that UDP, TCP or another follows;
 /// - the tunnels chosen, and UDP to the ports of mirrors, whole.
 ///
-/// A [plain](Selection::plain) selection has of these the first and the last, and of first
-/// fragments those over IPv4 that the QR bit is in. [`Selection::any_port`] does not matter here.
+/// A [plain](Selection::plain) selection keeps only the first and the last of these, and first
+/// fragments over IPv4 that hold the QR bit. [`Selection::any_port`] does not matter here.
 ///
 /// It finds IP by an EtherType on Ethernet, also behind the tag of a switch, on Cisco HDLC and on
 /// Linux cooked frames, below up to [`MAX_VLAN_TAGS`](crate::MAX_VLAN_TAGS) tags, then behind SNAP,
 /// in PPPoE, or below up to [`MAX_MPLS_LABELS`](crate::MAX_MPLS_LABELS) labels, with Ethernet
 /// between or not; the same from the kernel's network header on ([`LinkType::Network`] with any
 /// EtherType: the program asks the kernel for that of each packet, by `SKF_AD_PROTOCOL`); and on
-/// raw IP, NULL, LOOP, PPP, IEEE 802.5 and FDDI. What nests deeper than that is kept, and so is
-/// every packet of any other link type: whether there is IP in it, and where, is then decode's to
-/// say.
+/// raw IP, NULL, LOOP, PPP, IEEE 802.5 and FDDI. Packets that nest deeper are kept, and so is every
+/// packet of any other link type: decode then looks for IP in them.
 ///
 /// The program returns `snap_length`, in bytes, for a packet that it keeps; 0 stands for
 /// [`MAX_SNAP_LENGTH`](crate::MAX_SNAP_LENGTH), and more is cut to that.
@@ -66,7 +65,7 @@ pub fn capture_filter(
     Program::new(format!("{found}: {expression}"), instructions)
 }
 
-/// Untagged IP by the one program, all else by the other.
+/// Runs one program over untagged IP, the other over everything else.
 ///
 /// ```text
 ///       if type == IPv4 or IPv6: untagged
@@ -96,7 +95,7 @@ fn below_link(
 ) -> Result<Vec<Instruction>, FilterError> {
     let mut program = Assembler::new();
     let [ip, deep, other] = std::array::from_fn(|_| program.label());
-    // The program itself tests the version, by the first four bits.
+    // `bare` tests the version itself, by the first four bits.
     let targets = Targets {
         ipv4: ip,
         ipv6: ip,
@@ -105,7 +104,7 @@ fn below_link(
         other,
     };
     steps(&mut program, targets);
-    // Decode may get further than a filter can.
+    // Decode may look deeper than a filter can.
     program.bind(deep);
     program.emit(code::RET | code::K, kept_bytes(snap_length));
     program.bind(other);

@@ -1,6 +1,6 @@
 //! Compiles pcap expressions with libpcap.
 //!
-//! Always without a capture handle. On a live one libpcap turns `vlan` into a test of the tag that
+//! It never uses a live capture handle. On one, libpcap turns `vlan` into a test of the tag that
 //! the kernel has stripped, which misses a second tag in the frame; without one, it tests only the
 //! frame, so that `(X) or (vlan and (X))` finds `X` in untagged frames, in frames whose only tag
 //! was stripped, and below a tag that is still there.

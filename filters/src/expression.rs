@@ -1,11 +1,11 @@
 //! What a selection keeps, as a pcap expression over IP packets.
 //!
-//! Expressions stay text because operators know them: what is selected can be printed, tried with
-//! other tools, changed and given back. It speaks of IP packets only; how they are found below the
-//! link layer, tags and labels is the program's matter.
+//! The expression is text because operators know pcap-filter(7): it can be printed, tried with
+//! other tools, changed, and given back with `-f`. It describes IP packets only; the program finds
+//! those below the link layer, tags and labels.
 //!
-//! Where libpcap's own words (`udp`, `src port`) pass over an IPv6 fragment header silently, or
-//! would be tested again for each port, fields are spelled as bytes:
+//! libpcap's primitives `udp` and `src port` skip an IPv6 fragment header silently, or repeat their
+//! test for each port. There, fields are given as bytes:
 //!
 //! ```text
 //!   IPv4  ip[6:2]  fragment bits      ip[9]    protocol
@@ -40,7 +40,7 @@ pub fn ip_expression(selection: &Selection) -> String {
     )
 }
 
-/// A selection, as the sets that expressions list.
+/// A selection, as the sets of numbers that the expression lists.
 struct Words<'a> {
     selection: &'a Selection,
     /// Source ports of responses.

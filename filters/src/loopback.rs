@@ -1,4 +1,4 @@
-//! Each packet of the loopback once.
+//! A prologue that drops the second copy of each loopback packet.
 
 use crate::Prologue;
 use crate::assembler::{Assembler, To};

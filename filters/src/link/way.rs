@@ -1,4 +1,4 @@
-//! A way to the IP header of which `X` is where it has come to.
+//! The steps so far, with `X` as the offset that they have reached.
 
 use dnsflow_packet::numbers::ether_type;
 
@@ -8,7 +8,7 @@ use crate::instruction::code;
 /// Bytes of a VLAN tag.
 pub(super) const TAG_BYTES: u32 = 4;
 
-/// Where the way to the IP header ends. At the three first, `X` is the offset of the header from
+/// Where the steps to the IP header end. At the first three, `X` is the offset of that header, from
 /// where packet loads count.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Targets {
@@ -16,13 +16,13 @@ pub(crate) struct Targets {
     pub(crate) ipv6: Label,
     /// IP of the version that its first four bits say.
     pub(crate) ip: Label,
-    /// Nested in a way that is not looked into.
+    /// Nested deeper, or in another order, than the steps follow. It may be IP.
     pub(crate) deep: Label,
     /// Not IP.
     pub(crate) other: Label,
 }
 
-/// The way so far.
+/// The steps so far.
 pub(super) struct Way<'a> {
     pub(super) program: &'a mut Assembler,
     /// What loads count from.
@@ -56,7 +56,7 @@ impl<'a> Way<'a> {
             .emit(code::LD | size | code::IND, self.base + offset);
     }
 
-    /// The end of the way, if what is `bytes` further is IP.
+    /// Ends the steps: IP is `bytes` further.
     pub(super) fn ip_behind(&mut self, bytes: u32) {
         self.program.emit(code::LD | code::IMM, bytes);
         self.program.jump(self.on);
@@ -83,7 +83,7 @@ impl<'a> Way<'a> {
     }
 }
 
-/// Goes one way if `A` is one of `values`, and else the other.
+/// Jumps to `holds` if `A` is one of `values`, else to `fails`.
 pub(crate) fn one_of<V: Into<u32>, const N: usize>(
     program: &mut Assembler,
     values: [V; N],
