@@ -89,7 +89,7 @@ pub enum Problem {
     /// An absolute load above `SKF_AD_OFF` that names no ancillary data.
     #[error("unknown ancillary load at {0:#010x}")]
     UnknownAncillary(u32),
-    /// A scratch word beyond M[15].
+    /// A scratch word beyond `M[15]`.
     #[error("there is no scratch word M[{0}]")]
     UnknownSlot(u32),
     /// Division by, or remainder of, the constant 0.
