@@ -1,4 +1,4 @@
-//! A prologue that drops the second copy of each loopback packet.
+//! A prologue that drops the outgoing copy of each loopback packet.
 
 use crate::Prologue;
 use crate::assembler::{Assembler, To};
@@ -9,7 +9,7 @@ use crate::operation::Ancillary;
 const OUTGOING: u32 = 4;
 
 /// A prologue for a socket that is bound to all interfaces. On the loopback such a socket sees
-/// every packet twice, going out and coming in; this drops the first. `loopback_index` is the
+/// every packet twice, outgoing and incoming; this drops the outgoing copy. `loopback_index` is the
 /// number of that interface, 1 in every network namespace (`LOOPBACK_IFINDEX`,
 /// `net/net_namespace.h`).
 ///
