@@ -99,7 +99,7 @@ struct Choice {
     options: &'static str,
     capture: Capture,
     decode: Selection,
-    filters: BTreeMap<i32, Interpreter>,
+    filters: BTreeMap<Option<u32>, Interpreter>,
 }
 
 impl Choices {
@@ -138,7 +138,7 @@ impl Choice {
         let capture = Capture::new(&Cli::parse_from(arguments).options);
         Choice {
             options,
-            decode: capture.decode(),
+            decode: capture.selection.clone(),
             capture,
             filters: BTreeMap::new(),
         }

@@ -21,39 +21,12 @@ use etherparse::{IpNumber, TcpHeaderSlice, UdpHeaderSlice};
 use crate::fragments::{Datagram, Fragment, Fragments, GivenUp, Placed};
 use crate::link::Network;
 use crate::network::{Carried, Payload};
+use crate::numbers::port;
 use crate::streams::{Found, Key, Segment, Streams, Taken};
-use crate::tunnel::Tunnels;
-use crate::{Frame, Loss, Reject, Sink, Timestamp, link, network, usual};
-
-/// The port of multicast DNS (RFC 6762 section 3).
-pub const MDNS_PORT: u16 = 5353;
+use crate::{Frame, Loss, Reject, Selection, Sink, Timestamp, link, network, usual};
 
 /// Tunnels inside each other that are followed.
 const MAX_TUNNELS: u8 = 4;
-
-/// Which packets may hold a response.
-#[derive(Clone, Debug)]
-pub struct Selection {
-    /// Source ports of resolvers.
-    pub ports: Vec<u16>,
-    /// Whether UDP from any other port is taken too, since a filter expression of the user's has decided.
-    pub any_port: bool,
-    /// Whether port 5353 speaks multicast DNS.
-    pub mdns: bool,
-    /// Whether only what the original selects is taken: whole UDP datagrams in one packet, right behind its
-    /// IP header.
-    pub plain: bool,
-    /// What is unpacked.
-    pub tunnels: Tunnels,
-}
-
-impl Selection {
-    /// The port that nearly all responses come from; what comes from others takes longer.
-    pub(crate) fn usual_port(&self) -> Option<u16> {
-        let unicast = self.ports.iter().filter(|port| **port != MDNS_PORT);
-        unicast.copied().next()
-    }
-}
 
 /// What became of a packet, or of something that was put together from several.
 ///
@@ -330,7 +303,7 @@ impl Decoder {
             .ok_or(Reject::UdpDamaged)?;
         let source = header.source_port();
         let dialect = match source {
-            MDNS_PORT if self.selection.mdns => Dialect::Multicast,
+            port::MDNS if self.selection.mdns => Dialect::Multicast,
             known if self.selection.ports.contains(&known) => Dialect::Unicast,
             _ => match self
                 .selection

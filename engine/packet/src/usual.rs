@@ -7,7 +7,7 @@
 use dnsflow_wire::response::Endpoints;
 use etherparse::IpNumber;
 
-use super::link::{IPV4, IPV6};
+use crate::numbers::ether_type::{self, IPV4, IPV6};
 use crate::{Frame, LinkType};
 
 /// Bytes of an Ethernet header, and of a tag in front of its EtherType.
@@ -68,7 +68,7 @@ pub(super) fn message<'a>(
 fn ethernet(bytes: &[u8]) -> Option<(u16, &[u8])> {
     let (head, rest) = bytes.split_first_chunk::<ETHERNET_BYTES>()?;
     match u16::from_be_bytes([head[12], head[13]]) {
-        0x8100 => {
+        ether_type::C_TAG => {
             let (tag, rest) = rest.split_first_chunk::<TAG_BYTES>()?;
             Some((u16::from_be_bytes([tag[2], tag[3]]), rest))
         }

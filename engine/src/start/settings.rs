@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use dnsflow_filters::{Balance, DNS_PORT, FilterError, MAX_SNAP_LENGTH, Program, compile, sample};
+use dnsflow_filters::{
+    Balance, FilterError, MAX_SNAP_LENGTH, Program, capture_filter, compile, sample,
+};
 use log::LevelFilter;
 
 use crate::capture::interface::ANY;
@@ -14,9 +16,7 @@ use crate::start::cores::Cores;
 use crate::start::destination::Destination;
 use crate::start::error::StartError;
 use crate::start::privileges::Identity;
-use dnsflow_packet::LinkType;
-use dnsflow_packet::Selection;
-use dnsflow_packet::tunnel::{Kind, Tunnels};
+use dnsflow_packet::{LinkType, Selection};
 
 /// Collectors that a sensor sends to at most.
 pub const MAX_COLLECTORS: usize = 64;
@@ -39,16 +39,10 @@ pub enum Input {
 /// What is to be captured, by which programs.
 #[derive(Clone, Debug)]
 pub struct Capture {
-    /// The expression of the user's, in place of the default.
+    /// The expression of the user's, in place of the filter for `selection`.
     pub expression: Option<String>,
-    /// Ports and dialects.
-    pub selection: dnsflow_filters::Selection,
-    /// Whether port 5353 speaks multicast DNS.
-    pub mdns: bool,
-    /// Whether only what the original selects is taken.
-    pub plain: bool,
-    /// What is looked into.
-    pub tunnels: Tunnels,
+    /// What the capture filter keeps and decode looks for.
+    pub selection: Selection,
     /// 1 of how many packets is kept; 0 for all.
     pub sample: u32,
     /// Our share of the packets.
@@ -159,28 +153,19 @@ impl Capture {
     /// What a command line says of it.
     #[must_use]
     pub fn new(options: &Options) -> Self {
-        let ports = if options.ports.is_empty() {
-            vec![DNS_PORT]
-        } else {
-            options.ports.clone()
-        };
         let tunnels = options
             .decap
             .clone()
             .with_juniper_ports(options.jmirror.iter().copied())
             .with_record_ports(options.pcap_record.iter().copied());
-        let mut selection = dnsflow_filters::Selection::new(ports, options.mdns)
-            .tunnels(kept(&tunnels))
-            .carriers(tunnels.mirror_ports());
-        if options.plain {
-            selection = selection.plain();
-        }
         Capture {
             expression: options.filter.clone(),
-            selection,
-            mdns: options.mdns,
-            plain: options.plain,
-            tunnels,
+            selection: Selection {
+                any_port: options.filter.is_some(),
+                plain: options.plain,
+                tunnels,
+                ..Selection::new(options.ports.iter().copied(), options.mdns)
+            },
             sample: options.sample.unwrap_or(0),
             share: options.share,
             fanout: if options.checksum {
@@ -197,8 +182,8 @@ impl Capture {
     /// If the expression is wrong, or all of it is too long for the kernel.
     pub fn program(&self, link: LinkType) -> Result<Program, FilterError> {
         let mut program = match &self.expression {
-            Some(expression) => compile(expression, link.dlt(), MAX_SNAP_LENGTH)?,
-            None => self.selection.program(link.dlt(), MAX_SNAP_LENGTH)?,
+            Some(expression) => compile(expression, link, MAX_SNAP_LENGTH)?,
+            None => capture_filter(&self.selection, link, MAX_SNAP_LENGTH)?,
         };
         if let Some(Share { index, count }) = self.share {
             program = self.balance().share(index, count)?.then(program)?;
@@ -226,20 +211,8 @@ impl Capture {
     #[must_use]
     pub fn balance(&self) -> Balance {
         match self.fanout {
-            Fanout::Checksum => Balance::checksum(self.selection.ports()),
+            Fanout::Checksum => Balance::checksum(self.selection.source_ports()),
             Fanout::Hash | Fanout::Cpu | Fanout::Client => Balance::client(),
-        }
-    }
-
-    /// What decode looks for.
-    #[must_use]
-    pub fn decode(&self) -> Selection {
-        Selection {
-            ports: self.selection.ports().collect(),
-            any_port: self.expression.is_some(),
-            mdns: self.mdns,
-            plain: self.plain,
-            tunnels: self.tunnels.clone(),
         }
     }
 }
@@ -257,17 +230,4 @@ fn interfaces(names: Vec<String>) -> Result<Vec<String>, StartError> {
         return Err(StartError::Usage(message));
     }
     Ok(names)
-}
-
-/// The tunnels that decode looks into, as the capture filter has to keep them.
-fn kept(tunnels: &Tunnels) -> dnsflow_filters::Tunnels {
-    dnsflow_filters::Tunnels {
-        vxlan: tunnels.has(Kind::Vxlan),
-        geneve: tunnels.has(Kind::Geneve),
-        gre: tunnels.has(Kind::Gre),
-        erspan: tunnels.has(Kind::Erspan),
-        gtp: tunnels.has(Kind::Gtp),
-        ipip: tunnels.has(Kind::Ipip),
-        six_in_four: tunnels.has(Kind::SixInFour),
-    }
 }

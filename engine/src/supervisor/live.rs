@@ -134,7 +134,7 @@ impl Sensor {
         output: Output,
     ) -> Result<(), StartError> {
         let Capture { sample, .. } = self.settings.capture;
-        let selection = self.settings.capture.decode();
+        let selection = self.settings.capture.selection.clone();
         let core = self.shards.count();
         let events = self.events.sender();
         let tell = Box::new(move |notice| {

@@ -106,7 +106,7 @@ fn check_expression(capture: &Capture, first: Option<LinkType>) -> Result<(), Fi
         return Ok(());
     };
     let compiles = |link: LinkType| {
-        let program = compile(expression, link.dlt(), MAX_SNAP_LENGTH)?;
+        let program = compile(expression, link, MAX_SNAP_LENGTH)?;
         Interpreter::new(&program).map(drop)
     };
     if let Some(link) = first.filter(|link| !matches!(link, LinkType::Unsupported(_))) {
@@ -136,7 +136,7 @@ fn spawn(
     output: Output,
     reader: Reader,
 ) -> Result<(), StartError> {
-    let (selection, sample) = (settings.capture.decode(), settings.capture.sample);
+    let (selection, sample) = (settings.capture.selection.clone(), settings.capture.sample);
     let flush = settings.output.flush;
     shards.spawn(cpu, events.sender(), move |_control| async move {
         let shard = Shard::new(Decoder::new(selection), output.export(), sample);

@@ -64,7 +64,7 @@ pub(super) fn change(number: u64, settings: &Settings, filters: Vec<Program>) ->
     Arc::new(Change {
         number,
         capture: Some(CaptureChange {
-            selection: settings.capture.decode(),
+            selection: settings.capture.selection.clone(),
             filters,
             sample: settings.capture.sample,
         }),
