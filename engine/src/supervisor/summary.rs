@@ -81,10 +81,38 @@ impl std::fmt::Display for Kernel {
             packets,
             drops,
             freezes,
+            damaged,
         } = self.0;
         write!(
             out,
             "{packets} passed the filter, {drops} dropped, {freezes} ring freezes"
-        )
+        )?;
+        match damaged {
+            0 => Ok(()),
+            damaged => write!(out, ", {damaged} in damaged blocks"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damage_is_said_where_there_is_some() {
+        let mut counts = KernelCounts {
+            packets: 9,
+            drops: 1,
+            freezes: 2,
+            damaged: 0,
+        };
+        let whole = "9 passed the filter, 1 dropped, 2 ring freezes";
+        assert_eq!(Kernel(counts).to_string(), whole);
+        counts.add(&KernelCounts {
+            damaged: 3,
+            ..KernelCounts::default()
+        });
+        let damaged = format!("{whole}, 3 in damaged blocks");
+        assert_eq!(Kernel(counts).to_string(), damaged);
     }
 }

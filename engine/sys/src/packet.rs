@@ -31,23 +31,27 @@ pub struct RingShape {
     pub retire_ms: u32,
 }
 
-/// What PACKET_STATISTICS counted since it was last read.
+/// Packets between the capture filter and the reader of the ring.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KernelCounts {
-    /// Packets that passed the filter, dropped ones included.
+    /// Packets that passed the filter, including those in `drops` and `damaged`.
     pub packets: u64,
     /// Packets for which the ring had no room.
     pub drops: u64,
-    /// Times the ring was full.
+    /// Times the ring became full.
     pub freezes: u64,
+    /// Packets that could not be read because a header in their block is wrong. The reader of the ring counts these;
+    /// PACKET_STATISTICS does not have them.
+    pub damaged: u64,
 }
 
 impl KernelCounts {
-    /// Adds what was counted for another socket, or later.
-    pub fn add(&mut self, other: &KernelCounts) {
+    /// Adds the counts of another socket or of a later time.
+    pub fn add(&mut self, other: &Self) {
         self.packets += other.packets;
         self.drops += other.drops;
         self.freezes += other.freezes;
+        self.damaged += other.damaged;
     }
 }
 
@@ -238,13 +242,14 @@ impl PacketSocket {
         )
     }
 
-    /// Reads the kernel's counts, which starts them from zero.
+    /// Reads PACKET_STATISTICS, which resets them to zero. `damaged` is always 0.
     pub fn statistics(&self) -> io::Result<KernelCounts> {
         let counts: libc::tpacket_stats_v3 = self.get(libc::PACKET_STATISTICS)?;
         Ok(KernelCounts {
             packets: counts.tp_packets.into(),
             drops: counts.tp_drops.into(),
             freezes: counts.tp_freeze_q_cnt.into(),
+            damaged: 0,
         })
     }
 

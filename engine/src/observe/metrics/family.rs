@@ -68,6 +68,8 @@ families! {
         "Packets that the kernel dropped because the ring was full.",
     KERNEL_FREEZES Counter "dnsflow_kernel_ring_freezes_total" ["core" "interface"]
         "How often a ring became full.",
+    KERNEL_DAMAGED Counter "dnsflow_kernel_damaged_total" ["core" "interface"]
+        "Packets that could not be read because a header in their ring block is wrong.",
     INTERFACE_UP Gauge "dnsflow_interface_up" ["interface"]
         "1 if the interface is there and up for every core that answered, 0 if it is down or away.",
     INTERFACE_DROPS Counter "dnsflow_interface_drops_total" ["interface"]

@@ -167,6 +167,7 @@ fn tap_counters(page: &mut Page, core: &str, tap: &TapSnapshot) {
     page.add(&family::KERNEL_PACKETS, &labels, kernel.packets);
     page.add(&family::KERNEL_DROPS, &labels, kernel.drops);
     page.add(&family::KERNEL_FREEZES, &labels, kernel.freezes);
+    page.add(&family::KERNEL_DAMAGED, &labels, kernel.damaged);
 }
 
 fn flag(is_so: bool) -> f64 {
