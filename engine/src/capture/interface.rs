@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::os::unix::net::UnixDatagram;
 
-use crate::start::error::StartError;
+use crate::capture::error::CaptureError;
 use dnsflow_sys::Interface;
 
 /// The name for all interfaces at once, as libpcap has it.
@@ -15,13 +15,13 @@ pub const ANY: &str = "any";
 ///
 /// # Errors
 /// If there is none, or the system won't list them.
-pub fn default_interface() -> Result<String, StartError> {
+pub fn default_interface() -> Result<String, CaptureError> {
     interfaces()
         .into_iter()
         .filter(|(_, it)| it.has(libc::IFF_UP) && !it.has(libc::IFF_LOOPBACK))
         .min_by_key(|(_, it)| (!it.has(libc::IFF_RUNNING), it.index))
         .map(|(name, _)| name)
-        .ok_or(StartError::NoDefaultInterface)
+        .ok_or(CaptureError::NoDefaultInterface)
 }
 
 /// A line for each interface of this network namespace, with its name before a colon (proc_pid_net(5)).

@@ -9,10 +9,10 @@ use std::io;
 
 use dnsflow_filters::{FilterError, Program, without_loopback_echo};
 
+use super::inherited::InheritedSockets;
 use super::interface::{ANY, ask};
 use super::ring::Ring;
-use super::stock::Stock;
-use crate::start::error::StartError;
+use crate::capture::error::CaptureError;
 use dnsflow_packet::LinkType;
 use dnsflow_sys::{FanoutMode, Mapping, PacketSocket, RingShape};
 
@@ -86,17 +86,18 @@ impl Source {
         loopback: Some(LOOPBACK),
     };
 
-    fn look_up(name: &str) -> Result<Self, StartError> {
+    fn look_up(name: &str) -> Result<Self, CaptureError> {
         if name == ANY {
             return Ok(Self::EVERY_INTERFACE);
         }
-        let found = ask(name).map_err(|source| StartError::interface(name, source))?;
-        let link = LinkType::from_hardware(found.hardware).ok_or_else(|| StartError::Hardware {
-            interface: name.to_owned(),
-            hardware: found.hardware,
-        })?;
+        let found = ask(name).map_err(|source| CaptureError::interface(name, source))?;
+        let link =
+            LinkType::from_hardware(found.hardware).ok_or_else(|| CaptureError::Hardware {
+                interface: name.to_owned(),
+                hardware: found.hardware,
+            })?;
         if !found.has(libc::IFF_UP) {
-            return Err(StartError::InterfaceDown {
+            return Err(CaptureError::InterfaceDown {
                 interface: name.to_owned(),
             });
         }
@@ -130,16 +131,20 @@ impl Tap {
     ///
     /// # Errors
     /// If that can't be captured on.
-    pub fn source(&self) -> Result<Source, StartError> {
+    pub fn source(&self) -> Result<Source, CaptureError> {
         Source::look_up(&self.interface)
     }
 
-    /// Makes the sockets ready on `source`, which come out of `stock`. [`Armed::start`] lets packets in.
+    /// Makes the sockets ready on `source`, which come out of `inherited`. [`Armed::start`] lets packets in.
     ///
     /// # Errors
-    /// Which step failed and what would mend it. Sockets that can still be used are in `stock` again.
-    pub fn open(&self, source: Source, stock: &mut Stock) -> Result<Armed, StartError> {
-        let sockets = stock.take(self.shards)?;
+    /// Which step failed and what would mend it. Sockets that can still be used are in `inherited` again.
+    pub fn open(
+        &self,
+        source: Source,
+        inherited: &mut InheritedSockets,
+    ) -> Result<Armed, CaptureError> {
+        let sockets = inherited.take(self.shards)?;
         match self.arm(&sockets, &source) {
             Ok(mappings) => {
                 let both = sockets.into_iter().zip(mappings);
@@ -150,13 +155,13 @@ impl Tap {
                 })
             }
             Err(error) => {
-                stock.give_back(sockets);
+                inherited.give_back(sockets);
                 Err(error)
             }
         }
     }
 
-    fn arm(&self, sockets: &[PacketSocket], source: &Source) -> Result<Vec<Mapping>, StartError> {
+    fn arm(&self, sockets: &[PacketSocket], source: &Source) -> Result<Vec<Mapping>, CaptureError> {
         let mappings = sockets.iter().map(|socket| self.map(socket));
         // All rings come before the first socket is bound: memory is what may be missing, and what was bound
         // can't be used again.
@@ -182,7 +187,7 @@ impl Tap {
     }
 
     /// The ring of a socket that lets nothing in.
-    fn map(&self, socket: &PacketSocket) -> Result<Mapping, StartError> {
+    fn map(&self, socket: &PacketSocket) -> Result<Mapping, CaptureError> {
         socket
             .set_filter(&Program::drop_all())
             .map_err(step("attach a filter"))?;
@@ -215,16 +220,16 @@ impl Tap {
         }
     }
 
-    fn ring_error(&self, source: io::Error) -> StartError {
-        StartError::Ring {
+    fn ring_error(&self, source: io::Error) -> CaptureError {
+        CaptureError::Ring {
             mebibytes: self.ring_bytes >> 20,
             source,
         }
     }
 }
 
-fn step(what: &'static str) -> impl Fn(io::Error) -> StartError {
-    move |source| StartError::SocketOption { what, source }
+fn step(what: &'static str) -> impl Fn(io::Error) -> CaptureError {
+    move |source| CaptureError::SocketOption { what, source }
 }
 
 impl Armed {
@@ -232,7 +237,7 @@ impl Armed {
     ///
     /// # Errors
     /// What the kernel says of the program.
-    pub fn start(&self, filter: &Program) -> Result<(), StartError> {
+    pub fn start(&self, filter: &Program) -> Result<(), CaptureError> {
         for ring in &self.rings {
             ring.set_filter(filter)
                 .map_err(step("attach the capture filter"))?;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use crate::start::account::Account;
 use crate::start::cores::Cores;
-use crate::start::privileges::Account;
 use dnsflow_packet::tunnel::Tunnels;
 
 /// See which name an address stood for: take DNS responses off an interface or out of a capture file and send

@@ -57,7 +57,13 @@ impl Destination {
         })
     }
 
-    /// What the user wrote; it identifies the collector.
+    /// Whether both are the same collector, wherever its name leads: those of the same text are.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.written == other.written
+    }
+
+    /// The text that the user wrote, which is also the collector's name in logs and metrics.
     #[must_use]
     pub fn written(&self) -> &str {
         &self.written

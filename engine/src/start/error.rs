@@ -2,12 +2,12 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::RawFd;
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::start::config::ConfigError;
+use crate::capture::error::CaptureError;
+use crate::start::config::LoadError;
 
 /// What `io_uring` and memlock want of the machine, in bytes a core: what an executor locks.
 pub const MEMLOCK_BYTES_PER_CORE: u64 = 512 << 10;
@@ -18,99 +18,12 @@ pub enum StartError {
     /// Wrong usage that only shows once the machine is looked at.
     #[error("{0}")]
     Usage(String),
-    /// What clap says of the command line, `--help` and `--version` among it.
+    /// The command line or the configuration file is wrong.
     #[error(transparent)]
-    Arguments(#[from] clap::Error),
-    /// The configuration file is wrong.
+    Load(#[from] LoadError),
+    /// Packets can't be captured.
     #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// socket(2) was refused.
-    #[error(
-        "no permission to capture packets: CAP_NET_RAW is missing, and no packet sockets were handed over. Run as \
-         root, or give the program the capability: setcap cap_net_raw+ep $(command -v dnsflow). In a unit: \
-         ExecStartPre=+/usr/bin/dnsflow open-sockets"
-    )]
-    NoPermission,
-    /// socket(2) failed otherwise.
-    #[error("can't open a packet socket: {0}{mend}", mend = socket_mend(.0))]
-    Socket(io::Error),
-    /// What was handed over is something else.
-    #[error(
-        "descriptor {number} ('{name}'), which the service manager hands over, is not a raw packet socket. Those \
-         alone are taken, from `dnsflow open-sockets`: take others out of the unit (Sockets=, OpenFile=, what is put \
-         into its store)"
-    )]
-    HandedOver {
-        /// Its number in this process.
-        number: RawFd,
-        /// Its name in the unit (FDNAME).
-        name: String,
-    },
-    /// Sockets were handed over, and more are needed.
-    #[error(
-        "{needed} packet sockets are needed for an interface, {left} are left of the {handed_over} that the service \
-         manager handed over, and opening one is refused. The next start brings new ones; if those are too few from the \
-         beginning, give `open-sockets` in the unit a number, and FileDescriptorStoreMax= the same"
-    )]
-    SocketsUsedUp {
-        /// How many there were at the start.
-        handed_over: usize,
-        /// How many there are now.
-        left: usize,
-        /// For the interface that is to be captured on.
-        needed: usize,
-    },
-    /// No such interface.
-    #[error("no interface named '{interface}'. `ip link` lists those of this machine")]
-    NoInterface {
-        /// The name that was asked for.
-        interface: String,
-    },
-    /// Interface can't be looked up.
-    #[error("can't look up interface '{interface}': {source}")]
-    Interface {
-        /// The name that was asked for.
-        interface: String,
-        /// What the kernel said.
-        source: io::Error,
-    },
-    /// No interface was named and none suits.
-    #[error("no interface is up besides the loopback; name one with -i")]
-    NoDefaultInterface,
-    /// Interface is down.
-    #[error("interface '{interface}' is down. Bring it up: ip link set {interface} up")]
-    InterfaceDown {
-        /// Its name.
-        interface: String,
-    },
-    /// Interface whose packets start with something unknown.
-    #[error(
-        "interface '{interface}' has hardware type {hardware} (linux/if_arp.h), which dnsflow does not read"
-    )]
-    Hardware {
-        /// Its name.
-        interface: String,
-        /// ARPHRD_ value.
-        hardware: u16,
-    },
-    /// The kernel refused the ring.
-    #[error(
-        "can't set up a capture ring of {mebibytes} MiB a core: {source}. Ask for less with --ring"
-    )]
-    Ring {
-        /// MiB a core.
-        mebibytes: u64,
-        /// What the kernel said.
-        source: io::Error,
-    },
-    /// A socket option failed.
-    #[error("can't {what}: {source}")]
-    SocketOption {
-        /// What was tried.
-        what: &'static str,
-        /// What the kernel said.
-        source: io::Error,
-    },
+    Capture(#[from] CaptureError),
     /// io_uring is refused.
     #[error(
         "io_uring is not available ({source}), and dnsflow needs it. Where a sysctl forbids it: sysctl \
@@ -173,7 +86,7 @@ pub enum StartError {
         source: io::Error,
     },
     /// Metrics can't be served there.
-    #[error("can't serve metrics on {address}: {source}{}", metrics_mend(source))]
+    #[error("can't serve metrics on {address}: {source}{}", metrics_fix(source))]
     Metrics {
         /// The address of `--metrics`.
         address: SocketAddr,
@@ -198,7 +111,7 @@ pub enum StartError {
     },
     /// A capture file is damaged, or is none.
     #[error("{}: {source}", path.display())]
-    Capture {
+    CaptureFile {
         /// The file.
         path: PathBuf,
         /// What is wrong, and where.
@@ -215,25 +128,6 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// A refused socket(2), told apart.
-    #[must_use]
-    pub fn socket(source: io::Error) -> Self {
-        match source.kind() {
-            io::ErrorKind::PermissionDenied => StartError::NoPermission,
-            _ => StartError::Socket(source),
-        }
-    }
-
-    /// A failed look-up of an interface, told apart.
-    #[must_use]
-    pub fn interface(name: &str, source: io::Error) -> Self {
-        let interface = name.to_owned();
-        match source.raw_os_error() {
-            Some(libc::ENODEV) => StartError::NoInterface { interface },
-            _ => StartError::Interface { interface, source },
-        }
-    }
-
     /// Whether it is only that nobody wants to read any more.
     #[must_use]
     pub fn is_closed_pipe(&self) -> bool {
@@ -249,25 +143,15 @@ impl StartError {
     #[must_use]
     pub fn exit_status(&self) -> u8 {
         match self {
-            StartError::Usage(_) | StartError::Arguments(_) | StartError::Config(_) => 2,
+            Self::Usage(_) => 2,
+            Self::Load(error) => error.exit_status(),
             _ => 1,
         }
     }
 }
 
-/// What to do about a socket that can't be had.
-fn socket_mend(source: &io::Error) -> &'static str {
-    match source.raw_os_error() {
-        Some(libc::EAFNOSUPPORT) => {
-            ". Either the kernel has none, or a sandbox forbids them and none were handed over; in a unit: \
-             ExecStartPre=+/usr/bin/dnsflow open-sockets"
-        }
-        _ => "",
-    }
-}
-
 /// What to do about an address that can't be had.
-fn metrics_mend(source: &io::Error) -> &'static str {
+fn metrics_fix(source: &io::Error) -> &'static str {
     match source.kind() {
         io::ErrorKind::AddrInUse => {
             ". Another program has that port: `ss -ltnp` says which; give --metrics another"

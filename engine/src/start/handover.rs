@@ -3,7 +3,7 @@
 //! The unit has it run as root before each start, for some milliseconds. It reads nothing but its own command line. The
 //! sockets are for no protocol and bound to nothing, so that they receive nothing; the service manager keeps them
 //! (FDSTORE=1, sd_notify(3)) and hands them to the process that captures, which has no capability
-//! ([`crate::capture::stock`]).
+//! ([`crate::capture::inherited`]).
 
 use std::env;
 use std::io::{self, Read};
@@ -11,6 +11,7 @@ use std::os::fd::AsFd;
 
 use sd_notify::NotifyState;
 
+use crate::capture::error::CaptureError;
 use crate::start::cores;
 use crate::start::error::StartError;
 use dnsflow_sys::PacketSocket;
@@ -43,7 +44,7 @@ pub fn run(count: Option<u16>) -> Result<(), StartError> {
         let sockets = (0..left.min(MESSAGE_DESCRIPTORS)).map(|_| PacketSocket::open());
         let sockets: Vec<_> = sockets
             .collect::<io::Result<_>>()
-            .map_err(StartError::socket)?;
+            .map_err(CaptureError::socket)?;
         store(&sockets).map_err(refused)?;
         left -= sockets.len();
     }

@@ -1,5 +1,6 @@
 //! From a command line to something that can be run.
 
+pub mod account;
 pub mod check;
 pub mod cli;
 pub mod config;

@@ -5,9 +5,7 @@
 //! new sockets. Nothing of what is given up can be had back.
 
 use std::ffi::CString;
-use std::fmt;
 use std::io;
-use std::str::FromStr;
 
 use caps::errors::CapsError;
 use caps::{CapSet, Capability, CapsHashSet};
@@ -15,17 +13,11 @@ use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::unistd::{Gid, Group, Uid, User, geteuid, initgroups, setresgid, setresuid};
 
+use crate::start::account::Account;
 use crate::start::error::StartError;
 
 /// The one capability that is kept.
 const KEPT: Capability = Capability::CAP_NET_RAW;
-
-/// `USER` or `USER:GROUP`, names or numbers, as written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Account {
-    user: String,
-    group: Option<String>,
-}
 
 /// A user of this machine, to become.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,34 +26,6 @@ pub struct Identity {
     name: CString,
     user: Uid,
     group: Gid,
-}
-
-impl FromStr for Account {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (user, group) = match text.split_once(':') {
-            Some((user, group)) => (user, Some(group)),
-            None => (text, None),
-        };
-        if user.is_empty() || group.is_some_and(str::is_empty) {
-            return Err("USER or USER:GROUP is wanted".to_owned());
-        }
-        Ok(Account {
-            user: user.to_owned(),
-            group: group.map(str::to_owned),
-        })
-    }
-}
-
-impl fmt::Display for Account {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.write_str(&self.user)?;
-        match &self.group {
-            Some(group) => write!(to, ":{group}"),
-            None => Ok(()),
-        }
-    }
 }
 
 impl Identity {
@@ -187,24 +151,6 @@ mod tests {
         Identity::look_up(account)
             .map(|found| (found.user, found.group))
             .map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn accounts() {
-        assert_eq!(
-            "nobody".parse(),
-            Ok(Account {
-                user: "nobody".to_owned(),
-                group: None
-            })
-        );
-        assert_eq!(
-            "a:b".parse::<Account>().map(|account| account.to_string()),
-            Ok("a:b".to_owned())
-        );
-        for wrong in ["", ":b", "a:"] {
-            assert!(wrong.parse::<Account>().is_err(), "{wrong}");
-        }
     }
 
     /// Users and groups that every Linux has (LSB Core, 23.2).

@@ -10,9 +10,10 @@ use dnsflow_filters::Program;
 use log::{info, warn};
 
 use super::shards::Shards;
+use crate::capture::error::CaptureError;
+use crate::capture::inherited::InheritedSockets;
 use crate::capture::interface::InterfaceDrops;
 use crate::capture::socket::{Armed, Source, Spread, Tap};
-use crate::capture::stock::Stock;
 use crate::shard::command::Command;
 use crate::shard::intake::Intake;
 use crate::start::error::StartError;
@@ -27,7 +28,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 pub(super) struct Interfaces {
     all: Vec<Interface>,
     /// For those that come back.
-    stock: Stock,
+    inherited: InheritedSockets,
     look_at: Option<Instant>,
     /// What the capture filter keeps.
     filter_name: String,
@@ -57,7 +58,7 @@ impl Interfaces {
     /// Opens the sockets of all shards on all interfaces, and then lets packets in. Gives each shard's.
     pub(super) fn open(
         taps: Vec<Tap>,
-        mut stock: Stock,
+        mut inherited: InheritedSockets,
         capture: &Capture,
     ) -> Result<(Self, Vec<Vec<Intake>>), StartError> {
         let shards = taps.first().map_or(0, |tap| tap.shards);
@@ -66,7 +67,7 @@ impl Interfaces {
         for tap in taps {
             let source = tap.source()?;
             let filter = filter(&source, capture)?;
-            let armed = tap.open(source, &mut stock)?;
+            let armed = tap.open(source, &mut inherited)?;
             opened.push((tap, armed, filter));
         }
         let filter_name = opened
@@ -91,7 +92,7 @@ impl Interfaces {
         }
         let interfaces = Interfaces {
             all,
-            stock,
+            inherited,
             look_at: None,
             filter_name: filter_name.unwrap_or_default(),
         };
@@ -122,7 +123,7 @@ impl Interfaces {
                 interface
                     .socket
                     .set_fanout_program(program)
-                    .map_err(|source| StartError::SocketOption {
+                    .map_err(|source| CaptureError::SocketOption {
                         what: "replace the fanout program",
                         source,
                     })?;
@@ -172,7 +173,7 @@ impl Interfaces {
             if interface.state == State::Up {
                 continue;
             }
-            let looked = interface.look(index, capture, shards, &mut self.stock);
+            let looked = interface.look(index, capture, shards, &mut self.inherited);
             if interface.state != State::Up {
                 away += 1;
             }
@@ -201,7 +202,7 @@ impl Interface {
         index: usize,
         capture: &Capture,
         shards: &Shards,
-        stock: &mut Stock,
+        inherited: &mut InheritedSockets,
     ) -> Result<(), StartError> {
         let name = &self.tap.interface;
         let is_bound = self
@@ -217,7 +218,7 @@ impl Interface {
                 self.state = State::Up;
             }
             _ if is_same => {}
-            _ if is_up => self.take_up(index, capture, shards, stock)?,
+            _ if is_up => self.take_up(index, capture, shards, inherited)?,
             State::Down => {
                 warn!(interface = name.as_str(); "interface {name} is gone; waiting for one of that name");
                 self.state = State::Gone;
@@ -235,9 +236,9 @@ impl Interface {
         index: usize,
         capture: &Capture,
         shards: &Shards,
-        stock: &mut Stock,
+        inherited: &mut InheritedSockets,
     ) -> Result<(), StartError> {
-        let reopened = self.reopen(capture, stock);
+        let reopened = self.reopen(capture, inherited);
         let name = &self.tap.interface;
         match reopened {
             Ok(armed) => {
@@ -248,7 +249,9 @@ impl Interface {
                     shards.tell_one(core, Command::Ring(index, ring));
                 }
             }
-            Err(error @ StartError::SocketsUsedUp { .. }) => return Err(error),
+            Err(error @ StartError::Capture(CaptureError::SocketsUsedUp { .. })) => {
+                return Err(error);
+            }
             Err(error) => self.complain(&error),
         }
         Ok(())
@@ -264,11 +267,15 @@ impl Interface {
         }
     }
 
-    fn reopen(&mut self, capture: &Capture, stock: &mut Stock) -> Result<Armed, StartError> {
+    fn reopen(
+        &mut self,
+        capture: &Capture,
+        inherited: &mut InheritedSockets,
+    ) -> Result<Armed, StartError> {
         let source = self.tap.source()?;
         // Sockets that are opened for nothing can't be used again, so all else comes before.
         let filter = filter(&source, capture)?;
-        let armed = self.tap.open(source, stock)?;
+        let armed = self.tap.open(source, inherited)?;
         let socket = first_socket(&armed)?;
         armed.start(&filter)?;
         self.source = armed.source;
@@ -286,5 +293,6 @@ fn first_socket(armed: &Armed) -> Result<PacketSocket, StartError> {
     let first = armed.rings.first().ok_or_else(none);
     first
         .and_then(|ring| ring.socket())
-        .map_err(StartError::socket)
+        .map_err(CaptureError::socket)
+        .map_err(StartError::from)
 }

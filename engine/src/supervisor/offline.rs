@@ -8,11 +8,11 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dnsflow_filters::{FilterError, Interpreter, MAX_SNAP_LENGTH, Program, compile};
 
-use super::event::Events;
+use super::event::{Event, Events};
 use super::output::{Output, Outputs};
 use super::progress;
 use super::shards::Shards;
@@ -27,6 +27,9 @@ use dnsflow_capfile::input::{self, Source};
 use dnsflow_capfile::{Records, split};
 use dnsflow_packet::Decoder;
 use dnsflow_packet::LinkType;
+
+/// Time between two updates of the progress bar.
+const UPDATE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What one shard reads.
 enum Share {
@@ -53,7 +56,7 @@ pub(super) fn run(
         let source = input::open(path)
             .and_then(input::unpacked)
             .map_err(failed)?;
-        let mut records = Records::open(source).map_err(|source| StartError::Capture {
+        let mut records = Records::open(source).map_err(|source| StartError::CaptureFile {
             path: path.to_owned(),
             source,
         })?;
@@ -89,12 +92,24 @@ pub(super) fn run(
         )?;
     }
     let bar = progress::bar(path, divided);
-    events.wait(&shards, || bar.show(&all_progress));
+    wait(events, shards.count(), || bar.show(&all_progress));
     bar.finish();
     all_progress.iter().for_each(|progress| progress.stop());
     stop.iter().for_each(Stop::stop);
     shards.stop();
     shards.reports()
+}
+
+/// Waits until a signal comes or `running` shards have ended, and calls `show` in every interval without an event.
+fn wait(events: &Events, mut running: usize, mut show: impl FnMut()) {
+    while running > 0 {
+        match events.next(Some(Instant::now() + UPDATE_INTERVAL)) {
+            Some(Event::End) => return,
+            Some(Event::Ended(_)) => running -= 1,
+            Some(_) => {}
+            None => show(),
+        }
+    }
 }
 
 /// Refuses an expression before a file is emptied for what it would have kept. `first` is the link type of the

@@ -1,9 +1,10 @@
 //! What streams are made of, opened once and handed to each shard.
 
 use std::fs::File;
+use std::os::fd::AsFd;
+use std::path::Path;
 use std::time::Duration;
 
-use super::create;
 use crate::export::collector::Collector;
 use crate::export::file::{PcapFile, write_header};
 use crate::export::print::Print;
@@ -96,4 +97,20 @@ impl Output {
         };
         Export::new(self.datagram_bytes, sinks)
     }
+}
+
+/// Opens a file for writing, or standard output for `-`.
+fn create(path: &Path) -> Result<File, StartError> {
+    let failed = |source| StartError::File {
+        path: path.to_owned(),
+        source,
+    };
+    if path.as_os_str() == "-" {
+        let descriptor = std::io::stdout()
+            .as_fd()
+            .try_clone_to_owned()
+            .map_err(failed)?;
+        return Ok(File::from(descriptor));
+    }
+    File::create(path).map_err(failed)
 }

@@ -7,16 +7,16 @@
 
 mod adopt;
 mod ethtool;
-mod handed;
 mod host;
+mod inherited;
 mod packet;
 mod readiness;
 mod ring;
 
 pub use adopt::{segment_sends, udp_socket, unix_stream};
 pub use ethtool::{Merging, merging};
-pub use handed::handed_over;
 pub use host::{Interface, clock_is_synchronised, interface, io_uring_probe, raise_memlock};
+pub use inherited::inherited_descriptors;
 pub use packet::{FanoutMode, KernelCounts, PacketSocket, RingShape};
 pub use readiness::Readiness;
 pub use ring::{BlockBytes, Mapping};

@@ -3,15 +3,21 @@
 use std::fs;
 
 use super::finding::Finding;
+use crate::capture::error::CaptureError;
+use crate::capture::inherited::InheritedSockets;
 use crate::capture::interface::{drops_of_one, look_up};
 use crate::capture::socket::Tap;
-use crate::capture::stock::Stock;
 use crate::start::error::StartError;
 use crate::start::settings::Settings;
 
 /// Opens everything as a run would, and lets no packet in.
-pub(super) fn capture(settings: &Settings, name: &str, cores: usize, stock: &mut Stock) -> Finding {
-    match open(settings, name, cores, stock) {
+pub(super) fn capture(
+    settings: &Settings,
+    name: &str,
+    cores: usize,
+    inherited: &mut InheritedSockets,
+) -> Finding {
+    match open(settings, name, cores, inherited) {
         Ok(text) => Finding::ok(name, text),
         Err(error) => {
             let (text, mend) = refusal(&error, name);
@@ -24,7 +30,7 @@ fn open(
     settings: &Settings,
     name: &str,
     cores: usize,
-    stock: &mut Stock,
+    inherited: &mut InheritedSockets,
 ) -> Result<String, StartError> {
     let tap = Tap {
         interface: name.to_owned(),
@@ -35,7 +41,7 @@ fn open(
     };
     let source = tap.source()?;
     let program = settings.capture.program(source.link)?;
-    tap.open(source, stock)?;
+    tap.open(source, inherited)?;
     let mode = if settings.promiscuous {
         ", promiscuous"
     } else {
@@ -50,14 +56,14 @@ fn open(
 /// What is wrong, and what mends it.
 fn refusal(error: &StartError, name: &str) -> (String, String) {
     let (text, mend) = match error {
-        StartError::NoInterface { .. } => {
+        StartError::Capture(CaptureError::NoInterface { .. }) => {
             let mend = "another -i; ip link lists those of this machine";
             return ("there is no such interface".to_owned(), mend.to_owned());
         }
-        StartError::InterfaceDown { .. } => {
+        StartError::Capture(CaptureError::InterfaceDown { .. }) => {
             return ("it is down".to_owned(), format!("ip link set {name} up"));
         }
-        StartError::Ring { source, .. } => (
+        StartError::Capture(CaptureError::Ring { source, .. }) => (
             format!("the rings can't be had: {source}"),
             "less --ring or fewer --cores",
         ),

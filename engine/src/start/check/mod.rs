@@ -14,8 +14,8 @@ mod sending;
 
 use std::io::{self, IsTerminal, Write};
 
+use crate::capture::inherited::InheritedSockets;
 use crate::capture::interface::{ANY, default_interface, interfaces, look_up};
-use crate::capture::stock::Stock;
 use crate::start::error::StartError;
 use crate::start::settings::{Input, Settings};
 use finding::{Finding, Level};
@@ -26,12 +26,12 @@ use finding::{Finding, Level};
 ///
 /// # Errors
 /// If a file was to be read, or nobody takes the lines.
-pub fn run(settings: &Settings, mut stock: Stock) -> Result<bool, StartError> {
+pub fn run(settings: &Settings, mut inherited: InheritedSockets) -> Result<bool, StartError> {
     let Input::Live(names) = &settings.input else {
         let message = "check is about live capture: leave out --read".to_owned();
         return Err(StartError::Usage(message));
     };
-    let findings = look(settings, names, &mut stock);
+    let findings = look(settings, names, &mut inherited);
     let stdout = io::stdout();
     let is_coloured = stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let mut stdout = stdout.lock();
@@ -45,11 +45,11 @@ pub fn run(settings: &Settings, mut stock: Stock) -> Result<bool, StartError> {
     Ok(findings.iter().all(|finding| finding.level != Level::Fail))
 }
 
-fn look(settings: &Settings, names: &[String], stock: &mut Stock) -> Vec<Finding> {
+fn look(settings: &Settings, names: &[String], inherited: &mut InheritedSockets) -> Vec<Finding> {
     let mut findings = vec![rights::io_uring()];
     let cpus = rights::cpus(settings, &mut findings);
     findings.push(rights::locked_memory(cpus.len()));
-    let capability = rights::capture(stock);
+    let capability = rights::capture(inherited);
     let may_capture = capability.level != Level::Fail;
     findings.push(capability);
     findings.extend(rights::user(settings));
@@ -65,7 +65,7 @@ fn look(settings: &Settings, names: &[String], stock: &mut Stock) -> Vec<Finding
     findings.extend(memory::group(cpus.len()));
     for name in names {
         if may_capture {
-            findings.push(interface::capture(settings, &name, cpus.len(), stock));
+            findings.push(interface::capture(settings, &name, cpus.len(), inherited));
         }
         for single in singles(&name) {
             findings.extend(interface::link(&single));

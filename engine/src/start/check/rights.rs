@@ -6,7 +6,7 @@ use std::io;
 use caps::{CapSet, Capability};
 
 use super::finding::Finding;
-use crate::capture::stock::Stock;
+use crate::capture::inherited::InheritedSockets;
 use crate::start::cores;
 use crate::start::error::MEMLOCK_BYTES_PER_CORE;
 use crate::start::settings::Settings;
@@ -108,9 +108,9 @@ pub(super) fn list(cpus: &[usize]) -> String {
     cpus.join(",")
 }
 
-pub(super) fn capture(stock: &Stock) -> Finding {
-    if stock.left() > 0 {
-        return Finding::ok(SOCKETS, format!("{} were handed over", stock.left()));
+pub(super) fn capture(inherited: &InheritedSockets) -> Finding {
+    if inherited.left() > 0 {
+        return Finding::ok(SOCKETS, format!("{} were handed over", inherited.left()));
     }
     let has = caps::has_cap(None, CapSet::Effective, Capability::CAP_NET_RAW);
     judge_capture(has.unwrap_or(false), PacketSocket::open().map(drop))

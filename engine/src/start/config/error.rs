@@ -1,10 +1,41 @@
 //! What is wrong with a configuration file, and where.
 
 use std::error::Error as _;
+use std::io;
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue};
 use thiserror::Error;
+
+/// Why the options can't be had.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// clap refused the command line, or printed what `--help` or `--version` asks for.
+    #[error(transparent)]
+    Arguments(#[from] clap::Error),
+    /// The configuration file can't be read.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The error of the system.
+        source: io::Error,
+    },
+    /// The configuration file is wrong.
+    #[error(transparent)]
+    Wrong(#[from] ConfigError),
+}
+
+impl LoadError {
+    /// The exit status: 2 for wrong usage, 1 for a file that can't be read.
+    #[must_use]
+    pub fn exit_status(&self) -> u8 {
+        match self {
+            Self::Arguments(_) | Self::Wrong(_) => 2,
+            Self::File { .. } => 1,
+        }
+    }
+}
 
 /// Something wrong in a configuration file.
 #[derive(Debug, Error)]

@@ -17,8 +17,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::start::cli::Cli;
-use crate::start::error::StartError;
-pub use error::{ConfigError, Problem};
+pub use error::{ConfigError, LoadError, Problem};
 pub use value::expected;
 
 /// Options that make no sense in a file: they are about a single start.
@@ -33,9 +32,9 @@ const LIKENESS: f64 = 0.75;
 /// stand beside an option of the command line gives way to it.
 ///
 /// # Errors
-/// [`StartError::Arguments`] for the command line, and for `--help` and `--version`; [`StartError::File`] if the file
-/// can't be read; [`StartError::Config`] for what is wrong in it.
-pub fn load<Words>(arguments: Words) -> Result<Cli, StartError>
+/// [`LoadError::Arguments`] for the command line, and for `--help` and `--version`; [`LoadError::File`] if the file
+/// can't be read; [`LoadError::Wrong`] for what is wrong in it.
+pub fn load<Words>(arguments: Words) -> Result<Cli, LoadError>
 where
     Words: IntoIterator,
     Words::Item: Into<OsString>,
@@ -53,7 +52,7 @@ where
     let Ok(Some(path)) = given.try_get_one::<PathBuf>("config") else {
         return Ok(Cli::from_arg_matches(&matches)?);
     };
-    let text = fs::read_to_string(path).map_err(|source| StartError::File {
+    let text = fs::read_to_string(path).map_err(|source| LoadError::File {
         path: path.clone(),
         source,
     })?;

@@ -13,7 +13,7 @@ const THREADS: &str = "/proc/self/task";
 ///
 /// # Errors
 /// If what the environment says makes no sense, a descriptor is not open, or there are other threads.
-pub fn handed_over() -> io::Result<Vec<(OwnedFd, String)>> {
+pub fn inherited_descriptors() -> io::Result<Vec<(OwnedFd, String)>> {
     if env::var_os("LISTEN_FDS").is_none() {
         return Ok(Vec::new());
     }
