@@ -1,15 +1,7 @@
 //! Which CPUs the shards run on.
 
 use std::fmt;
-use std::io;
 use std::str::FromStr;
-
-use nix::errno::Errno;
-use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
-use nix::unistd::Pid;
-
-/// What the calls take for the thread that makes them.
-const THIS_THREAD: Pid = Pid::from_raw(0);
 
 /// What `--cores` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,32 +117,6 @@ impl Cores {
                 have: allowed.len(),
             })
     }
-}
-
-/// The CPUs that this thread may run on, in order.
-///
-/// # Errors
-/// What sched_getaffinity(2) says.
-pub fn allowed() -> io::Result<Vec<usize>> {
-    let allowed = sched_getaffinity(THIS_THREAD)?;
-    let is_set = |cpu: &usize| allowed.is_set(*cpu) == Ok(true);
-    Ok((0..CpuSet::count()).filter(is_set).collect())
-}
-
-/// Whether a thread of this process may choose its CPU. Asks for none, which the kernel finds wrong only after it
-/// has found that the call is allowed, so that nothing changes.
-pub fn may_pin() -> bool {
-    sched_setaffinity(THIS_THREAD, &CpuSet::new()) == Err(Errno::EINVAL)
-}
-
-/// Keeps this thread on a CPU from now on.
-///
-/// # Errors
-/// What sched_setaffinity(2) says; `EINVAL` if there is no such CPU.
-pub fn pin(cpu: usize) -> io::Result<()> {
-    let mut only = CpuSet::new();
-    only.set(cpu)?;
-    Ok(sched_setaffinity(THIS_THREAD, &only)?)
 }
 
 #[cfg(test)]

@@ -12,7 +12,6 @@ use std::os::fd::AsFd;
 use sd_notify::NotifyState;
 
 use crate::capture::error::CaptureError;
-use crate::start::cores;
 use crate::start::error::StartError;
 use dnsflow_sys::PacketSocket;
 
@@ -60,7 +59,7 @@ fn refused(source: io::Error) -> StartError {
 
 fn suitable() -> usize {
     let (fewest, most) = BOUNDS;
-    let cpus = cores::allowed().map_or(1, |cpus| cpus.len());
+    let cpus = dnsflow_sys::allowed_cpus().map_or(1, |cpus| cpus.len());
     (cpus * PER_CPU).clamp(fewest, most)
 }
 

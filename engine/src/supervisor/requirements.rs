@@ -2,12 +2,11 @@
 
 use std::io;
 
-use crate::start::cores;
 use crate::start::error::{MEMLOCK_BYTES_PER_CORE, StartError};
 
 /// The CPUs that this process may use.
 pub(super) fn cpus() -> Result<Vec<usize>, StartError> {
-    cores::allowed().map_err(|source| StartError::System {
+    dnsflow_sys::allowed_cpus().map_err(|source| StartError::System {
         what: "can't ask which CPUs may be used",
         source,
     })

@@ -13,7 +13,6 @@ use super::event::Event;
 use crate::shard::Report;
 use crate::shard::command::{Command, Control, Line, line};
 use crate::shard::snapshot::Snapshot;
-use crate::start::cores;
 use crate::start::error::StartError;
 
 /// Bytes of registered memory an executor gets; it grows by itself if that is not enough.
@@ -53,7 +52,7 @@ impl Drop for EndNotice {
 impl Shards {
     /// None yet. Says so if they will run on whatever CPU the kernel gives them.
     pub(super) fn new() -> Self {
-        let pinned = cores::may_pin();
+        let pinned = dnsflow_sys::may_pin();
         if !pinned {
             info!("cores are not pinned: choosing a CPU is refused, so the kernel places them");
         }
@@ -84,7 +83,7 @@ impl Shards {
         let run = move || {
             let _notice = notice;
             if pinned {
-                cores::pin(cpu)?;
+                dnsflow_sys::pin(cpu)?;
             }
             let executor = LocalExecutorBuilder::default()
                 .io_memory(IO_MEMORY_BYTES)

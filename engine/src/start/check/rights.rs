@@ -7,7 +7,6 @@ use caps::{CapSet, Capability};
 
 use super::finding::Finding;
 use crate::capture::inherited::InheritedSockets;
-use crate::start::cores;
 use crate::start::error::MEMLOCK_BYTES_PER_CORE;
 use crate::start::settings::Settings;
 use dnsflow_sys::{self, PacketSocket};
@@ -87,7 +86,7 @@ fn judge_locked_memory(limit: u64, cores: usize) -> Finding {
 
 /// The CPUs that a run would take; where it could not have them, one to go on with.
 pub(super) fn cpus(settings: &Settings, findings: &mut Vec<Finding>) -> Vec<usize> {
-    let allowed = cores::allowed().unwrap_or_default();
+    let allowed = dnsflow_sys::allowed_cpus().unwrap_or_default();
     match settings.cores.choose(&allowed) {
         Ok(cpus) => {
             let text = format!("{} of the {} that may be used", list(&cpus), allowed.len());
