@@ -16,7 +16,7 @@ use dnsflow::supervisor;
 use dnsflow_packet::LinkType;
 
 fn main() -> ExitCode {
-    // Before anything else takes the number of a descriptor.
+    // This comes first: descriptors that are opened earlier could have the numbers of inherited ones.
     let inherited = InheritedSockets::take_over();
     diagnostics::start();
     let status = status(inherited);
@@ -65,7 +65,7 @@ fn run(cli: Cli, inherited: InheritedSockets) -> Result<bool, StartError> {
     supervisor::run(settings, inherited, Box::new(reload))
 }
 
-/// The settings as they are now, from the same command line.
+/// Reads the settings again, from the same command line.
 fn reload() -> Result<Settings, StartError> {
     let cli = config::load(std::env::args_os())?;
     Settings::new(cli.options)

@@ -40,8 +40,8 @@ pub enum CaptureError {
     },
     /// Sockets were handed over, and more are needed.
     #[error(
-        "an interface needs {needed} packet sockets, {left} are left of the {inherited} that the service manager \
-         handed over, and opening one is refused. The next start brings new ones; if those are too few from the \
+        "{needed} packet sockets are needed for an interface, {left} are left of the {inherited} that the service \
+         manager handed over, and opening one is refused. The next start brings new ones; if those are too few from the \
          beginning, give `open-sockets` in the unit a number, and set FileDescriptorStoreMax= to the same"
     )]
     SocketsUsedUp {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// `USER` or `USER:GROUP`, names or numbers, as written.
+/// `USER` or `USER:GROUP`, as names or numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     pub(super) user: String,
@@ -19,9 +19,9 @@ impl FromStr for Account {
             None => (text, None),
         };
         if user.is_empty() || group.is_some_and(str::is_empty) {
-            return Err("USER or USER:GROUP is wanted".to_owned());
+            return Err("expected USER or USER:GROUP".to_owned());
         }
-        Ok(Account {
+        Ok(Self {
             user: user.to_owned(),
             group: group.map(str::to_owned),
         })

@@ -1,4 +1,4 @@
-//! What can keep the sensor from starting or end it, said so that a person can act on it.
+//! Why the sensor can't start or go on. Each message says what to do about it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,13 +9,13 @@ use thiserror::Error;
 use crate::capture::error::CaptureError;
 use crate::start::config::LoadError;
 
-/// What `io_uring` and memlock want of the machine, in bytes a core: what an executor locks.
+/// Bytes of locked memory that the executor of each core needs.
 pub const MEMLOCK_BYTES_PER_CORE: u64 = 512 << 10;
 
 /// Why the sensor did not start, or could not go on.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// Wrong usage that only shows once the machine is looked at.
+    /// Wrong usage that parsing can't find, such as a user that does not exist.
     #[error("{0}")]
     Usage(String),
     /// The command line or the configuration file is wrong.
@@ -24,14 +24,14 @@ pub enum StartError {
     /// Packets can't be captured.
     #[error(transparent)]
     Capture(#[from] CaptureError),
-    /// io_uring is refused.
+    /// The kernel or a sandbox refuses io_uring.
     #[error(
         "io_uring is not available ({source}), and dnsflow needs it. Where a sysctl forbids it: sysctl \
          kernel.io_uring_disabled=0. In a container: allow the io_uring system calls in its seccomp profile. \
          The kernel must be 5.8 or later"
     )]
     IoUring {
-        /// What io_uring_setup(2) said.
+        /// The error of io_uring_setup(2).
         source: io::Error,
     },
     /// RLIMIT_MEMLOCK is too small.
@@ -40,20 +40,20 @@ pub enum StartError {
          or LimitMEMLOCK= in the unit"
     )]
     Memlock {
-        /// KiB there are.
+        /// The limit in KiB.
         have: u64,
-        /// KiB needed.
+        /// KiB that are needed.
         need: u64,
-        /// Cores asked for.
+        /// Number of cores.
         cores: usize,
     },
-    /// RLIMIT_MEMLOCK is large enough, and others use it up.
+    /// RLIMIT_MEMLOCK is large enough, but other processes use it up.
     #[error(
         "no locked memory is left: the limit of {have} KiB holds for all processes of this user together. Raise \
          it: ulimit -l, or LimitMEMLOCK= in the unit"
     )]
     MemlockUsed {
-        /// KiB there are for all of them.
+        /// The limit in KiB, for all of them together.
         have: u64,
     },
     /// An executor did not start.
@@ -61,7 +61,7 @@ pub enum StartError {
     Executor {
         /// Its CPU.
         cpu: usize,
-        /// What glommio said.
+        /// The error of the executor.
         reason: String,
     },
     /// The filter expression is wrong.
@@ -70,27 +70,27 @@ pub enum StartError {
     /// A collector can't be used.
     #[error("collector '{collector}': {reason}")]
     Collector {
-        /// As it was written.
+        /// As the user wrote it.
         collector: String,
-        /// What is wrong, and what would mend it.
+        /// What is wrong, and how to fix it.
         reason: String,
     },
-    /// The user of `--user` can't be become.
+    /// The process can't switch to the user of `--user`.
     #[error("can't become --user {account}: can't {what}: {source}")]
     Privileges {
-        /// As it was written.
+        /// As the user wrote it.
         account: String,
-        /// What was tried.
+        /// The step that failed, as a verb and its object.
         what: &'static str,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// Metrics can't be served there.
+    /// Metrics can't be served at the address.
     #[error("can't serve metrics on {address}: {source}{}", metrics_fix(source))]
     Metrics {
         /// The address of `--metrics`.
         address: SocketAddr,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// The pid file is held by another process.
@@ -106,33 +106,33 @@ pub enum StartError {
     File {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// A capture file is damaged, or is none.
+    /// A file is not a capture file, or a damaged one.
     #[error("{}: {source}", path.display())]
     CaptureFile {
         /// The file.
         path: PathBuf,
-        /// What is wrong, and where.
+        /// What is wrong, and at which offset.
         source: dnsflow_capfile::FileError,
     },
-    /// Anything else that the system refused.
+    /// Another error of the system.
     #[error("{what}: {source}")]
     System {
-        /// What was tried.
+        /// What failed.
         what: &'static str,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }
 
 impl StartError {
-    /// Whether it is only that nobody wants to read any more.
+    /// Whether the reader of standard output or of a pipe has closed it.
     #[must_use]
     pub fn is_closed_pipe(&self) -> bool {
         match self {
-            StartError::File { source, .. } | StartError::System { source, .. } => {
+            Self::File { source, .. } | Self::System { source, .. } => {
                 source.kind() == io::ErrorKind::BrokenPipe
             }
             _ => false,
@@ -150,7 +150,7 @@ impl StartError {
     }
 }
 
-/// What to do about an address that can't be had.
+/// How to fix an address that can't be used.
 fn metrics_fix(source: &io::Error) -> &'static str {
     match source.kind() {
         io::ErrorKind::AddrInUse => {

@@ -1,8 +1,8 @@
-//! From root to a user that may do one thing that others may not: open packet sockets.
+//! `--user`: from root to a user whose only capability is to open packet sockets.
 //!
-//! What only root may open is opened before, and threads start after: privileges belong to threads, and new ones
-//! have those of the thread that starts them. CAP_NET_RAW is kept because an interface that comes back takes
-//! new sockets. Nothing of what is given up can be had back.
+//! Files that only root may open are opened before the switch. Threads start after it: privileges belong to threads, and
+//! a new thread inherits those of the thread that starts it. CAP_NET_RAW is kept because an interface that comes back
+//! needs new sockets. The privileges that are given up can't be regained.
 
 use std::ffi::CString;
 use std::io;
@@ -16,10 +16,10 @@ use nix::unistd::{Gid, Group, Uid, User, geteuid, initgroups, setresgid, setresu
 use crate::start::account::Account;
 use crate::start::error::StartError;
 
-/// The one capability that is kept.
+/// The only capability that is kept.
 const KEPT: Capability = Capability::CAP_NET_RAW;
 
-/// A user of this machine, to become.
+/// A user of this machine to switch to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     account: Account,
@@ -29,10 +29,10 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Looks up user and group; without a group, the user's own.
+    /// Looks up user and group. The default is the user's primary group.
     ///
     /// # Errors
-    /// If there is no such user or group, or it is root.
+    /// If there is no such user or group, or the user is root.
     pub fn look_up(account: Account) -> Result<Self, StartError> {
         let usage = |reason: String| StartError::Usage(format!("--user {account}: {reason}"));
         let failed = |errno: Errno| usage(format!("can't be looked up: {errno}"));
@@ -67,7 +67,7 @@ impl Identity {
             ));
         }
         let name = CString::new(user.name).map_err(|_| failed(Errno::EINVAL))?;
-        Ok(Identity {
+        Ok(Self {
             name,
             user: user.uid,
             group,
@@ -75,26 +75,26 @@ impl Identity {
         })
     }
 
-    /// Whether this process may become somebody else at all.
+    /// Checks that this process may switch to another user.
     ///
     /// # Errors
-    /// If it is not root.
+    /// If it does not run as root.
     pub fn check(&self) -> Result<(), StartError> {
         if geteuid().is_root() {
             return Ok(());
         }
         Err(StartError::Usage(format!(
-            "--user {}: only root can become another user. Leave it out: where a service manager starts dnsflow, \
-             that knows the user",
+            "--user {}: only root can become another user. Leave it out: a service manager that starts dnsflow \
+             sets the user itself",
             self.account
         )))
     }
 
-    /// Becomes the user, for good: its user and group ids, the groups that it is in, and of all capabilities
-    /// CAP_NET_RAW. To be called by the only thread.
+    /// Switches to the user for good: to its user id, group id and supplementary groups, and to no capability except
+    /// CAP_NET_RAW. To be called while the process has one thread.
     ///
     /// # Errors
-    /// Which step failed. Privileges are then neither whole nor gone: the process has to end.
+    /// The step that failed. The process then has a part of its privileges, and has to end.
     pub fn assume(&self) -> Result<(), StartError> {
         let step = |what: &'static str| {
             move |source: io::Error| StartError::Privileges {
@@ -105,7 +105,7 @@ impl Identity {
         };
         for capability in caps::runtime::thread_all_supported() {
             if capability != KEPT {
-                // Where CAP_SETPCAP is missing: what is set last keeps anybody from reaching for them.
+                // It fails without CAP_SETPCAP; then no_new_privs, which is set last, keeps them from coming back.
                 let _ = caps::drop(None, CapSet::Bounding, capability);
             }
         }

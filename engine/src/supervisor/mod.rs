@@ -1,8 +1,8 @@
 //! From settings to running shards, and from their reports to a summary.
 //!
-//! The supervisor opens what all shards need, gives each its part, and then only waits: for a signal, for
-//! shards to end, for what they tell. While packets flow it shares nothing with them; what changes it tells them, and
-//! they see to it between two blocks.
+//! The supervisor opens what the shards need, gives each its part, and then waits for events: signals, ends of shards,
+//! notices. It shares no memory with them while packets flow. Changes are commands, which a shard handles between two
+//! blocks.
 
 pub(crate) mod event;
 mod interfaces;
@@ -28,13 +28,13 @@ pub use reload::waits_for_start;
 pub use resolver::ReadSettings;
 use summary::summarise;
 
-/// Runs the sensor to its end and says on standard error what came of it. `inherited` has the packet sockets that were
-/// handed over.
+/// Runs the sensor to its end, and logs a summary. `inherited` has the packet sockets that were handed over; `read` reads
+/// the settings for a reload.
 ///
-/// Returns whether all went well: false if a file was damaged or a shard failed, which was said.
+/// Returns false if a file was damaged or a shard failed, which is then logged.
 ///
 /// # Errors
-/// What kept it from starting, or from going on.
+/// What kept the sensor from starting, or from going on.
 pub fn run(
     settings: Settings,
     inherited: InheritedSockets,

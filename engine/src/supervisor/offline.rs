@@ -1,7 +1,7 @@
-//! Shards that read a capture file.
+//! A run over a capture file.
 //!
-//! A large file of the classic format is divided, so that each shard walks only a part of it. Any other input
-//! is read whole by every shard, and each takes the packets whose balance value is its own.
+//! A large pcap file is divided, so that each shard reads a part of it. Any other input is read as a whole by every shard,
+//! which processes the packets whose balance value is its own.
 
 use std::fs::File;
 use std::io;
@@ -31,15 +31,15 @@ use dnsflow_packet::LinkType;
 /// Time between two updates of the progress bar.
 const UPDATE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// What one shard reads.
+/// The input of one shard.
 enum Share {
-    /// All of the input, of which it takes some.
+    /// The whole input, of which the shard processes a share of the packets.
     All(Source),
     /// A part of the file.
     Part(File, Range<u64>, Deferred),
 }
 
-/// Reads `path` to its end, or until somebody wants it to stop.
+/// Reads `path` to its end, or until a signal ends the run.
 pub(super) fn run(
     settings: &Settings,
     path: &Path,
@@ -52,7 +52,7 @@ pub(super) fn run(
     };
     let mut first = None;
     if input::is_repeatable(path) {
-        // What is no capture at all is said before anything is opened for its sake.
+        // A file that is not a capture is refused before outputs are opened and truncated.
         let source = input::open(path)
             .and_then(input::unpacked)
             .map_err(failed)?;
@@ -112,11 +112,11 @@ fn wait(events: &Events, mut running: usize, mut show: impl FnMut()) {
     }
 }
 
-/// Refuses an expression before a file is emptied for what it would have kept. `first` is the link type of the
-/// first packet, where one could be had without taking it from somebody.
+/// Checks the filter expression before outputs are opened and truncated. `first` is the link type of the first packet,
+/// if the input can be read twice.
 fn check_expression(capture: &Capture, first: Option<LinkType>) -> Result<(), FilterError> {
-    /// What most captures have, and what has primitives of its own (pcap-filter(7)).
-    const USUAL: [LinkType; 2] = [LinkType::Ethernet, LinkType::Radiotap];
+    /// The link type of most captures, and the one with the most primitives of its own (pcap-filter(7)).
+    const LIKELY: [LinkType; 2] = [LinkType::Ethernet, LinkType::Radiotap];
     let Some(expression) = &capture.expression else {
         return Ok(());
     };
@@ -128,7 +128,7 @@ fn check_expression(capture: &Capture, first: Option<LinkType>) -> Result<(), Fi
         return compiles(link);
     }
     let mut refused = Ok(());
-    for link in USUAL {
+    for link in LIKELY {
         match compiles(link) {
             Ok(()) => return Ok(()),
             refusal => refused = refused.and(refusal),
@@ -174,7 +174,7 @@ fn spawn(
     })
 }
 
-/// The tests that packets have to pass at shard `index` of `count` that read the same.
+/// Which packets shard `index` processes, of `count` shards that read the same input.
 fn admission(
     settings: &Settings,
     balance: &Program,
@@ -198,7 +198,7 @@ fn admission(
     )
 }
 
-/// The file divided among `count` shards, if it can be.
+/// The file divided among `count` shards; `None` if it can't be divided.
 fn parts(
     path: &Path,
     count: usize,
@@ -221,7 +221,7 @@ fn parts(
         .map(|shares| Ok(Some(shares)))
 }
 
-/// One reader of the whole input for each shard, and, where it is no file, a way to end it early.
+/// A reader of the whole input for each shard, and, unless the input is a file, a handle to end it early.
 fn whole(path: &Path, count: usize, pause: Duration) -> io::Result<(Vec<Share>, Option<Stop>)> {
     if input::is_repeatable(path) {
         let sources = (0..count).map(|_| input::open(path).map(Share::All));

@@ -1,7 +1,7 @@
-//! `dnsflow check`: what a run with the same options would find on this machine, each with its mend.
+//! `dnsflow check`: what would keep a run with the same options from capturing, or make it lose packets, and how to fix it.
 //!
-//! It looks as a run would: with the same system calls, as the same user. It changes nothing, and lets no packet
-//! in. Whether something is worth a word is decided by functions of what was read, apart from reading it.
+//! It makes the same system calls as a run, as the same user. It changes nothing and captures no packet. Each topic is a
+//! file, which reads the state of the machine apart from judging it, so that judgements are tested as functions.
 
 mod clock;
 mod finding;
@@ -20,12 +20,11 @@ use crate::start::error::StartError;
 use crate::start::settings::{Input, Settings};
 use finding::{Finding, Level};
 
-/// Looks at everything, with the sockets that were handed over, and prints a line for each finding.
-///
-/// Returns whether a run could capture.
+/// Checks everything, with the sockets that were handed over, and prints a line for each finding. Returns whether a run
+/// could capture.
 ///
 /// # Errors
-/// If a file was to be read, or nobody takes the lines.
+/// If the options read a file, or standard output can't be written.
 pub fn run(settings: &Settings, mut inherited: InheritedSockets) -> Result<bool, StartError> {
     let Input::Live(names) = &settings.input else {
         let message = "check is about live capture: leave out --read".to_owned();
@@ -69,7 +68,7 @@ fn look(settings: &Settings, names: &[String], inherited: &mut InheritedSockets)
         }
         for single in singles(&name) {
             findings.extend(interface::link(&single));
-            // No offload does anything to a loopback's packets.
+            // Offloads have no effect on the loopback.
             if !look_up(&single).is_some_and(|it| it.has(libc::IFF_LOOPBACK)) {
                 findings.extend(offloads::look(&single));
             }
@@ -82,7 +81,7 @@ fn look(settings: &Settings, names: &[String], inherited: &mut InheritedSockets)
     findings
 }
 
-/// The interfaces that a name stands for: itself, or for [`ANY`] those that are up.
+/// The interface of that name; for [`ANY`], all that are up.
 fn singles(name: &str) -> Vec<String> {
     if name != ANY {
         return vec![name.to_owned()];
