@@ -16,7 +16,8 @@ use dnsflow::supervisor;
 use dnsflow_packet::LinkType;
 
 fn main() -> ExitCode {
-    // This comes first: descriptors that are opened earlier could have the numbers of inherited ones.
+    // This comes first: descriptors that are opened earlier could have the numbers of inherited
+    // ones.
     let inherited = InheritedSockets::take_over();
     diagnostics::start();
     let status = status(inherited);

@@ -30,7 +30,8 @@ pub enum CaptureError {
         /// Its name in the unit (FDNAME).
         name: String,
     },
-    /// The descriptors of the service manager can't be received, or it can't be told to forget them.
+    /// The descriptors of the service manager can't be received, or it can't be told to forget
+    /// them.
     #[error("{what}: {source}")]
     Inherit {
         /// The step that failed.

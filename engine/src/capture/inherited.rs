@@ -1,9 +1,11 @@
-//! Packet sockets that the service manager hands over, so that capture needs no privilege to open any.
+//! Packet sockets that the service manager hands over, so that capture needs no privilege to open
+//! any.
 //!
-//! Root opens them before each start (`dnsflow open-sockets`, run by the unit), and the service manager hands them to the
-//! process that captures, which has no capability. A socket that has been in a fanout group can't be bound again, so the
-//! sockets that the start leaves over are for interfaces that come back. Where none were handed over, or all are used,
-//! sockets are opened here.
+//! Root opens them before each start (`dnsflow open-sockets`, run by the unit), and the service
+//! manager hands them to the process that captures, which has no capability. A socket that has been
+//! in a fanout group can't be bound again, so the sockets that the start leaves over are for
+//! interfaces that come back. Where none were handed over, or all are used, sockets are opened
+//! here.
 
 use std::collections::BTreeSet;
 use std::os::fd::AsRawFd;
@@ -14,8 +16,9 @@ use sd_notify::NotifyState;
 use crate::capture::error::CaptureError;
 use dnsflow_sys::{PacketSocket, inherited_descriptors};
 
-/// Threads that close sockets at the end. Closing a packet socket waits for an RCU grace period (packet_release,
-/// net/packet/af_packet.c), 12 ms where it was measured; those that are closed at the same time share the wait.
+/// Threads that close sockets at the end. Closing a packet socket waits for an RCU grace period
+/// (packet_release, net/packet/af_packet.c), 12 ms where it was measured; those that are closed at
+/// the same time share the wait.
 const CLOSING_THREADS: usize = 32;
 
 /// Packet sockets that have not been used.
@@ -27,10 +30,11 @@ pub struct InheritedSockets {
 }
 
 impl InheritedSockets {
-    /// Takes over the sockets of the service manager; none without one. To be called once, before any descriptor is
-    /// opened.
+    /// Takes over the sockets of the service manager; none without one. To be called once, before
+    /// any descriptor is opened.
     ///
-    /// The service manager is told to forget them: its copies would outlive this process and go on capturing.
+    /// The service manager is told to forget them: its copies would outlive this process and go on
+    /// capturing.
     ///
     /// # Errors
     /// If a descriptor of another kind was handed over, or the service manager can't be told.
@@ -73,8 +77,8 @@ impl InheritedSockets {
     /// Takes `count` sockets, or none on an error. Those that are missing are opened.
     ///
     /// # Errors
-    /// [`CaptureError::SocketsUsedUp`] if sockets were handed over and opening more is refused; without any, the error of
-    /// [`CaptureError::socket`].
+    /// [`CaptureError::SocketsUsedUp`] if sockets were handed over and opening more is refused;
+    /// without any, the error of [`CaptureError::socket`].
     pub fn take(&mut self, count: usize) -> Result<Vec<PacketSocket>, CaptureError> {
         let rest = self.sockets.len().saturating_sub(count);
         let mut taken = self.sockets.split_off(rest);
@@ -98,7 +102,8 @@ impl InheritedSockets {
         Ok(taken)
     }
 
-    /// Takes back sockets of [`InheritedSockets::take`]. Those that were bound meanwhile are closed.
+    /// Takes back sockets of [`InheritedSockets::take`]. Those that were bound meanwhile are
+    /// closed.
     pub(super) fn give_back(&mut self, sockets: Vec<PacketSocket>) {
         let as_new = |socket: &PacketSocket| {
             socket.is_unused().unwrap_or(false) && socket.remove_ring().is_ok()
@@ -114,7 +119,8 @@ impl Drop for InheritedSockets {
             while !self.sockets.is_empty() {
                 let rest = self.sockets.len().saturating_sub(each);
                 let part = self.sockets.split_off(rest);
-                // If no thread can be started, the closure is dropped, and the sockets are closed here.
+                // If no thread can be started, the closure is dropped, and the sockets are closed
+                // here.
                 let _ = thread::Builder::new().spawn_scoped(scope, move || drop(part));
             }
         });

@@ -10,8 +10,8 @@ use dnsflow_sys::Interface;
 /// The name that stands for all interfaces, as with libpcap.
 pub const ANY: &str = "any";
 
-/// The interface to capture on if none is named: of those that are up and not the loopback, one with a carrier if there
-/// is one, and then the one of the lowest index.
+/// The interface to capture on if none is named: of those that are up and not the loopback, one
+/// with a carrier if there is one, and then the one of the lowest index.
 ///
 /// # Errors
 /// If there is none, or interfaces can't be listed.
@@ -24,13 +24,14 @@ pub fn default_interface() -> Result<String, CaptureError> {
         .ok_or(CaptureError::NoDefaultInterface)
 }
 
-/// A file with a line for each interface of this network namespace, its name before a colon (proc_pid_net(5)).
+/// A file with a line for each interface of this network namespace, its name before a colon
+/// (proc_pid_net(5)).
 const INTERFACES: &str = "/proc/self/net/dev";
 
 /// All interfaces, ordered by name; none if they can't be listed.
 ///
-/// They are read from procfs: netlink would need AF_NETLINK in a sandbox, and sysfs shows the network namespace in which
-/// it was mounted.
+/// They are read from procfs: netlink would need AF_NETLINK in a sandbox, and sysfs shows the
+/// network namespace in which it was mounted.
 #[must_use]
 pub fn interfaces() -> Vec<(String, Interface)> {
     let listed = fs::read_to_string(INTERFACES).unwrap_or_default();
@@ -76,7 +77,8 @@ impl InterfaceDrops {
         }
     }
 
-    /// Packets lost since [`InterfaceDrops::new`], including those of a new interface of the same name.
+    /// Packets lost since [`InterfaceDrops::new`], including those of a new interface of the same
+    /// name.
     pub fn since_start(&mut self) -> u64 {
         let now = drops(&self.interface);
         self.lost += match now.checked_sub(self.last) {
@@ -91,7 +93,8 @@ impl InterfaceDrops {
     }
 }
 
-/// Receive misses and FIFO errors of the driver, which libpcap calls `ps_ifdrop`; for [`ANY`], over all interfaces.
+/// Receive misses and FIFO errors of the driver, which libpcap calls `ps_ifdrop`; for [`ANY`], over
+/// all interfaces.
 fn drops(interface: &str) -> u64 {
     if interface != ANY {
         return drops_of_one(interface);

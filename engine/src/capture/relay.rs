@@ -1,7 +1,8 @@
-//! Input that can be read only once, such as a pipe: one thread reads it and passes it on to every shard.
+//! Input that can be read only once, such as a pipe: one thread reads it and passes it on to every
+//! shard.
 //!
-//! It is used for a single shard, too: a shard that reads a pipe could not be stopped, and one that reads a socket of this
-//! process can.
+//! It is used for a single shard, too: a shard that reads a pipe could not be stopped, and one that
+//! reads a socket of this process can.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
@@ -36,12 +37,13 @@ pub struct Relayed {
     failure: Arc<OnceLock<io::Error>>,
 }
 
-/// `count` readers, each of which gets the whole of `path`; `-` is standard input. The slowest reader sets the pace. A
-/// read that gets nothing for the time of `pause` returns `WouldBlock`, so that the caller can send what it has.
+/// `count` readers, each of which gets the whole of `path`; `-` is standard input. The slowest
+/// reader sets the pace. A read that gets nothing for the time of `pause` returns `WouldBlock`, so
+/// that the caller can send what it has.
 ///
 /// # Errors
-/// If `path` is a directory, or sockets or the thread can't be had. Errors of opening and reading the input are returned
-/// by the readers.
+/// If `path` is a directory, or sockets or the thread can't be had. Errors of opening and reading
+/// the input are returned by the readers.
 pub fn relay(path: &Path, count: usize, pause: Duration) -> io::Result<(Vec<Relayed>, Stop)> {
     if path.as_os_str() != "-" && path.metadata()?.is_dir() {
         return Err(ErrorKind::IsADirectory.into());
@@ -63,7 +65,8 @@ pub fn relay(path: &Path, count: usize, pause: Duration) -> io::Result<(Vec<Rela
         .name("input".to_owned())
         .spawn(move || {
             if let Err(error) = pass_on(path, &mut writers) {
-                // This comes before the writers are dropped, so that readers find it at the end of the input.
+                // This comes before the writers are dropped, so that readers find it at the end of
+                // the input.
                 let _ = failure.set(error);
             }
         })?;

@@ -1,7 +1,8 @@
 //! A TPACKET_V3 receive ring, read block by block and packet by packet.
 //!
-//! The kernel writes the offsets and lengths in a block. They are checked all the same: a wrong one ends the block, and
-//! the packets behind it are counted as damaged. Nothing in a block can end the process.
+//! The kernel writes the offsets and lengths in a block. They are checked all the same: a wrong one
+//! ends the block, and the packets behind it are counted as damaged. Nothing in a block can end the
+//! process.
 
 use std::cell::Cell;
 use std::io;
@@ -45,8 +46,8 @@ impl Ring {
         self.mapping.is_ours(self.next)
     }
 
-    /// The next block that the kernel has handed over; `None` if there is none yet. Dropping it returns it to the
-    /// kernel.
+    /// The next block that the kernel has handed over; `None` if there is none yet. Dropping it
+    /// returns it to the kernel.
     pub fn block(&mut self) -> Option<Block<'_>> {
         let bytes = self.mapping.block(self.next)?;
         self.next = if self.next + 1 == bytes.ring_blocks() {
@@ -65,14 +66,14 @@ impl Ring {
     /// Replaces the capture filter; packets that are in the ring stay there.
     ///
     /// # Errors
-    /// Those of setsockopt(2) with SO_ATTACH_FILTER: ENOMEM if the program exceeds net.core.optmem_max, EINVAL if the
-    /// kernel rejects it.
+    /// Those of setsockopt(2) with SO_ATTACH_FILTER: ENOMEM if the program exceeds
+    /// net.core.optmem_max, EINVAL if the kernel rejects it.
     pub fn set_filter(&self, program: &Program) -> io::Result<()> {
         self.socket.set_filter(program)
     }
 
-    /// Counts of this socket since it was opened. If the kernel refuses to give its own, those are as they were at the
-    /// last call.
+    /// Counts of this socket since it was opened. If the kernel refuses to give its own, those are
+    /// as they were at the last call.
     pub fn kernel_counts(&mut self) -> KernelCounts {
         if let Ok(new) = self.socket.statistics() {
             self.counts.add(&new);
@@ -102,7 +103,8 @@ impl Ring {
 pub struct Block<'r> {
     bytes: BlockBytes<'r>,
     link: LinkType,
-    /// Packets behind a damaged header. Set, not added to: every iterator over the block finds the same.
+    /// Packets behind a damaged header. Set, not added to: every iterator over the block finds the
+    /// same.
     unread: Cell<u32>,
     /// Where they are counted.
     damaged: &'r mut u64,
@@ -162,9 +164,9 @@ impl<'b> Frames<'b> {
     /// 16 tp_len 4 | tp_status 4 | tp_mac 2 | tp_net 2 | tp_rxhash 4
     /// 32 tp_vlan_tci 4 | tp_vlan_tpid 2 | padding 10
     /// ```
-    /// `tp_mac` and `tp_net` are the offsets of the link layer and of the network layer from the header, in bytes;
-    /// `tp_next_offset` is that of the next header. `tp_vlan_tci` holds a VLAN tag that the kernel removed from the
-    /// frame; no record contains it, so it is not read.
+    /// `tp_mac` and `tp_net` are the offsets of the link layer and of the network layer from the
+    /// header, in bytes; `tp_next_offset` is that of the next header. `tp_vlan_tci` holds a VLAN
+    /// tag that the kernel removed from the frame; no record contains it, so it is not read.
     #[inline(always)]
     fn frame(&mut self) -> Option<Frame<'b>> {
         let rest = self.bytes.get(self.at..)?;

@@ -1,9 +1,11 @@
-//! The sockets of all shards, opened so that no packet is captured unfiltered, twice, or by the wrong shard.
+//! The sockets of all shards, opened so that no packet is captured unfiltered, twice, or by the
+//! wrong shard.
 //!
-//! The order matters. A socket that is opened for all protocols receives packets from that moment on, before a filter can
-//! be attached; a socket that is bound, but not yet in the fanout group, receives the packets of the group as well.
-//! Therefore each socket is opened without a protocol, gets a filter that rejects everything, gets its ring, is bound, and
-//! joins the group. When all have joined, the capture filter replaces the one that rejects.
+//! The order matters. A socket that is opened for all protocols receives packets from that moment
+//! on, before a filter can be attached; a socket that is bound, but not yet in the fanout group,
+//! receives the packets of the group as well. Therefore each socket is opened without a protocol,
+//! gets a filter that rejects everything, gets its ring, is bound, and joins the group. When all
+//! have joined, the capture filter replaces the one that rejects.
 
 use std::io;
 
@@ -19,8 +21,8 @@ use dnsflow_sys::{FanoutMode, Mapping, PacketSocket, RingShape};
 /// Bytes of a ring block. A wake-up costs tens of microseconds, so that large blocks cost least.
 pub const BLOCK_BYTES: u32 = 1 << 20;
 
-/// Milliseconds after which the kernel hands over a block that is not full: the most that capture adds to the age of a
-/// record.
+/// Milliseconds after which the kernel hands over a block that is not full: the most that capture
+/// adds to the age of a record.
 pub const RETIRE_MS: u32 = 10;
 
 /// The interface index that stands for all interfaces (packet(7)).
@@ -43,8 +45,8 @@ pub enum Spread {
 /// An interface to capture on.
 #[derive(Clone, Debug)]
 pub struct Tap {
-    /// Its name, or [`ANY`] for all interfaces, including later ones. A packet that passes several interfaces is then
-    /// captured on each; on the loopback, only once.
+    /// Its name, or [`ANY`] for all interfaces, including later ones. A packet that passes several
+    /// interfaces is then captured on each; on the loopback, only once.
     pub interface: String,
     /// Whether to put the interface into promiscuous mode; without effect for [`ANY`].
     pub promiscuous: bool,
@@ -104,8 +106,8 @@ impl Source {
         let is_loopback = found.has(libc::IFF_LOOPBACK);
         Ok(Self {
             index: found.index,
-            // Some of these drivers leave a header that they have removed in front of the packet; with the offset of
-            // the network layer it is skipped.
+            // Some of these drivers leave a header that they have removed in front of the packet;
+            // with the offset of the network layer it is skipped.
             link: match link {
                 LinkType::Ip => Self::NETWORK,
                 link => link,
@@ -139,7 +141,8 @@ impl Tap {
     /// Prepares sockets of `inherited` for `source`. [`Armed::start`] then lets packets in.
     ///
     /// # Errors
-    /// The step that failed, and how to fix it. Sockets that can still be used are given back to `inherited`.
+    /// The step that failed, and how to fix it. Sockets that can still be used are given back to
+    /// `inherited`.
     pub fn open(
         &self,
         source: Source,
@@ -164,8 +167,8 @@ impl Tap {
 
     fn arm(&self, sockets: &[PacketSocket], source: &Source) -> Result<Vec<Mapping>, CaptureError> {
         let mappings = sockets.iter().map(|socket| self.map(socket));
-        // All rings are allocated before the first socket is bound: memory is what may be missing, and a socket that
-        // was bound can't be used again.
+        // All rings are allocated before the first socket is bound: memory is what may be missing,
+        // and a socket that was bound can't be used again.
         let mappings = mappings.collect::<Result<Vec<_>, _>>()?;
         let mut group = None;
         for socket in sockets {
@@ -234,7 +237,8 @@ fn step(what: &'static str) -> impl Fn(io::Error) -> CaptureError {
 }
 
 impl Armed {
-    /// Attaches the capture filter, which [`Source::filter`] has made. From here on, packets are captured.
+    /// Attaches the capture filter, which [`Source::filter`] has made. From here on, packets are
+    /// captured.
     ///
     /// # Errors
     /// If the kernel rejects the program.

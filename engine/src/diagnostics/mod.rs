@@ -1,11 +1,13 @@
 //! The logger: to the journal under systemd, else lines on standard error.
 //!
-//! Messages are logged with the macros of `log`, with the fields `core`, `interface` and `collector`. In the journal these
-//! are fields to search for; as text, the message alone has to suffice. Nothing is logged for single packets, and messages
-//! that repeat are limited here, in one place.
+//! Messages are logged with the macros of `log`, with the fields `core`, `interface` and
+//! `collector`. In the journal these are fields to search for; as text, the message alone has to
+//! suffice. Nothing is logged for single packets, and messages that repeat are limited here, in one
+//! place.
 //!
-//! Each line is written at once, so that those of several threads don't mix. If it can't be written, because the disk is
-//! full or the reader has closed the pipe, it is lost, and the sensor runs on.
+//! Each line is written at once, so that those of several threads don't mix. If it can't be
+//! written, because the disk is full or the reader has closed the pipe, it is lost, and the sensor
+//! runs on.
 
 mod limit;
 
@@ -112,7 +114,8 @@ fn write_line(text: &Arguments<'_>) {
     let _ = std::io::stderr().write_all(format!("{NAME}: {text}\n").as_bytes());
 }
 
-/// What a record is about: its place in the sources, and the core, interface or collector that it names.
+/// What a record is about: its place in the sources, and the core, interface or collector that it
+/// names.
 fn subject(record: &Record<'_>) -> Subject {
     struct Identity(String);
     impl<'kvs> VisitSource<'kvs> for Identity {

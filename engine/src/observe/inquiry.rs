@@ -1,7 +1,8 @@
 //! Questions to all cores, from threads beside the supervisor: what have you counted so far?
 //!
-//! The supervisor passes a question on to the cores, and each core answers it directly. Only the thread that asks waits
-//! for the answers, so that a core that is stuck delays neither the supervisor nor the other cores.
+//! The supervisor passes a question on to the cores, and each core answers it directly. Only the
+//! thread that asks waits for the answers, so that a core that is stuck delays neither the
+//! supervisor nor the other cores.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
@@ -12,7 +13,8 @@ use crate::shard::snapshot::Snapshot;
 /// Time that cores have to answer.
 const ANSWER_TIME: Duration = Duration::from_secs(1);
 
-/// Questions within this time share one answer, so that no client can keep the cores from their packets.
+/// Questions within this time share one answer, so that no client can keep the cores from their
+/// packets.
 const SHARED_FOR: Duration = Duration::from_millis(100);
 
 /// Passes a question on to all cores, each of which is to answer into the channel.
@@ -31,7 +33,8 @@ struct Answer {
 }
 
 impl Inquiry {
-    /// Asks `cores` cores through `ask`. The channel that `ask` is given must not be kept once all have answered.
+    /// Asks `cores` cores through `ask`. The channel that `ask` is given must not be kept once all
+    /// have answered.
     pub(crate) fn new(
         cores: usize,
         ask: impl Fn(Sender<Snapshot>) + Send + Sync + 'static,
@@ -48,7 +51,8 @@ impl Inquiry {
         self.cores
     }
 
-    /// The answers, ordered by core. Those of cores that did not answer within a second are missing.
+    /// The answers, ordered by core. Those of cores that did not answer within a second are
+    /// missing.
     pub(crate) fn ask(&self) -> Vec<Snapshot> {
         // Threads that come while the cores are asked wait here and share the answer.
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -95,8 +99,8 @@ mod tests {
         snapshots.iter().map(|snapshot| snapshot.core).collect()
     }
 
-    /// A supervisor on a thread of its own, where the cores of `answering` answer each question. It returns the number
-    /// of questions.
+    /// A supervisor on a thread of its own, where the cores of `answering` answer each question. It
+    /// returns the number of questions.
     fn supervised(
         answering: &'static [usize],
         cores: usize,
@@ -127,7 +131,8 @@ mod tests {
         assert_eq!(supervisor.join().ok(), Some(1));
     }
 
-    /// The supervisor drops the question once it has passed it on, which ends the wait for the missing core.
+    /// The supervisor drops the question once it has passed it on, which ends the wait for the
+    /// missing core.
     #[test]
     fn a_core_that_has_ended_is_not_waited_for() {
         let (inquiry, _supervisor) = supervised(&[1], 2);

@@ -1,7 +1,9 @@
-//! Messages to the service manager (sd_notify(3)): readiness, a line of status, and the watchdog's keep-alive.
+//! Messages to the service manager (sd_notify(3)): readiness, a line of status, and the watchdog's
+//! keep-alive.
 //!
-//! A thread asks all cores at intervals. The keep-alive is sent only if every core has answered, so that the watchdog
-//! covers the supervisor and all cores. Without a service manager there is no thread.
+//! A thread asks all cores at intervals. The keep-alive is sent only if every core has answered, so
+//! that the watchdog covers the supervisor and all cores. Without a service manager there is no
+//! thread.
 
 use std::env;
 use std::fmt::Write as _;
@@ -38,7 +40,8 @@ struct NotifyChannel {
 }
 
 impl Notify {
-    /// Starts the thread, which reports readiness as soon as every core has answered. `None` without a service manager.
+    /// Starts the thread, which reports readiness as soon as every core has answered. `None`
+    /// without a service manager.
     ///
     /// # Errors
     /// If the thread can't be started.

@@ -1,4 +1,5 @@
-//! The command line: the options of the original daemon with their letters and meaning, and newer ones.
+//! The command line: the options of the original daemon with their letters and meaning, and newer
+//! ones.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,8 +10,8 @@ use crate::start::account::Account;
 use crate::start::cores::Cores;
 use dnsflow_packet::tunnel::Tunnels;
 
-/// Export DNS responses from an interface or a capture file: which client asked which resolver for which names, and
-/// which addresses came back.
+/// Export DNS responses from an interface or a capture file: which client asked which resolver for
+/// which names, and which addresses came back.
 ///
 /// Without a destination (-u, -w), records are printed.
 #[derive(Clone, Debug, PartialEq, Parser)]
@@ -34,12 +35,12 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Clone, Debug, PartialEq, Subcommand)]
 pub enum Action {
-    /// Check this machine: report what would keep a run with the same options from capturing or make it lose packets, and
-    /// how to fix it; exit status 1 if the run could not capture
+    /// Check this machine: report what would keep a run with the same options from capturing or
+    /// make it lose packets, and how to fix it; exit status 1 if the run could not capture
     Check(Box<Options>),
 
-    /// Open packet sockets and pass them to the service manager, so that the sensor can start without a capability; for
-    /// ExecStartPre=+ in a unit
+    /// Open packet sockets and pass them to the service manager, so that the sensor can start
+    /// without a capability; for ExecStartPre=+ in a unit
     #[command(hide = true)]
     OpenSockets {
         /// Number of sockets; default: 4 for each CPU, at least 64 and at most 512
@@ -51,37 +52,60 @@ pub enum Action {
 /// The options of a run. Each is also a key of the configuration file.
 #[derive(Args, Clone, Debug, PartialEq)]
 pub struct Options {
-    /// Capture on this interface; may be repeated; any stands for all interfaces. Default without -r: the first
-    /// interface that is up, except the loopback
-    #[arg(short = 'i', long = "interface", value_name = "IF", action = ArgAction::Append, conflicts_with = "read", help_heading = "Input")]
+    /// Capture on this interface; may be repeated; any stands for all interfaces. Default without
+    /// -r: the first interface that is up, except the loopback
+    #[arg(
+        short = 'i',
+        long = "interface",
+        value_name = "IF",
+        action = ArgAction::Append,
+        conflicts_with = "read",
+        help_heading = "Input"
+    )]
     pub interfaces: Vec<String>,
 
-    /// Read a capture file (pcap or pcapng, plain or compressed with gzip or zstd) instead; - is standard input
+    /// Read a capture file (pcap or pcapng, plain or compressed with gzip or zstd) instead; - is
+    /// standard input
     #[arg(short = 'r', long, value_name = "FILE", help_heading = "Input")]
     pub read: Option<PathBuf>,
 
-    /// Do not put the interface into promiscuous mode: capture only packets to and from this machine
+    /// Do not put the interface into promiscuous mode: capture only packets to and from this
+    /// machine
     #[arg(short = 'p', long, help_heading = "Input")]
     pub no_promiscuous: bool,
 
     /// Size of the capture ring of each core, in MiB
-    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(2..=4095), help_heading = "Input")]
+    #[arg(
+        long,
+        value_name = "MIB",
+        default_value_t = 64,
+        value_parser = clap::value_parser!(u32).range(2..=4095),
+        help_heading = "Input"
+    )]
     pub ring: u32,
 
-    /// Use this filter expression (pcap-filter(7)) in place of the default; ports are then not checked any further
+    /// Use this filter expression (pcap-filter(7)) in place of the default; ports are then not
+    /// checked any further
     #[arg(short = 'f', long, value_name = "EXPR", help_heading = "Selection")]
     pub filter: Option<String>,
 
     /// Source port of responses; may be repeated; replaces 53
-    #[arg(short = 'd', long = "port", value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), action = ArgAction::Append, help_heading = "Selection")]
+    #[arg(
+        short = 'd',
+        long = "port",
+        value_name = "PORT",
+        value_parser = clap::value_parser!(u16).range(1..),
+        action = ArgAction::Append,
+        help_heading = "Selection"
+    )]
     pub ports: Vec<u16>,
 
     /// Also capture multicast DNS: responses from port 5353
     #[arg(short = 'Y', long, help_heading = "Selection")]
     pub mdns: bool,
 
-    /// Capture only what the original daemon does: UDP datagrams that are whole in one packet; no TCP, no fragments,
-    /// no truncated packets
+    /// Capture only what the original daemon does: UDP datagrams that are whole in one packet; no
+    /// TCP, no fragments, no truncated packets
     #[arg(long, help_heading = "Selection")]
     pub plain: bool,
 
@@ -94,24 +118,45 @@ pub struct Options {
     )]
     pub decap: Tunnels,
 
-    /// UDP port (usually 30030) to which packets are mirrored behind a Juniper mirror header; may be repeated
-    #[arg(short = 'J', long = "jmirror", value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), action = ArgAction::Append, help_heading = "Selection")]
+    /// UDP port (usually 30030) to which packets are mirrored behind a Juniper mirror header; may
+    /// be repeated
+    #[arg(
+        short = 'J',
+        long = "jmirror",
+        value_name = "PORT",
+        value_parser = clap::value_parser!(u16).range(1..),
+        action = ArgAction::Append,
+        help_heading = "Selection"
+    )]
     pub jmirror: Vec<u16>,
 
     /// UDP port to which frames are mirrored behind a pcap record header; may be repeated
-    #[arg(short = 'X', long = "pcap-record", value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), action = ArgAction::Append, help_heading = "Selection")]
+    #[arg(
+        short = 'X',
+        long = "pcap-record",
+        value_name = "PORT",
+        value_parser = clap::value_parser!(u16).range(1..),
+        action = ArgAction::Append,
+        help_heading = "Selection"
+    )]
     pub pcap_record: Vec<u16>,
 
     /// Keep 1 of N packets, chosen at random; a last resort
-    #[arg(short = 's', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Selection")]
+    #[arg(
+        short = 's',
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..),
+        help_heading = "Selection"
+    )]
     pub sample: Option<u32>,
 
     /// Print the capture filter, as an expression and as a program, and exit
     #[arg(long, help_heading = "Selection")]
     pub print_filter: bool,
 
-    /// Cores to run on: a number, auto (half of the CPUs, at least one), all, or a list such as 0,2-5; 0 is the same
-    /// as auto
+    /// Cores to run on: a number, auto (half of the CPUs, at least one), all, or a list such as
+    /// 0,2-5; 0 is the same as auto
     #[arg(
         short = 'M',
         long,
@@ -129,7 +174,8 @@ pub struct Options {
     #[arg(short = 'c', long, conflicts_with = "fanout", help_heading = "Cores")]
     pub checksum: bool,
 
-    /// Process only share I (from 0) of N, for N sensors on one machine, or on several that receive the same packets
+    /// Process only share I (from 0) of N, for N sensors on one machine, or on several that receive
+    /// the same packets
     #[arg(
         short = 'm',
         long = "share",
@@ -138,9 +184,15 @@ pub struct Options {
     )]
     pub share: Option<Share>,
 
-    /// Send records to this collector, a name or an address (IPv6 in brackets); may be repeated, up to 64 times; the
-    /// default port is 5300
-    #[arg(short = 'u', long = "udp", value_name = "HOST[:PORT]", action = ArgAction::Append, help_heading = "Output")]
+    /// Send records to this collector, a name or an address (IPv6 in brackets); may be repeated, up
+    /// to 64 times; the default port is 5300
+    #[arg(
+        short = 'u',
+        long = "udp",
+        value_name = "HOST[:PORT]",
+        action = ArgAction::Append,
+        help_heading = "Output"
+    )]
     pub collectors: Vec<String>,
 
     /// Write the datagrams to a capture file; - is standard output
@@ -152,19 +204,32 @@ pub struct Options {
     pub print: bool,
 
     /// Largest packet to a collector, including the IP header, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = 1500, value_parser = clap::value_parser!(u16).range(i64::from(MIN_MTU)..), help_heading = "Output")]
+    #[arg(
+        long,
+        value_name = "BYTES",
+        default_value_t = 1500,
+        value_parser = clap::value_parser!(u16).range(i64::from(MIN_MTU)..),
+        help_heading = "Output"
+    )]
     pub mtu: u16,
 
     /// Longest time for which a record waits until its datagram is full, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = seconds, help_heading = "Output")]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 1.0,
+        value_parser = seconds,
+        help_heading = "Output"
+    )]
     pub flush: f64,
 
-    /// Write the process id to this file and lock it; a second process with the same file does not start
+    /// Write the process id to this file and lock it; a second process with the same file does not
+    /// start
     #[arg(short = 'P', long, value_name = "FILE", help_heading = "Process")]
     pub pidfile: Option<PathBuf>,
 
-    /// Switch to this user once everything is open, and keep only the capability to open packet sockets; for live
-    /// capture that is started by root
+    /// Switch to this user once everything is open, and keep only the capability to open packet
+    /// sockets; for live capture that is started by root
     #[arg(
         long,
         value_name = "USER[:GROUP]",
@@ -174,20 +239,34 @@ pub struct Options {
     pub user: Option<Account>,
 
     /// Least severe messages to log
-    #[arg(long, value_name = "LEVEL", value_enum, default_value_t = LogLevel::Info, help_heading = "Process")]
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        value_enum,
+        default_value_t = LogLevel::Info,
+        help_heading = "Process"
+    )]
     pub log_level: LogLevel,
 
-    /// Read options from a TOML file, whose keys are the long option names; the command line takes precedence
+    /// Read options from a TOML file, whose keys are the long option names; the command line takes
+    /// precedence
     #[arg(long, value_name = "FILE", help_heading = "Process")]
     pub config: Option<PathBuf>,
 
-    /// Serve metrics for Prometheus, /healthz and /readyz over HTTP on this address, IPv6 in brackets
-    #[arg(long, value_name = "ADDR:PORT", value_parser = address_and_port, conflicts_with = "read", help_heading = "Process")]
+    /// Serve metrics for Prometheus, /healthz and /readyz over HTTP on this address, IPv6 in
+    /// brackets
+    #[arg(
+        long,
+        value_name = "ADDR:PORT",
+        value_parser = address_and_port,
+        conflicts_with = "read",
+        help_heading = "Process"
+    )]
     pub metrics: Option<SocketAddr>,
 }
 
-/// Smallest `--mtu`, in bytes: headers of IPv6 and UDP, a datagram header, and a set of which there are enough to hold
-/// any response.
+/// Smallest `--mtu`, in bytes: headers of IPv6 and UDP, a datagram header, and a set of which there
+/// are enough to hold any response.
 pub const MIN_MTU: u16 = 640;
 
 const EXAMPLES: &str = "Examples:
@@ -226,10 +305,10 @@ pub enum LogLevel {
 impl From<LogLevel> for log::LevelFilter {
     fn from(level: LogLevel) -> Self {
         match level {
-            LogLevel::Error => log::LevelFilter::Error,
-            LogLevel::Warn => log::LevelFilter::Warn,
-            LogLevel::Info => log::LevelFilter::Info,
-            LogLevel::Debug => log::LevelFilter::Debug,
+            LogLevel::Error => Self::Error,
+            LogLevel::Warn => Self::Warn,
+            LogLevel::Info => Self::Info,
+            LogLevel::Debug => Self::Debug,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A collector as the user named it, and its present address.
 //!
-//! The address of a name may change, so that both are kept. Nothing is opened here, and when to look up a name again is
-//! decided elsewhere.
+//! The address of a name may change, so that both are kept. Nothing is opened here, and when to
+//! look up a name again is decided elsewhere.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -20,8 +20,8 @@ pub struct Destination {
 }
 
 impl Destination {
-    /// Looks up `HOST` or `HOST:PORT`. The host is a name, an IPv4 address, or an IPv6 address, which needs brackets
-    /// before a port.
+    /// Looks up `HOST` or `HOST:PORT`. The host is a name, an IPv4 address, or an IPv6 address,
+    /// which needs brackets before a port.
     ///
     /// # Errors
     /// If the text has another form, or the name has no address.
@@ -39,8 +39,8 @@ impl Destination {
         })
     }
 
-    /// Looks up the name again. The present address is kept as long as the name has it, whatever the order of its
-    /// addresses.
+    /// Looks up the name again. The present address is kept as long as the name has it, whatever
+    /// the order of its addresses.
     ///
     /// # Errors
     /// If the name has no address.
@@ -57,7 +57,8 @@ impl Destination {
         })
     }
 
-    /// Whether both are the same collector, whatever their addresses: collectors of the same text are.
+    /// Whether both are the same collector, whatever their addresses: collectors of the same text
+    /// are.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         self.written == other.written

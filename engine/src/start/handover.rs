@@ -1,8 +1,9 @@
 //! `dnsflow open-sockets`: packet sockets for a sensor that has no capability to open them.
 //!
-//! The unit runs it as root before each start, for some milliseconds. It reads nothing but its command line. The sockets
-//! have no protocol and are not bound, so that they receive nothing. The service manager keeps them (FDSTORE=1,
-//! sd_notify(3)) and hands them to the process that captures ([`crate::capture::inherited`]).
+//! The unit runs it as root before each start, for some milliseconds. It reads nothing but its
+//! command line. The sockets have no protocol and are not bound, so that they receive nothing. The
+//! service manager keeps them (FDSTORE=1, sd_notify(3)) and hands them to the process that captures
+//! ([`crate::capture::inherited`]).
 
 use std::env;
 use std::io::{self, Read};
@@ -20,14 +21,15 @@ const NAME: &str = "packet";
 /// Sockets for each CPU: for its core on two interfaces, and for these again when they come back.
 const PER_CPU: usize = 4;
 
-/// Fewest and most sockets where no number is given. The most is FileDescriptorStoreMax= of the units. A socket takes
-/// 3 KiB of the kernel, and 12 ms when its process is killed.
+/// Fewest and most sockets where no number is given. The most is FileDescriptorStoreMax= of the
+/// units. A socket takes 3 KiB of the kernel, and 12 ms when its process is killed.
 const BOUNDS: (usize, usize) = (64, 512);
 
 /// Descriptors in one message: SCM_MAX_FD (253, include/net/scm.h), rounded down.
 const MESSAGE_DESCRIPTORS: usize = 250;
 
-/// Opens `count` sockets, by default a number for this machine, and returns once the service manager has them.
+/// Opens `count` sockets, by default a number for this machine, and returns once the service
+/// manager has them.
 ///
 /// # Errors
 /// If there is no service manager, or the sockets can't be opened.
@@ -68,7 +70,8 @@ fn store(sockets: &[PacketSocket]) -> io::Result<()> {
     sd_notify::notify_with_fds(&states, &descriptors)
 }
 
-/// Waits until the service manager has read all messages: it ignores those of a process that has ended.
+/// Waits until the service manager has read all messages: it ignores those of a process that has
+/// ended.
 fn wait() -> io::Result<()> {
     let (mut ours, theirs) = io::pipe()?;
     let barrier = NotifyState::Custom("BARRIER=1");

@@ -1,4 +1,5 @@
-//! The pid file. It stays locked while the process lives, so that a second process with the same file does not start.
+//! The pid file. It stays locked while the process lives, so that a second process with the same
+//! file does not start.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -6,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use crate::start::error::StartError;
 
-/// A pid file that is locked. Dropping it removes the file, or empties it where removing is not permitted any more.
+/// A pid file that is locked. Dropping it removes the file, or empties it where removing is not
+/// permitted any more.
 #[derive(Debug)]
 pub struct PidFile {
     path: PathBuf,

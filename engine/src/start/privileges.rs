@@ -1,8 +1,9 @@
 //! `--user`: from root to a user whose only capability is to open packet sockets.
 //!
-//! Files that only root may open are opened before the switch. Threads start after it: privileges belong to threads, and
-//! a new thread inherits those of the thread that starts it. CAP_NET_RAW is kept because an interface that comes back
-//! needs new sockets. The privileges that are given up can't be regained.
+//! Files that only root may open are opened before the switch. Threads start after it: privileges
+//! belong to threads, and a new thread inherits those of the thread that starts it. CAP_NET_RAW is
+//! kept because an interface that comes back needs new sockets. The privileges that are given up
+//! can't be regained.
 
 use std::ffi::CString;
 use std::io;
@@ -90,8 +91,8 @@ impl Identity {
         )))
     }
 
-    /// Switches to the user for good: to its user id, group id and supplementary groups, and to no capability except
-    /// CAP_NET_RAW. To be called while the process has one thread.
+    /// Switches to the user for good: to its user id, group id and supplementary groups, and to no
+    /// capability except CAP_NET_RAW. To be called while the process has one thread.
     ///
     /// # Errors
     /// The step that failed. The process then has a part of its privileges, and has to end.
@@ -105,7 +106,8 @@ impl Identity {
         };
         for capability in caps::runtime::thread_all_supported() {
             if capability != KEPT {
-                // It fails without CAP_SETPCAP; then no_new_privs, which is set last, keeps them from coming back.
+                // It fails without CAP_SETPCAP; then no_new_privs, which is set last, keeps them
+                // from coming back.
                 let _ = caps::drop(None, CapSet::Bounding, capability);
             }
         }

@@ -191,8 +191,8 @@ impl Capture {
         }
     }
 
-    /// The program that the kernel runs on each packet: sampling, share, selection. Its name is the expression of what it
-    /// keeps.
+    /// The program that the kernel runs on each packet: sampling, share, selection. Its name is the
+    /// expression of what it keeps.
     ///
     /// # Errors
     /// If the expression is wrong, or the whole program is too long for the kernel.
@@ -222,8 +222,8 @@ impl Capture {
         })
     }
 
-    /// How packets are divided among shares and, for a file, among shards. A file has neither the kernel's hash nor
-    /// CPUs, so that the client's address takes their place.
+    /// How packets are divided among shares and, for a file, among shards. A file has neither the
+    /// kernel's hash nor CPUs, so that the client's address takes their place.
     #[must_use]
     pub fn balance(&self) -> Balance {
         match self.fanout {

@@ -1,4 +1,5 @@
-//! The supervisor's event queue: signals, and what shards and other threads report, in order of arrival.
+//! The supervisor's event queue: signals, and what shards and other threads report, in order of
+//! arrival.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -40,8 +41,8 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    /// Starts to watch SIGINT and SIGTERM, and SIGHUP if there is something to `reload`. From the second SIGINT or
-    /// SIGTERM on, the process ends at once, with exit status 1.
+    /// Starts to watch SIGINT and SIGTERM, and SIGHUP if there is something to `reload`. From the
+    /// second SIGINT or SIGTERM on, the process ends at once, with exit status 1.
     ///
     /// # Errors
     /// If the handlers or the thread can't be had.

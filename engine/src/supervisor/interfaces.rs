@@ -1,7 +1,9 @@
-//! The interfaces that are captured on: whether they are up, and how capture goes on after one was away.
+//! The interfaces that are captured on: whether they are up, and how capture goes on after one was
+//! away.
 //!
-//! An interface that goes down and up keeps its index, and the kernel resumes its sockets by itself. An interface that is
-//! created again under its name has another index, and gets new sockets. While all interfaces are up, nothing is polled.
+//! An interface that goes down and up keeps its index, and the kernel resumes its sockets by
+//! itself. An interface that is created again under its name has another index, and gets new
+//! sockets. While all interfaces are up, nothing is polled.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -55,7 +57,8 @@ enum State {
 }
 
 impl Interfaces {
-    /// Opens the sockets of all shards on all interfaces, and then lets packets in. Returns the intakes of each shard.
+    /// Opens the sockets of all shards on all interfaces, and then lets packets in. Returns the
+    /// intakes of each shard.
     pub(super) fn open(
         taps: Vec<Tap>,
         mut inherited: InheritedSockets,
@@ -112,7 +115,8 @@ impl Interfaces {
             .collect()
     }
 
-    /// Divides packets among cores by the ports of `capture` from now on; the mode of the fanout stays.
+    /// Divides packets among cores by the ports of `capture` from now on; the mode of the fanout
+    /// stays.
     pub(super) fn respread(&mut self, capture: &Capture) -> Result<(), StartError> {
         let spread = capture.spread()?;
         for interface in &mut self.all {
@@ -157,11 +161,13 @@ impl Interfaces {
         self.look_at = Some(Instant::now());
     }
 
-    /// Checks the interfaces that are away, if it is due, and captures again on those that are back.
+    /// Checks the interfaces that are away, if it is due, and captures again on those that are
+    /// back.
     ///
     /// # Errors
-    /// If interfaces are back for which only a new process can get sockets, and none is still away. While one is away, a
-    /// new process could not start, and the other interfaces would lose packets.
+    /// If interfaces are back for which only a new process can get sockets, and none is still away.
+    /// While one is away, a new process could not start, and the other interfaces would lose
+    /// packets.
     pub(super) fn look(&mut self, capture: &Capture, shards: &Shards) -> Result<(), StartError> {
         let now = Instant::now();
         if self.look_at.is_none_or(|at| now < at) {
@@ -230,7 +236,8 @@ impl Interface {
         Ok(())
     }
 
-    /// Opens new sockets on the interface that has the name now. It is an error only if there are no sockets left.
+    /// Opens new sockets on the interface that has the name now. It is an error only if there are
+    /// no sockets left.
     fn reopen_and_tell(
         &mut self,
         index: usize,
@@ -273,7 +280,8 @@ impl Interface {
         inherited: &mut InheritedSockets,
     ) -> Result<Armed, StartError> {
         let source = self.tap.source()?;
-        // Sockets that were bound can't be used again, so that everything else that may fail comes before.
+        // Sockets that were bound can't be used again, so that everything else that may fail comes
+        // before.
         let filter = filter(&source, capture)?;
         let armed = self.tap.open(source, inherited)?;
         let socket = first_socket(&armed)?;

@@ -1,7 +1,7 @@
 //! The sensor on interfaces, from the start of the first shard to the end of the last.
 //!
-//! The supervisor sleeps until there is an event or a deadline. Shards report what they can't handle themselves, and it
-//! tells them what changes.
+//! The supervisor sleeps until there is an event or a deadline. Shards report what they can't
+//! handle themselves, and it tells them what changes.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -43,8 +43,8 @@ struct Sensor {
     reload: Reload,
 }
 
-/// Runs until it is told to end, all shards have failed, or it can't go on. Returns the reports of the shards, and the
-/// error that ended it, if one did.
+/// Runs until it is told to end, all shards have failed, or it can't go on. Returns the reports of
+/// the shards, and the error that ended it, if one did.
 ///
 /// # Errors
 /// What kept it from starting.
@@ -69,7 +69,8 @@ pub(super) fn run(
         // From here on, locked memory counts against the limit of that user.
         requirements::check(cpus.len())?;
     }
-    // This starts a thread, which inherits the privileges of this one: they have to be dropped before.
+    // This starts a thread, which inherits the privileges of this one: they have to be dropped
+    // before.
     let events = Events::watch(true)?;
     info!("capturing on {listed}; cores: {}", cpus.len());
     info!("filter: {}", interfaces.filter_name());

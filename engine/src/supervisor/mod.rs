@@ -1,8 +1,8 @@
 //! From settings to running shards, and from their reports to a summary.
 //!
-//! The supervisor opens what the shards need, gives each its part, and then waits for events: signals, ends of shards,
-//! notices. It shares no memory with them while packets flow. Changes are commands, which a shard handles between two
-//! blocks.
+//! The supervisor opens what the shards need, gives each its part, and then waits for events:
+//! signals, ends of shards, notices. It shares no memory with them while packets flow. Changes are
+//! commands, which a shard handles between two blocks.
 
 pub(crate) mod event;
 mod interfaces;
@@ -28,8 +28,8 @@ pub use reload::waits_for_start;
 pub use resolver::ReadSettings;
 use summary::summarise;
 
-/// Runs the sensor to its end, and logs a summary. `inherited` has the packet sockets that were handed over; `read` reads
-/// the settings for a reload.
+/// Runs the sensor to its end, and logs a summary. `inherited` has the packet sockets that were
+/// handed over; `read` reads the settings for a reload.
 ///
 /// Returns false if a file was damaged or a shard failed, which is then logged.
 ///

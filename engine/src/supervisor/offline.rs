@@ -1,7 +1,7 @@
 //! A run over a capture file.
 //!
-//! A large pcap file is divided, so that each shard reads a part of it. Any other input is read as a whole by every shard,
-//! which processes the packets whose balance value is its own.
+//! A large pcap file is divided, so that each shard reads a part of it. Any other input is read as
+//! a whole by every shard, which processes the packets whose balance value is its own.
 
 use std::fs::File;
 use std::io;
@@ -100,7 +100,8 @@ pub(super) fn run(
     shards.reports()
 }
 
-/// Waits until a signal comes or `running` shards have ended, and calls `show` in every interval without an event.
+/// Waits until a signal comes or `running` shards have ended, and calls `show` in every interval
+/// without an event.
 fn wait(events: &Events, mut running: usize, mut show: impl FnMut()) {
     while running > 0 {
         match events.next(Some(Instant::now() + UPDATE_INTERVAL)) {
@@ -112,10 +113,11 @@ fn wait(events: &Events, mut running: usize, mut show: impl FnMut()) {
     }
 }
 
-/// Checks the filter expression before outputs are opened and truncated. `first` is the link type of the first packet,
-/// if the input can be read twice.
+/// Checks the filter expression before outputs are opened and truncated. `first` is the link type
+/// of the first packet, if the input can be read twice.
 fn check_expression(capture: &Capture, first: Option<LinkType>) -> Result<(), FilterError> {
-    /// The link type of most captures, and the one with the most primitives of its own (pcap-filter(7)).
+    /// The link type of most captures, and the one with the most primitives of its own
+    /// (pcap-filter(7)).
     const LIKELY: [LinkType; 2] = [LinkType::Ethernet, LinkType::Radiotap];
     let Some(expression) = &capture.expression else {
         return Ok(());
@@ -221,7 +223,8 @@ fn parts(
         .map(|shares| Ok(Some(shares)))
 }
 
-/// A reader of the whole input for each shard, and, unless the input is a file, a handle to end it early.
+/// A reader of the whole input for each shard, and, unless the input is a file, a handle to end it
+/// early.
 fn whole(path: &Path, count: usize, pause: Duration) -> io::Result<(Vec<Share>, Option<Stop>)> {
     if input::is_repeatable(path) {
         let sources = (0..count).map(|_| input::open(path).map(Share::All));

@@ -13,7 +13,8 @@ use crate::start::destination::Destination;
 use crate::start::error::StartError;
 use crate::start::settings;
 
-/// Opens outputs. Sockets to collectors are opened by the shards, on the threads of their executors.
+/// Opens outputs. Sockets to collectors are opened by the shards, on the threads of their
+/// executors.
 #[derive(Debug)]
 pub(super) struct Outputs;
 

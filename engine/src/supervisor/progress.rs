@@ -7,7 +7,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::shard::Progress;
 
-/// A bar on standard error. It is hidden if that is no terminal, or if the size of the input is unknown.
+/// A bar on standard error. It is hidden if that is no terminal, or if the size of the input is
+/// unknown.
 #[derive(Debug)]
 pub(super) struct Bar {
     bar: ProgressBar,
@@ -34,7 +35,8 @@ pub(super) fn bar(path: &Path, divided: bool) -> Bar {
 }
 
 impl Bar {
-    /// Updates the bar: to the sum of all parts of a divided file, else to the offset of the slowest shard.
+    /// Updates the bar: to the sum of all parts of a divided file, else to the offset of the
+    /// slowest shard.
     pub(super) fn show(&self, shards: &[Arc<Progress>]) {
         let offsets = shards.iter().map(|shard| shard.offset());
         let position = if self.divided {

@@ -1,4 +1,5 @@
-//! What executors need of the machine, checked before they start: their own errors don't say how to fix it.
+//! What executors need of the machine, checked before they start: their own errors don't say how to
+//! fix it.
 
 use std::io;
 

@@ -1,8 +1,8 @@
 //! The resolver thread: whatever may wait for a name server, so that the supervisor never does.
 //!
-//! It looks up the names of collectors at intervals, and reads the settings for a reload, since those contain names. It
-//! sleeps until there is a request or, if a collector was given by name, until the next look-up is due. A collector whose
-//! name can't be looked up keeps its last address.
+//! It looks up the names of collectors at intervals, and reads the settings for a reload, since
+//! those contain names. It sleeps until there is a request or, if a collector was given by name,
+//! until the next look-up is due. A collector whose name can't be looked up keeps its last address.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
@@ -72,7 +72,8 @@ impl ResolverThread {
         self.request(Request::Watch(collectors.to_vec()));
     }
 
-    /// Reports that a collector does not take what it is sent: its name may have another address by now.
+    /// Reports that a collector does not take what it is sent: its name may have another address by
+    /// now.
     pub(super) fn undelivered(&self) {
         self.request(Request::Undelivered);
     }
@@ -149,7 +150,8 @@ impl Watch {
         event.is_none_or(|event| events.send(event).is_ok())
     }
 
-    /// Gives a collector of `settings` the address that is in use, if its name still has that address.
+    /// Gives a collector of `settings` the address that is in use, if its name still has that
+    /// address.
     fn keep_addresses(&self, mut settings: Settings) -> Settings {
         for collector in &mut settings.output.collectors {
             let known = self.collectors.iter().find(|it| it.is_same(collector));

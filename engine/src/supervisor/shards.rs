@@ -1,4 +1,5 @@
-//! Threads and executors of the shards: one thread for each, pinned to a CPU unless a sandbox forbids that.
+//! Threads and executors of the shards: one thread for each, pinned to a CPU unless a sandbox
+//! forbids that.
 
 use std::future::Future;
 use std::io;
@@ -62,7 +63,8 @@ impl Shards {
         }
     }
 
-    /// Starts a shard, on `cpu` if threads can be pinned. `work` gets the shard's end of the command channel.
+    /// Starts a shard, on `cpu` if threads can be pinned. `work` gets the shard's end of the
+    /// command channel.
     ///
     /// # Errors
     /// If the channel or the thread can't be had.
@@ -126,8 +128,8 @@ impl Shards {
         }
     }
 
-    /// Asks every shard for its counts. A shard that has not answered the last question is not asked again, so that
-    /// questions don't accumulate where a shard is stuck.
+    /// Asks every shard for its counts. A shard that has not answered the last question is not
+    /// asked again, so that questions don't accumulate where a shard is stuck.
     pub(super) fn ask(&mut self, asker: &Sender<Snapshot>) {
         for shard in &mut self.running {
             if let Some(commands) = &shard.commands

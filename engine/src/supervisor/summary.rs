@@ -8,7 +8,8 @@ use crate::shard::{Report, kernel};
 use dnsflow_packet::Counters;
 use dnsflow_sys::KernelCounts;
 
-/// Logs the summary; true if no shard has failed. `input` is the prefix of errors that are about the input.
+/// Logs the summary; true if no shard has failed. `input` is the prefix of errors that are about
+/// the input.
 pub(super) fn summarise(reports: &[Report], input: &str) -> bool {
     let mut total = Counters::default();
     let mut sent = Sent::default();

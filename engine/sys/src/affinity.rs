@@ -21,8 +21,8 @@ pub fn allowed_cpus() -> io::Result<Vec<usize>> {
 
 /// Whether a thread of this process may choose its CPU, or a sandbox forbids it.
 ///
-/// It asks for an empty set of CPUs. The kernel rejects that with EINVAL, but only after a seccomp profile has let the
-/// call pass, so that nothing changes.
+/// It asks for an empty set of CPUs. The kernel rejects that with EINVAL, but only after a seccomp
+/// profile has let the call pass, so that nothing changes.
 #[must_use]
 pub fn may_pin() -> bool {
     sched_setaffinity(THIS_THREAD, &CpuSet::new()) == Err(Errno::EINVAL)
@@ -31,7 +31,8 @@ pub fn may_pin() -> bool {
 /// Restricts the calling thread to one CPU.
 ///
 /// # Errors
-/// EINVAL if there is no such CPU or the process may not use it; EPERM where a sandbox forbids the call.
+/// EINVAL if there is no such CPU or the process may not use it; EPERM where a sandbox forbids the
+/// call.
 pub fn pin(cpu: usize) -> io::Result<()> {
     let mut only = CpuSet::new();
     only.set(cpu)?;

@@ -50,7 +50,8 @@ fn ask(socket: &impl AsRawFd, name: &str, command: u32) -> io::Result<u32> {
     let mut value = EthtoolValue { command, data: 0 };
     let mut asked = request_for(name)?;
     asked.ifr_ifru.ifru_data = (&raw mut value).cast();
-    // SAFETY: both commands used here read a name from a live ifreq and fill the live ethtool_value that it points to.
+    // SAFETY: both commands used here read a name from a live ifreq and fill the live ethtool_value
+    // that it points to.
     let got = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL, &raw mut asked) };
     checked(got)?;
     Ok(value.data)

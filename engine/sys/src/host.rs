@@ -31,8 +31,8 @@ pub fn raise_memlock() -> io::Result<MemlockLimit> {
 /// Opens a small io_uring and closes it again.
 ///
 /// # Errors
-/// Those of io_uring_setup(2): EPERM where a sysctl or a seccomp profile forbids it, ENOMEM without locked memory left,
-/// ENOSYS where the kernel has none.
+/// Those of io_uring_setup(2): EPERM where a sysctl or a seccomp profile forbids it, ENOMEM without
+/// locked memory left, ENOSYS where the kernel has none.
 pub fn io_uring_probe() -> io::Result<()> {
     /// Bytes of struct io_uring_params (linux/io_uring.h); all zero asks for nothing special.
     const IO_URING_PARAMS_BYTES: usize = 120;

@@ -1,8 +1,9 @@
-//! System calls as safe functions over descriptors, slices and `io::Result`: the only unsafe code of the programs.
+//! System calls as safe functions over descriptors, slices and `io::Result`: the only unsafe code
+//! of the programs.
 //!
-//! Where nix or socket2 has a call, it is used. The rest are what neither has: the options of packet sockets and their
-//! rings, ioctls on interfaces, io_uring and the clock. Each unsafe block has one operation, and a comment on what makes
-//! it sound.
+//! Where nix or socket2 has a call, it is used. The rest are what neither has: the options of
+//! packet sockets and their rings, ioctls on interfaces, io_uring and the clock. Each unsafe block
+//! has one operation, and a comment on what makes it sound.
 //!
 //! There is no policy here: callers decide which options are set, and in which order.
 #![allow(unsafe_code, reason = "system calls that no library wraps")]

@@ -40,8 +40,8 @@ pub struct KernelCounts {
     pub drops: u64,
     /// Times the ring became full.
     pub freezes: u64,
-    /// Packets that could not be read because a header in their block is wrong. The reader of the ring counts these;
-    /// PACKET_STATISTICS does not have them.
+    /// Packets that could not be read because a header in their block is wrong. The reader of the
+    /// ring counts these; PACKET_STATISTICS does not have them.
     pub damaged: u64,
 }
 
@@ -80,7 +80,8 @@ impl PacketSocket {
         Socket::new(Domain::PACKET, Type::RAW, None).map(Self)
     }
 
-    /// A socket that another process has opened; `None`, and `descriptor` is closed, if that is not a raw packet socket.
+    /// A socket that another process has opened; `None`, and `descriptor` is closed, if that is not
+    /// a raw packet socket.
     pub fn adopt(descriptor: OwnedFd) -> Option<Self> {
         let socket = Socket::from(descriptor);
         let is_packet = socket.domain().is_ok_and(|domain| domain == Domain::PACKET);
@@ -88,7 +89,8 @@ impl PacketSocket {
         (is_packet && is_raw).then_some(Self(socket))
     }
 
-    /// Attaches a capture filter; it replaces the one that is attached, without a gap between the two.
+    /// Attaches a capture filter; it replaces the one that is attached, without a gap between the
+    /// two.
     ///
     /// # Errors
     /// ENOMEM if the program exceeds net.core.optmem_max; EINVAL if the kernel rejects it.
@@ -99,8 +101,8 @@ impl PacketSocket {
     /// Gives the socket a TPACKET_V3 receive ring, to be mapped with [`Mapping`](crate::Mapping).
     ///
     /// # Errors
-    /// EINVAL for a shape that the kernel does not take; ENOMEM if there is no memory for it; EBUSY if the socket has a
-    /// ring that is mapped.
+    /// EINVAL for a shape that the kernel does not take; ENOMEM if there is no memory for it; EBUSY
+    /// if the socket has a ring that is mapped.
     pub fn set_ring(&self, shape: RingShape) -> io::Result<()> {
         /// Bytes of a frame slot, which version 3 checks and does not use.
         const FRAME_BYTES: u32 = 2048;
@@ -141,10 +143,12 @@ impl PacketSocket {
         )
     }
 
-    /// Starts to receive the packets of all protocols on an interface; index 0 stands for all interfaces.
+    /// Starts to receive the packets of all protocols on an interface; index 0 stands for all
+    /// interfaces.
     ///
     /// # Errors
-    /// ENODEV if there is no interface of that index; ENETDOWN if it is down; EINVAL if the socket is in a fanout group.
+    /// ENODEV if there is no interface of that index; ENETDOWN if it is down; EINVAL if the socket
+    /// is in a fanout group.
     pub fn bind(&self, interface_index: i32) -> io::Result<()> {
         let family = u16::try_from(libc::AF_PACKET).map_err(io::Error::other)?;
         let all = u16::try_from(libc::ETH_P_ALL).map_err(io::Error::other)?;
@@ -227,12 +231,13 @@ impl PacketSocket {
         )
     }
 
-    /// Joins the fanout group `id`, or with `None` a new one, whose id the kernel chooses. Returns the id of the group.
+    /// Joins the fanout group `id`, or with `None` a new one, whose id the kernel chooses. Returns
+    /// the id of the group.
     ///
     /// # Errors
-    /// (fanout_add, net/packet/af_packet.c)
-    /// EINVAL if the socket is not bound to an interface that is up, or the group has another mode or interface;
-    /// EALREADY if the socket is in a group; ENOSPC if the group has 256 sockets; ENOMEM if no id is free.
+    /// (fanout_add, net/packet/af_packet.c) EINVAL if the socket is not bound to an interface that
+    /// is up, or the group has another mode or interface; EALREADY if the socket is in a group;
+    /// ENOSPC if the group has 256 sockets; ENOMEM if no id is free.
     pub fn join_fanout(&self, mode: FanoutMode, id: Option<u16>) -> io::Result<u16> {
         let mode = match mode {
             FanoutMode::Hash => libc::PACKET_FANOUT_HASH,
@@ -292,8 +297,8 @@ impl PacketSocket {
 
     fn set<T>(&self, option: libc::c_int, value: &T) -> io::Result<()> {
         let length = libc::socklen_t::try_from(size_of::<T>()).map_err(io::Error::other)?;
-        // SAFETY: a pointer to a live value and its size, which the call reads. What the value points to in turn (the
-        // instructions of a program) lives as long as the caller's borrow.
+        // SAFETY: a pointer to a live value and its size, which the call reads. What the value
+        // points to in turn (the instructions of a program) lives as long as the caller's borrow.
         let done = unsafe {
             libc::setsockopt(
                 self.as_raw_fd(),
@@ -309,7 +314,8 @@ impl PacketSocket {
     fn get<T: Plain>(&self, option: libc::c_int) -> io::Result<T> {
         let mut value = T::ZERO;
         let mut length = libc::socklen_t::try_from(size_of::<T>()).map_err(io::Error::other)?;
-        // SAFETY: a pointer to a live value of plain integers and its size; the call writes at most that.
+        // SAFETY: a pointer to a live value of plain integers and its size; the call writes at most
+        // that.
         let done = unsafe {
             libc::getsockopt(
                 self.as_raw_fd(),
@@ -334,7 +340,7 @@ impl Plain for u32 {
 }
 
 impl Plain for libc::tpacket_stats_v3 {
-    const ZERO: Self = libc::tpacket_stats_v3 {
+    const ZERO: Self = Self {
         tp_packets: 0,
         tp_drops: 0,
         tp_freeze_q_cnt: 0,

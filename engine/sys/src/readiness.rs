@@ -17,8 +17,8 @@ impl Readiness {
         self.descriptors.push(descriptor);
     }
 
-    /// Waits for another descriptor in place of the one at `index`, and closes that. False, and nothing is replaced, if
-    /// `index` is not below the number of descriptors.
+    /// Waits for another descriptor in place of the one at `index`, and closes that. False, and
+    /// nothing is replaced, if `index` is not below the number of descriptors.
     pub fn replace(&mut self, index: usize, descriptor: OwnedFd) -> bool {
         match self.descriptors.get_mut(index) {
             Some(old) => {
@@ -29,8 +29,8 @@ impl Readiness {
         }
     }
 
-    /// Blocks the thread until a descriptor is readable or has an error, for at most `timeout`, of which whole
-    /// milliseconds count. Returns false after a timeout.
+    /// Blocks the thread until a descriptor is readable or has an error, for at most `timeout`, of
+    /// which whole milliseconds count. Returns false after a timeout.
     ///
     /// EINTR counts as ready; the caller checks again.
     pub fn wait(&self, timeout: Duration) -> bool {

@@ -1,8 +1,8 @@
 //! A TPACKET_V3 receive ring: memory that the kernel and one shard share.
 //!
-//! A block belongs to one side at a time, which its status word says. That word is the only one that both sides access:
-//! it is read with Acquire, so that everything that the kernel wrote before is visible, and written with Release, so that
-//! all reads are over before the kernel writes again.
+//! A block belongs to one side at a time, which its status word says. That word is the only one
+//! that both sides access: it is read with Acquire, so that everything that the kernel wrote before
+//! is visible, and written with Release, so that all reads are over before the kernel writes again.
 
 use std::io;
 use std::marker::PhantomData;
@@ -22,7 +22,8 @@ const _: () = assert!(size_of::<libc::tpacket3_hdr>() == 48);
 /// Indices of the words of the descriptor.
 ///
 /// ```text
-/// version 4 | offset_to_priv 4 | block_status 4 | num_pkts 4 | offset_to_first_pkt 4 | blk_len 4 | ..
+/// version 4 | offset_to_priv 4 | block_status 4 | num_pkts 4
+/// offset_to_first_pkt 4 | blk_len 4 | ..
 /// ```
 mod word {
     pub(crate) const STATUS: usize = 2;
@@ -86,8 +87,8 @@ impl Mapping {
             .is_some_and(|status| status.load(Ordering::Acquire) & libc::TP_STATUS_USER != 0)
     }
 
-    /// Block `index`, if the kernel has handed it over. The guard borrows the mapping mutably, so that there is at most
-    /// one; dropping it returns the block to the kernel.
+    /// Block `index`, if the kernel has handed it over. The guard borrows the mapping mutably, so
+    /// that there is at most one; dropping it returns the block to the kernel.
     pub fn block(&mut self, index: usize) -> Option<BlockBytes<'_>> {
         if !self.is_ours(index) {
             return None;
@@ -106,8 +107,9 @@ impl Mapping {
         }
         // SAFETY: the offset lies within the mapping, which was just checked.
         let pointer = unsafe { self.start.add(at) };
-        // SAFETY: the word is inside the mapping, which outlives the reference; blocks start at page
-        // boundaries, so it is aligned; nobody makes a reference of another type to a descriptor.
+        // SAFETY: the word is inside the mapping, which outlives the reference; blocks start at
+        // page boundaries, so it is aligned; nobody makes a reference of another type to a
+        // descriptor.
         Some(unsafe { AtomicU32::from_ptr(pointer.as_ptr().cast()) })
     }
 }
@@ -138,7 +140,8 @@ impl BlockBytes<'_> {
         self.descriptor(word::PACKETS)
     }
 
-    /// Offset of the first packet's header in [`BlockBytes::bytes`], as the kernel says it: not checked.
+    /// Offset of the first packet's header in [`BlockBytes::bytes`], as the kernel says it: not
+    /// checked.
     pub fn first_packet(&self) -> usize {
         let from_start = usize::try_from(self.descriptor(word::FIRST_PACKET)).unwrap_or(usize::MAX);
         from_start.saturating_sub(BLOCK_DESCRIPTOR_BYTES)
@@ -148,10 +151,11 @@ impl BlockBytes<'_> {
     pub fn bytes(&self) -> &[u8] {
         let length = self.mapping.block_bytes - BLOCK_DESCRIPTOR_BYTES;
         let at = self.index * self.mapping.block_bytes + BLOCK_DESCRIPTOR_BYTES;
-        // SAFETY: `word` found a status word at this index, so the whole block is inside the mapping.
+        // SAFETY: `word` found a status word at this index, so the whole block is inside the
+        // mapping.
         let start = unsafe { self.mapping.start.add(at) };
-        // SAFETY: the bytes are inside the mapping, which outlives the borrow of self; the kernel does
-        // not write to a block that is ours, and it stays ours until self is dropped.
+        // SAFETY: the bytes are inside the mapping, which outlives the borrow of self; the kernel
+        // does not write to a block that is ours, and it stays ours until self is dropped.
         unsafe { slice::from_raw_parts(start.as_ptr(), length) }
     }
 

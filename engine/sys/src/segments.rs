@@ -5,8 +5,8 @@ use std::os::fd::AsFd;
 
 use nix::sys::socket::{setsockopt, sockopt::UdpGsoSegment};
 
-/// Has the kernel divide each send on a connected UDP socket into datagrams of `bytes` bytes, the last of which may be
-/// shorter. 0 turns that off.
+/// Has the kernel divide each send on a connected UDP socket into datagrams of `bytes` bytes, the
+/// last of which may be shorter. 0 turns that off.
 ///
 /// # Errors
 /// ENOPROTOOPT before Linux 4.18.

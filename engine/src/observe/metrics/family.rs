@@ -1,7 +1,7 @@
 //! Names and meanings of all metrics, in the order of the page.
 //!
-//! Counters have the names that they have in the summary, so that `received + rebuilt = exported + rejected` can be
-//! queried, too.
+//! Counters have the names that they have in the summary, so that `received + rebuilt = exported +
+//! rejected` can be queried, too.
 
 /// One metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

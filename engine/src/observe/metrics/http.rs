@@ -1,8 +1,9 @@
 //! An HTTP server for a few small pages, with bounded resources.
 //!
-//! A connection has one request, a fixed number of connections are open at once, and each has a deadline. A client that is
-//! slow, silent or hostile occupies one connection slot for some seconds and does not delay others. Between requests, one
-//! thread sleeps in accept(2). Request bodies, compression and TLS are not supported; a proxy can add them.
+//! A connection has one request, a fixed number of connections are open at once, and each has a
+//! deadline. A client that is slow, silent or hostile occupies one connection slot for some seconds
+//! and does not delay others. Between requests, one thread sleeps in accept(2). Request bodies,
+//! compression and TLS are not supported; a proxy can add them.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -53,12 +54,12 @@ pub(super) enum Status {
 impl Status {
     fn line(self) -> &'static str {
         match self {
-            Status::Ok => "200 OK",
-            Status::BadRequest => "400 Bad Request",
-            Status::NotFound => "404 Not Found",
-            Status::MethodNotAllowed => "405 Method Not Allowed\r\nAllow: GET, HEAD",
-            Status::TooLarge => "431 Request Header Fields Too Large",
-            Status::Unavailable => "503 Service Unavailable",
+            Self::Ok => "200 OK",
+            Self::BadRequest => "400 Bad Request",
+            Self::NotFound => "404 Not Found",
+            Self::MethodNotAllowed => "405 Method Not Allowed\r\nAllow: GET, HEAD",
+            Self::TooLarge => "431 Request Header Fields Too Large",
+            Self::Unavailable => "503 Service Unavailable",
         }
     }
 }
@@ -66,13 +67,13 @@ impl Status {
 impl Page {
     /// A page of plain text.
     pub(super) fn plain(status: Status, body: impl Into<String>) -> Self {
-        Page::new(status, TEXT, body)
+        Self::new(status, TEXT, body)
     }
 
     /// A page of any media type.
     pub(super) fn new(status: Status, kind: &'static str, body: impl Into<String>) -> Self {
         let body = body.into();
-        Page { status, kind, body }
+        Self { status, kind, body }
     }
 
     fn head(&self) -> String {
@@ -109,7 +110,7 @@ impl Server {
             .name("metrics".to_owned())
             .stack_size(STACK_BYTES)
             .spawn(move || accept(&accepting, &told, &site))?;
-        Ok(Server {
+        Ok(Self {
             listener,
             stop,
             thread: Some(thread),
@@ -221,8 +222,8 @@ impl Connection {
         self.stream.shutdown(Shutdown::Write)
     }
 
-    /// Waits until the client has closed its side: closing a connection with unread bytes resets it, and the client may
-    /// lose the response (RFC 9112, section 9.6).
+    /// Waits until the client has closed its side: closing a connection with unread bytes resets
+    /// it, and the client may lose the response (RFC 9112, section 9.6).
     fn linger(&mut self) -> io::Result<()> {
         let mut rest = [0; 1 << 10];
         while self.read(&mut rest)? > 0 {}
@@ -329,8 +330,8 @@ mod tests {
         assert!(got.starts_with("HTTP/1.1 431 "), "{got}");
     }
 
-    /// Clients that send nothing, half a request, or don't read the response: others are served, one beyond the last slot
-    /// gets 503 at once, and the end of the server waits for none of them.
+    /// Clients that send nothing, half a request, or don't read the response: others are served,
+    /// one beyond the last slot gets 503 at once, and the end of the server waits for none of them.
     #[test]
     fn slow_clients_delay_no_other() {
         let server = server();

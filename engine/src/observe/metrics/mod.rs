@@ -1,8 +1,9 @@
 //! Counters for Prometheus, and health checks for whatever restarts the sensor.
 //!
-//! A page is made on request, from the answers of the cores; between requests there is no work. Requests that come close
-//! together share one answer, so that no client can keep the cores from their packets. The address and the firewall
-//! decide who may connect: the pages contain no clients and no domain names, but interfaces and collectors.
+//! A page is made on request, from the answers of the cores; between requests there is no work.
+//! Requests that come close together share one answer, so that no client can keep the cores from
+//! their packets. The address and the firewall decide who may connect: the pages contain no clients
+//! and no domain names, but interfaces and collectors.
 
 mod family;
 mod http;

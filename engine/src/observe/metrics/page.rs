@@ -40,7 +40,8 @@ pub struct Reloads {
 }
 
 impl View {
-    /// The page. Metrics without a sample, such as those of collectors without a collector, are left out.
+    /// The page. Metrics without a sample, such as those of collectors without a collector, are
+    /// left out.
     #[must_use]
     pub fn text(&self) -> String {
         let mut page = Page::default();
@@ -121,7 +122,8 @@ impl View {
             let core = snapshot.core.to_string();
             for collector in &snapshot.collectors {
                 let labels = [&*core, &*collector.name];
-                // A datagram that is refused later moves from one count to the other; only the sum never goes down.
+                // A datagram that is refused later moves from one count to the other; only the sum
+                // never goes down.
                 let all = collector.delivered + collector.failed;
                 page.add(&family::COLLECTOR_DATAGRAMS, &labels, all);
                 page.add(&family::COLLECTOR_FAILED, &labels, collector.failed);
@@ -177,7 +179,8 @@ fn count(number: usize) -> f64 {
     number as f64
 }
 
-/// Samples by metric and labels. Samples of the same labels, which Prometheus would refuse, are added up.
+/// Samples by metric and labels. Samples of the same labels, which Prometheus would refuse, are
+/// added up.
 #[derive(Debug, Default)]
 struct Page {
     samples: BTreeMap<&'static str, BTreeMap<Vec<String>, Value>>,

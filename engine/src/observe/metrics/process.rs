@@ -18,7 +18,8 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// The present values, for a process that was started at `started`. A value that can't be read is 0.
+    /// The present values, for a process that was started at `started`. A value that can't be read
+    /// is 0.
     #[must_use]
     pub fn now(started: SystemTime) -> Self {
         let since_epoch = started.duration_since(UNIX_EPOCH);

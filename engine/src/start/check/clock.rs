@@ -4,7 +4,8 @@ use std::fs;
 
 use super::finding::Finding;
 
-/// Clock sources that are read without a system call or device access; others cost a microsecond for each packet.
+/// Clock sources that are read without a system call or device access; others cost a microsecond
+/// for each packet.
 const FAST: [&str; 4] = [
     "tsc",
     "kvm-clock",

@@ -1,4 +1,5 @@
-//! Whether an interface can be captured on, whether it has a carrier, and how many packets it has lost.
+//! Whether an interface can be captured on, whether it has a carrier, and how many packets it has
+//! lost.
 
 use std::fs;
 

@@ -1,7 +1,7 @@
 //! Memory for the rings and for the process.
 //!
-//! The kernel charges a ring neither to a limit of the process nor to its control group: a ring of 512 MiB was seen to
-//! start in a group with a limit of 64 MiB, which was charged 17.
+//! The kernel charges a ring neither to a limit of the process nor to its control group: a ring of
+//! 512 MiB was seen to start in a group with a limit of 64 MiB, which was charged 17.
 
 use std::fs;
 

@@ -1,7 +1,9 @@
-//! `dnsflow check`: what would keep a run with the same options from capturing, or make it lose packets, and how to fix it.
+//! `dnsflow check`: what would keep a run with the same options from capturing, or make it lose
+//! packets, and how to fix it.
 //!
-//! It makes the same system calls as a run, as the same user. It changes nothing and captures no packet. Each topic is a
-//! file, which reads the state of the machine apart from judging it, so that judgements are tested as functions.
+//! It makes the same system calls as a run, as the same user. It changes nothing and captures no
+//! packet. Each topic is a file, which reads the state of the machine apart from judging it, so
+//! that judgements are tested as functions.
 
 mod clock;
 mod finding;
@@ -20,8 +22,8 @@ use crate::start::error::StartError;
 use crate::start::settings::{Input, Settings};
 use finding::{Finding, Level};
 
-/// Checks everything, with the sockets that were handed over, and prints a line for each finding. Returns whether a run
-/// could capture.
+/// Checks everything, with the sockets that were handed over, and prints a line for each finding.
+/// Returns whether a run could capture.
 ///
 /// # Errors
 /// If the options read a file, or standard output can't be written.

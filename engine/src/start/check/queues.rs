@@ -39,14 +39,15 @@ impl Queues {
         } else {
             steered
         };
-        Some(Queues {
+        Some(Self {
             count: names.len(),
             cpus,
         })
     }
 }
 
-/// The CPUs that handle the interrupts of a device (its msi_irqs, and Documentation/core-api/irq/irq-affinity.rst).
+/// The CPUs that handle the interrupts of a device (its msi_irqs, and
+/// Documentation/core-api/irq/irq-affinity.rst).
 fn interrupt_cpus(folder: &str) -> BTreeSet<usize> {
     let numbers = fs::read_dir(format!("{folder}/device/msi_irqs"));
     let numbers = numbers
@@ -64,7 +65,8 @@ fn interrupt_cpus(folder: &str) -> BTreeSet<usize> {
         .collect()
 }
 
-/// The CPUs of a mask in the format of the kernel: hexadecimal words of 32 bits, highest first, separated by commas.
+/// The CPUs of a mask in the format of the kernel: hexadecimal words of 32 bits, highest first,
+/// separated by commas.
 fn from_mask(mask: &str) -> Vec<usize> {
     let words = mask.trim().rsplit(',').enumerate();
     words

@@ -27,7 +27,8 @@ pub(super) fn io_uring() -> Finding {
     )
 }
 
-/// `disabled` is the sysctl of Linux 6.6: 0 permits io_uring to all processes, 1 to a group, 2 to none.
+/// `disabled` is the sysctl of Linux 6.6: 0 permits io_uring to all processes, 1 to a group, 2 to
+/// none.
 fn judge_io_uring(probe: io::Result<()>, release: &str, disabled: &str) -> Finding {
     const TOPIC: &str = "io_uring";
     if version(release).is_some_and(|found| found < KERNEL) {

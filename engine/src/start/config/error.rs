@@ -109,7 +109,7 @@ impl Problem {
             }
             _ => refusal.kind().to_string(),
         };
-        Problem::Value {
+        Self::Value {
             key: key.to_owned(),
             value: value.to_owned(),
             reason,

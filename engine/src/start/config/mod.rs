@@ -1,8 +1,10 @@
-//! The configuration file: a TOML file (version 1.1) whose keys are the long options. The command line takes precedence.
+//! The configuration file: a TOML file (version 1.1) whose keys are the long options. The command
+//! line takes precedence.
 //!
-//! Options are defined once, in [`crate::start::cli`]. A key becomes the option of its name, `--key=value`, and is parsed
-//! by that definition: first alone, so that an error has its line in the file, and then before the arguments of the
-//! command line. A file can't have options that the command line lacks.
+//! Options are defined once, in [`crate::start::cli`]. A key becomes the option of its name,
+//! `--key=value`, and is parsed by that definition: first alone, so that an error has its line in
+//! the file, and then before the arguments of the command line. A file can't have options that the
+//! command line lacks.
 
 mod error;
 mod value;
@@ -26,14 +28,15 @@ pub const COMMAND_LINE_ONLY: [&str; 4] = ["config", "help", "version", "print-fi
 /// Similarity, from 0 to 1, from which on an option is suggested for an unknown key (Jaro-Winkler).
 const LIKENESS: f64 = 0.75;
 
-/// Parses a command line, whose first argument is the program's name, and reads the file of its `--config`.
+/// Parses a command line, whose first argument is the program's name, and reads the file of its
+/// `--config`.
 ///
-/// The command line takes precedence: an option there replaces the key of the file, lists as a whole, and removes keys
-/// that conflict with it.
+/// The command line takes precedence: an option there replaces the key of the file, lists as a
+/// whole, and removes keys that conflict with it.
 ///
 /// # Errors
-/// [`LoadError::Arguments`] for the command line, and for `--help` and `--version`; [`LoadError::File`] if the file
-/// can't be read; [`LoadError::Wrong`] for what is wrong in it.
+/// [`LoadError::Arguments`] for the command line, and for `--help` and `--version`;
+/// [`LoadError::File`] if the file can't be read; [`LoadError::Wrong`] for what is wrong in it.
 pub fn load<Words>(arguments: Words) -> Result<Cli, LoadError>
 where
     Words: IntoIterator,
@@ -62,7 +65,8 @@ where
     Ok(<Cli as clap::Parser>::try_parse_from(&arguments)?)
 }
 
-/// The options of a command that can be keys of a file, in the order of their definition. The command has to be built.
+/// The options of a command that can be keys of a file, in the order of their definition. The
+/// command has to be built.
 pub fn keys(command: &Command) -> impl Iterator<Item = &Arg> {
     let has_key = |option: &&Arg| {
         let long = option.get_long();

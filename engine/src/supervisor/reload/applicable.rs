@@ -32,8 +32,8 @@ pub fn waits_for_start(option: &str) -> bool {
     FIXED.iter().any(|(options, _)| options.contains(&option))
 }
 
-/// The part of `new` that can be applied while `old` is in force, and the long options that take effect at the next
-/// start.
+/// The part of `new` that can be applied while `old` is in force, and the long options that take
+/// effect at the next start.
 pub(super) fn applicable(old: &Settings, new: Settings) -> (Settings, Vec<&'static str>) {
     let postponed = FIXED.iter().filter(|(_, differs)| differs(old, &new));
     let postponed = postponed.map(|(options, _)| options[0]).collect();

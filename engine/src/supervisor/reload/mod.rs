@@ -2,14 +2,15 @@
 //!
 //! ```text
 //! Idle --Requested--> Reading --Read--> Preparing --Prepared--> Changing --all answered--> Idle
-//!                        |                  |                       |
-//!                        | an error         | an error              | a core could not change, and all answered
-//!                        v                  v                       v
-//!                       Idle               Idle                RollingBack --all answered--> Idle
+//!                        |                  |                      |
+//!                     an error           an error        a core could not change
+//!                        v                  v                      v
+//!                       Idle               Idle               RollingBack --all answered--> Idle
 //! ```
 //!
-//! [`Reload::step`] has no side effects: it returns what the supervisor has to do, and the result of that comes back as
-//! the next input. What arrives while cores change their settings is deferred until they have.
+//! [`Reload::step`] has no side effects: it returns what the supervisor has to do, and the result
+//! of that comes back as the next input. What arrives while cores change their settings is deferred
+//! until they have.
 
 mod applicable;
 mod change;
@@ -60,7 +61,8 @@ pub(super) struct Prepared {
 pub(super) enum Action {
     /// Have the settings read.
     Read,
-    /// Compile the filters of all interfaces, and have the kernel divide packets, as these settings say.
+    /// Compile the filters of all interfaces, and have the kernel divide packets, as these settings
+    /// say.
     Prepare(Box<Capture>),
     /// Say that this option takes effect at the next start.
     Postpone(&'static str),
@@ -289,7 +291,8 @@ impl Reload {
         }
     }
 
-    /// Collectors have other addresses. Cores that move to them can't fail, so that no answer is waited for.
+    /// Collectors have other addresses. Cores that move to them can't fail, so that no answer is
+    /// waited for.
     fn found(&mut self, collectors: Vec<Destination>, actions: &mut Vec<Action>) {
         if !matches!(self.state, State::Idle | State::Reading) {
             self.deferred.found = Some(collectors);

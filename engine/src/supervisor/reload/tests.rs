@@ -135,7 +135,8 @@ fn settings_that_cannot_be_had_change_nothing() {
     assert_eq!(step(&mut reload, Input::Requested), ["read"]);
 }
 
-/// The kernel refuses a filter to one core: all cores get the settings before, also those that had changed.
+/// The kernel refuses a filter to one core: all cores get the settings before, also those that had
+/// changed.
 #[test]
 fn all_cores_go_back_when_one_cannot_change() {
     let mut reload = changing(&[0, 1, 2]);
