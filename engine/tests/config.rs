@@ -282,7 +282,7 @@ fn values_out_of_range() {
         ),
         (
             "cores = 'two'",
-            "1: 'cores': 'two': 'two' is none of a number, auto, all, or a list such as 0,2-5",
+            "1: 'cores': 'two': 'two' is neither a number, auto, all, nor a list such as 0,2-5",
         ),
         (
             "mtu = 99999999999999999999999999",

@@ -202,7 +202,12 @@ impl Sensor {
 
     fn prepare(&mut self, capture: &Capture) -> Result<Prepared, StartError> {
         let filters = self.interfaces.filters(capture)?;
-        self.interfaces.respread(capture)?;
+        if let Err(error) = self.interfaces.respread(capture) {
+            // Interfaces before the one that failed divide packets by these settings already. The
+            // first error is the one to report.
+            let _ = self.interfaces.respread(&self.reload.settings().capture);
+            return Err(error);
+        }
         Ok(Prepared {
             filters,
             cores: self.running.clone(),
