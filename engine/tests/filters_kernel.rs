@@ -22,9 +22,9 @@ mod requirements;
 #[path = "filters_kernel/tap.rs"]
 mod tap;
 
+use dnsflow::capture::inherited::InheritedSockets;
 use dnsflow::capture::ring::Ring;
 use dnsflow::capture::socket::{Spread, Tap};
-use dnsflow::capture::stock::Stock;
 use dnsflow_filters::{Balance, Interpreter, Packet, Program, capture_filter, compile};
 use dnsflow_packet::{LinkType, Selection};
 use frames::{CHOICES, Frame, received, selection_with, selection_with_all};
@@ -141,7 +141,7 @@ fn group(wire: &Wire, program: Program) -> Vec<Ring> {
     let armed = wire.sensor.enter(|| {
         let source = tap.source().expect("a tap in a namespace of its own");
         let armed = tap
-            .open(source, &mut Stock::default())
+            .open(source, &mut InheritedSockets::default())
             .expect("root may open sockets");
         let everything = compile("", LinkType::Ethernet, 0).expect("no expression");
         armed

@@ -8,12 +8,14 @@ use std::os::fd::{FromRawFd, OwnedFd};
 /// A folder with an entry for each thread of this process (proc_pid_task(5)).
 const THREADS: &str = "/proc/self/task";
 
-/// Takes over what was handed to this process, each with the name that the service manager has for it, and takes
-/// the mention of it out of the environment. To be called before anything is opened.
+/// Takes over the descriptors that were handed to this process, each with the name that the service
+/// manager has for it, and removes LISTEN_FDS and the like from the environment. To be called
+/// before any descriptor is opened.
 ///
 /// # Errors
-/// If what the environment says makes no sense, a descriptor is not open, or there are other threads.
-pub fn handed_over() -> io::Result<Vec<(OwnedFd, String)>> {
+/// If the environment variables are malformed, a descriptor is not open, or there are other
+/// threads.
+pub fn inherited_descriptors() -> io::Result<Vec<(OwnedFd, String)>> {
     if env::var_os("LISTEN_FDS").is_none() {
         return Ok(Vec::new());
     }
@@ -23,8 +25,9 @@ pub fn handed_over() -> io::Result<Vec<(OwnedFd, String)>> {
     // SAFETY: this is the only thread, as was just seen, so that nobody else reads the environment.
     let handed = unsafe { sd_notify::listen_fds_with_names_and_unset_env() }?;
     let owned = handed.map(|(number, name)| {
-        // SAFETY: the descriptor is open, which was checked as it was found. It belongs to whom it was handed
-        // to: it is named only once, in an environment that no longer says so, and nothing else has been opened.
+        // SAFETY: the descriptor is open, which listen_fds_with_names_and_unset_env has checked. It
+        // belongs to this process alone: the environment named it once, no longer does, and no
+        // other descriptor has been opened.
         (unsafe { OwnedFd::from_raw_fd(number) }, name)
     });
     Ok(owned.collect())

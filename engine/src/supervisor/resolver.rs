@@ -1,7 +1,8 @@
-//! What may take long and must not keep the supervisor: looking up names, and reading settings that hold names.
+//! The resolver thread: whatever may wait for a name server, so that the supervisor never does.
 //!
-//! A thread of its own does it. It sleeps until it is asked or, where collectors were given by name, until it is time
-//! to look again. A name that can't be looked up keeps its last address.
+//! It looks up the names of collectors at intervals, and reads the settings for a reload, since
+//! those contain names. It sleeps until there is a request or, if a collector was given by name,
+//! until the next look-up is due. A collector whose name can't be looked up keeps its last address.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
@@ -9,21 +10,23 @@ use std::time::{Duration, Instant};
 
 use log::{info, warn};
 
-use super::Reload;
 use super::event::Event;
 use crate::start::destination::Destination;
 use crate::start::error::StartError;
 use crate::start::settings::Settings;
 
 /// Time between two look-ups of a name.
-const EVERY: Duration = Duration::from_secs(60);
+const LOOK_UP_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Shortest time between them, where a collector does not take what it is sent.
-const AT_MOST_EVERY: Duration = Duration::from_secs(5);
+/// Time between two look-ups while a collector does not take what it is sent.
+const FAILURE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The thread, for those who want something of it. It ends when nobody does.
+/// Reads the settings again, from the same command line.
+pub type ReadSettings = Box<dyn Fn() -> Result<Settings, StartError> + Send>;
+
+/// A handle of the thread, which ends when it is dropped.
 #[derive(Debug)]
-pub(super) struct Names {
+pub(super) struct ResolverThread {
     requests: Sender<Request>,
 }
 
@@ -33,96 +36,103 @@ enum Request {
     Load,
     /// These are the collectors from now on.
     Watch(Vec<Destination>),
-    /// Some collector does not take what it is sent.
+    /// A collector does not take what it is sent.
     Undelivered,
 }
 
-impl Names {
-    /// Starts the thread, which says what it finds to `events`.
+impl ResolverThread {
+    /// Starts the thread, which reports to `events`.
+    ///
+    /// # Errors
+    /// If the thread can't be started.
     pub(super) fn start(
         collectors: &[Destination],
-        load: Reload,
+        load: ReadSettings,
         events: Sender<Event>,
     ) -> Result<Self, StartError> {
         let (requests, receiver) = channel();
         let mut watch = Watch::new(collectors.to_vec(), Instant::now());
         thread::Builder::new()
-            .name("names".to_owned())
-            .spawn(move || while watch.serve(&receiver, &load, &events) {})
+            .name("resolver".to_owned())
+            .spawn(move || while watch.serve(&receiver, &load, &events, Instant::now) {})
             .map_err(|source| StartError::System {
                 what: "can't start a thread",
                 source,
             })?;
-        Ok(Names { requests })
+        Ok(Self { requests })
     }
 
-    /// Asks for the settings as they are now; [`Event::Loaded`] answers.
+    /// Requests the settings; [`Event::Loaded`] answers.
     pub(super) fn load(&self) {
-        self.ask(Request::Load);
+        self.request(Request::Load);
     }
 
-    /// Says which collectors there are from now on.
+    /// Replaces the collectors whose names are looked up.
     pub(super) fn watch(&self, collectors: &[Destination]) {
-        self.ask(Request::Watch(collectors.to_vec()));
+        self.request(Request::Watch(collectors.to_vec()));
     }
 
-    /// Says that a collector does not take what it is sent: its name may lead elsewhere by now.
+    /// Reports that a collector does not take what it is sent: its name may have another address by
+    /// now.
     pub(super) fn undelivered(&self) {
-        self.ask(Request::Undelivered);
+        self.request(Request::Undelivered);
     }
 
-    fn ask(&self, request: Request) {
-        // The thread ends only with us.
+    fn request(&self, request: Request) {
+        // The thread ends only when this handle does.
         let _ = self.requests.send(request);
     }
 }
 
-/// When names that were looked up at `looked_at` are looked up again.
-fn due(looked_at: Instant, is_undelivered: bool) -> Instant {
-    let after = if is_undelivered { AT_MOST_EVERY } else { EVERY };
-    looked_at + after
-}
-
-/// Collectors, and what decides when their names are looked up.
+/// The collectors, and what decides when their names are looked up.
 #[derive(Debug)]
 struct Watch {
     collectors: Vec<Destination>,
-    looked_at: Instant,
-    /// Whether some collector did not take what it was sent since then.
+    looked_up_at: Instant,
+    /// Whether a collector has failed to take something since then.
     is_undelivered: bool,
 }
 
 impl Watch {
-    /// Collectors that were looked up at `looked_at`.
-    fn new(collectors: Vec<Destination>, looked_at: Instant) -> Self {
-        Watch {
+    /// Collectors whose names were looked up at `looked_up_at`.
+    fn new(collectors: Vec<Destination>, looked_up_at: Instant) -> Self {
+        Self {
             collectors,
-            looked_at,
+            looked_up_at,
             is_undelivered: false,
         }
     }
 
-    /// When to look again; never, where there is no name.
+    /// When the next look-up is due; `None` if no collector was given by name.
     fn next(&self) -> Option<Instant> {
+        let interval = if self.is_undelivered {
+            FAILURE_INTERVAL
+        } else {
+            LOOK_UP_INTERVAL
+        };
         let has_names = self.collectors.iter().any(Destination::is_name);
-        has_names.then(|| due(self.looked_at, self.is_undelivered))
+        has_names.then(|| self.looked_up_at + interval)
     }
 
-    /// Waits for one request, or until a look-up is due; false when nobody can ask any more.
+    /// Waits for one request, or until a look-up is due; false when no request can come any more.
     fn serve(
         &mut self,
         requests: &Receiver<Request>,
-        load: &Reload,
+        load: &ReadSettings,
         events: &Sender<Event>,
+        now: impl Fn() -> Instant,
     ) -> bool {
         let request = match self.next() {
             None => requests.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(at) => requests.recv_timeout(at.saturating_duration_since(Instant::now())),
+            Some(at) => requests.recv_timeout(at.saturating_duration_since(now())),
         };
         let event = match request {
-            Ok(Request::Load) => Some(Event::Loaded(Box::new(load().map(|new| self.keep(new))))),
+            Ok(Request::Load) => {
+                let loaded = load().map(|new| self.keep_addresses(new));
+                Some(Event::Loaded(Box::new(loaded)))
+            }
             Ok(Request::Watch(collectors)) => {
-                *self = Self::new(collectors, Instant::now());
+                *self = Self::new(collectors, now());
                 None
             }
             Ok(Request::Undelivered) => {
@@ -130,21 +140,21 @@ impl Watch {
                 None
             }
             Err(RecvTimeoutError::Timeout) => {
-                let changed = self.look_up();
-                changed.then(|| Event::Found(self.collectors.clone()))
+                let has_changed = self.look_up();
+                self.looked_up_at = now();
+                self.is_undelivered = false;
+                has_changed.then(|| Event::Found(self.collectors.clone()))
             }
             Err(RecvTimeoutError::Disconnected) => return false,
         };
         event.is_none_or(|event| events.send(event).is_ok())
     }
 
-    /// Where a name of `settings` still has the address that was used so far, that stays.
-    fn keep(&self, mut settings: Settings) -> Settings {
+    /// Gives a collector of `settings` the address that is in use, if its name still has that
+    /// address.
+    fn keep_addresses(&self, mut settings: Settings) -> Settings {
         for collector in &mut settings.output.collectors {
-            let known = self
-                .collectors
-                .iter()
-                .find(|it| it.written() == collector.written());
+            let known = self.collectors.iter().find(|it| it.is_same(collector));
             if let Some(Ok(found)) = known.map(Destination::look_up_again) {
                 *collector = found;
             }
@@ -172,8 +182,6 @@ impl Watch {
                 ),
             }
         }
-        self.looked_at = Instant::now();
-        self.is_undelivered = false;
         has_changed
     }
 }
@@ -185,65 +193,66 @@ mod tests {
     const NAME: &str = "localhost:5300";
     const ADDRESS: &str = "192.0.2.1:5300";
 
-    fn watch(collector: &str, looked_at: Instant) -> Watch {
+    fn watch(collector: &str, looked_up_at: Instant) -> Watch {
         let collector = Destination::look_up(collector).expect("it has an address");
-        Watch::new(vec![collector], looked_at)
+        Watch::new(vec![collector], looked_up_at)
     }
 
-    /// Serves one request, or what is due by now where there is none.
-    fn serve(watch: &mut Watch, request: Option<Request>) {
+    /// Serves one request at `now`; without one, what is due by then.
+    fn serve(watch: &mut Watch, request: Option<Request>, now: Instant) {
         let (requests, receiver) = channel();
         let (events, _found) = channel();
         if let Some(request) = request {
             requests.send(request).expect("there is a receiver");
         }
-        let load: Reload = Box::new(|| unreachable!("nobody asks for it"));
-        assert!(watch.serve(&receiver, &load, &events));
+        let load: ReadSettings = Box::new(|| unreachable!("nobody asks for it"));
+        assert!(watch.serve(&receiver, &load, &events, || now));
     }
 
     #[test]
     fn names_are_looked_up_every_minute_and_sooner_after_failures() {
-        let looked_at = Instant::now();
-        let after = |seconds| Some(looked_at + Duration::from_secs(seconds));
-        let mut watch = watch(NAME, looked_at);
+        let start = Instant::now();
+        let after = |seconds| Some(start + Duration::from_secs(seconds));
+        let mut watch = watch(NAME, start);
         assert_eq!(watch.next(), after(60));
         for _ in 0..2 {
-            serve(&mut watch, Some(Request::Undelivered));
+            serve(&mut watch, Some(Request::Undelivered), start);
             assert_eq!(watch.next(), after(5), "counted from the last look-up");
         }
     }
 
     #[test]
     fn a_look_up_that_is_due_starts_the_minute_again() {
-        let now = Instant::now();
+        let start = Instant::now();
         for (seconds, is_undelivered) in [(60, false), (5, true), (59, true)] {
-            let before = now.checked_sub(Duration::from_secs(seconds));
-            let mut watch = watch(NAME, before.expect("clocks go back that far"));
+            let now = start + Duration::from_secs(seconds);
+            let mut watch = watch(NAME, start);
             watch.is_undelivered = is_undelivered;
             assert!(watch.next() <= Some(now), "it is due after {seconds} s");
-            serve(&mut watch, None);
-            assert!(watch.looked_at >= now, "looked up {seconds} s later");
-            let next = watch.looked_at + Duration::from_secs(60);
+            serve(&mut watch, None, now);
+            assert_eq!(watch.looked_up_at, now, "looked up {seconds} s later");
+            let next = now + Duration::from_secs(60);
             assert_eq!(watch.next(), Some(next), "the failures were before it");
         }
     }
 
     #[test]
     fn addresses_are_never_looked_up() {
-        let mut watch = watch(ADDRESS, Instant::now());
+        let now = Instant::now();
+        let mut watch = watch(ADDRESS, now);
         assert_eq!(watch.next(), None);
-        serve(&mut watch, Some(Request::Undelivered));
+        serve(&mut watch, Some(Request::Undelivered), now);
         assert_eq!(watch.next(), None);
     }
 
     #[test]
-    fn new_collectors_start_anew() {
+    fn new_collectors_start_the_minute_again() {
         let now = Instant::now();
         let mut watch = watch(ADDRESS, now);
-        serve(&mut watch, Some(Request::Undelivered));
+        serve(&mut watch, Some(Request::Undelivered), now);
         let named = Destination::look_up(NAME).expect("it has an address");
-        serve(&mut watch, Some(Request::Watch(vec![named])));
-        let next = watch.next();
-        assert!(next.is_some_and(|next| next >= now + Duration::from_secs(60)));
+        let later = now + Duration::from_secs(30);
+        serve(&mut watch, Some(Request::Watch(vec![named])), later);
+        assert_eq!(watch.next(), Some(later + Duration::from_secs(60)));
     }
 }
