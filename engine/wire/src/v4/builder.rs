@@ -1,16 +1,47 @@
-//! The dnsflow datagram of version 4, encode side.
+//! Datagrams of version 4, written.
 //!
-//! A [`Builder`] fills memory that its owner set aside, so that many datagrams can lie side by side
-//! and leave in one system call. It knows neither sockets nor sequence numbers: a stream numbers a
-//! datagram when it is done with it.
+//! A [`Builder`] fills memory of its caller's, so that many datagrams are side by side and one
+//! system call sends them. It knows neither sockets nor streams: the caller gives the sequence
+//! number.
 
 use super::header::{HEADER_BYTES, Header};
 use super::{Part, Version};
 
-/// Sets that one datagram can count.
+/// Most sets of one datagram: the header counts them in one byte.
 pub const MAX_SETS: u8 = 255;
 
-/// A data datagram in the making: how much of its memory is filled, and by how many sets.
+/// A datagram that is being built: how many bytes of its memory are filled, and by how many sets.
+///
+/// The memory is the caller's, and is passed to each call. It has to be the same, and must not
+/// change, from the first set to [`finish`](Self::finish). Its length is the size limit of the
+/// datagram, such as 1,472 bytes: an MTU of 1,500 without the headers of IPv4 and UDP.
+///
+/// ```
+/// # use dnsflow_wire::dns::{Answers, Dialect, Extent, Scratch};
+/// # use dnsflow_wire::response::{Endpoints, Response};
+/// use dnsflow_wire::v4::{Builder, HEADER_BYTES, parts};
+///
+/// # let message = b"\x12\x34\x81\x80\0\x01\0\x01\0\0\0\0\x01a\0\0\x01\0\x01\
+/// #     \xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\xc0\0\x02\x01";
+/// # let mut scratch = Scratch::default();
+/// # let answers = Answers::parse(message, Dialect::Unicast, Extent::Whole, &mut scratch).unwrap();
+/// # let endpoints = Endpoints::V4 { client: [198, 51, 100, 7], resolver: [192, 0, 2, 53] };
+/// # let response = Response { endpoints, answers };
+/// let mut memory = [0; 1472];
+/// let mut builder = Builder::default();
+/// let mut sequence = 1;
+/// for part in parts(&response, memory.len() - HEADER_BYTES) {
+///     if !builder.push(&part, &mut memory) {
+///         let length = builder.finish(sequence, &mut memory);
+///         // Send memory[..length] here.
+///         # let _ = length;
+///         sequence += 1;
+///         assert!(builder.push(&part, &mut memory), "an empty datagram has room");
+///     }
+/// }
+/// let length = builder.finish(sequence, &mut memory);
+/// # assert_eq!((length, sequence), (56, 1));
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Builder {
     filled: usize,
@@ -18,20 +49,21 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Appends a set to the datagram that is being built in `memory`; false, and nothing written, if it has no
-    /// room for it.
+    /// Appends a set to the datagram in `memory`. Returns false, and writes nothing, if the set
+    /// does not [fit](Self::fits).
     pub fn push(&mut self, part: &Part<'_>, memory: &mut [u8]) -> bool {
         let room = self.room(part.size(), memory);
         room.map(|room| part.write(room)).is_some()
     }
 
-    /// As [`Builder::push`], with a set that was written before.
+    /// Appends a set that was encoded before, by [`Part::write`] or
+    /// [`Transcriber::set`](super::Transcriber::set), like [`push`](Self::push).
     pub fn push_encoded(&mut self, set: &[u8], memory: &mut [u8]) -> bool {
         let room = self.room(set.len(), memory);
         room.map(|room| room.copy_from_slice(set)).is_some()
     }
 
-    /// Room for one more set, counted as filled.
+    /// The memory of one more set, counted as filled.
     fn room<'m>(&mut self, size: usize, memory: &'m mut [u8]) -> Option<&'m mut [u8]> {
         if !self.fits(size, memory.len()) {
             return None;
@@ -41,43 +73,46 @@ impl Builder {
         memory.get_mut(start..start + size)
     }
 
-    /// Whether a set of so many bytes can be appended to a datagram that is built in `memory` bytes.
+    /// Whether a set of `set` bytes can be appended to a datagram whose memory has `memory` bytes:
+    /// it has room, and fewer than [`MAX_SETS`] sets.
     #[inline]
     #[must_use]
     pub fn fits(&self, set: usize, memory: usize) -> bool {
         self.sets < MAX_SETS && self.next() + set <= memory
     }
 
-    /// Where in the memory the next set goes.
+    /// Offset in the memory of the next set: 8 in an empty datagram.
     #[inline]
     #[must_use]
     pub fn next(&self) -> usize {
         self.filled.max(HEADER_BYTES)
     }
 
-    /// Counts a set of so many bytes that was written there and [fits](Builder::fits).
+    /// Counts a set of `size` bytes that the caller wrote at [`next`](Self::next), without a copy.
+    /// The set must [fit](Self::fits).
     #[inline]
     pub fn wrote(&mut self, size: usize) {
         self.filled = self.next() + size;
         self.sets += 1;
     }
 
-    /// Whether no set was pushed.
+    /// Whether the datagram has no set.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.sets == 0
     }
 
-    /// Bytes of the datagram so far; 0 without a set.
+    /// Bytes of the datagram so far, header included; 0 without a set.
     #[must_use]
     pub fn len(&self) -> usize {
         self.filled
     }
 
-    /// Writes the header and starts over. Returns the length of the finished datagram in bytes.
+    /// Writes the header, with `sequence` as the datagram's number in its stream, and starts over.
+    /// Returns the length of the finished datagram in bytes.
     ///
-    /// Returns 0 if it has no set, or if `memory` is shorter than the datagram and so is not the
-    /// memory that its sets were written to; nothing is written then.
+    /// Returns 0 and writes nothing if the datagram has no set, or if `memory` is shorter than the
+    /// datagram, and so is not the memory that its sets were written to.
     pub fn finish(&mut self, sequence: u32, memory: &mut [u8]) -> usize {
         let Self { filled, sets } = core::mem::take(self);
         let datagram = memory.get_mut(..filled);

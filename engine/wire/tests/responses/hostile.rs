@@ -1,5 +1,5 @@
-//! Bytes that nobody promised to be a message: whatever is found in them can be sent and read back, and
-//! nothing panics.
+//! Bytes that nobody promised to be a message: whatever is found in them can be sent and read back,
+//! and nothing panics.
 
 use std::fs;
 use std::io::Write as _;
@@ -34,7 +34,8 @@ const PIECES: &[&[u8]] = &[
     b"\xc0\x00\x02\x01",
 ];
 
-/// Reads `message` by all rules; what is found has to come back. Returns how often something was found.
+/// Reads `message` by all rules; what is found has to come back. Returns how often something was
+/// found.
 fn survive(message: &[u8]) -> usize {
     let mut scratch = Scratch::default();
     let mut found = 0;
@@ -119,8 +120,8 @@ proptest! {
     }
 }
 
-/// Messages that broke other programs, where they are at hand: as they are, cut at every byte, and each with
-/// the flags of an answer.
+/// Messages that broke other programs, where they are at hand: as they are, cut at every byte, and
+/// each with the flags of an answer.
 #[test]
 fn messages_of_fuzzers() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/captures/wire");

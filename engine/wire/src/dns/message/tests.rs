@@ -101,7 +101,8 @@ fn good() -> Draft {
     Draft::asking(A).answer(TO_QUESTION, A, &[192, 0, 2, 1])
 }
 
-/// Names, each with dots between its labels; IPv4 addresses, IPv6 addresses by their last byte; extent.
+/// Names, each with dots between its labels; IPv4 addresses, IPv6 addresses by their last byte;
+/// extent.
 #[derive(Debug, PartialEq, Eq)]
 struct Found {
     names: Vec<String>,

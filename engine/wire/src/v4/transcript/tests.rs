@@ -1,4 +1,5 @@
-//! What is for here and what is not, and that both ways make the same set; `tests/responses` tries many more messages.
+//! What is for here and what is not, and that both ways make the same set; `tests/responses` tries
+//! many more messages.
 
 use proptest::prelude::*;
 
@@ -96,7 +97,8 @@ fn what_is_larger_is_not_for_here() {
     let aliases = |count| {
         let mut records = vec![alias; count];
         records.push((ASKED, A, &[192, 0, 2, 1]));
-        // Each is the name of the record that follows, so the first owner is no longer the one before.
+        // Each is the name of the record that follows, so the first owner is no longer the one
+        // before.
         body(&message(b"\x01b\x00", &records)).is_some()
     };
     assert!(aliases(MAX_NAMES - 1) && !aliases(MAX_NAMES) && !aliases(1000));
