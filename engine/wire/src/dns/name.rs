@@ -322,6 +322,30 @@ mod tests {
         assert_eq!(parse(&message, 0), Err(NameError::Long));
     }
 
+    #[test]
+    fn text_is_split_at_its_dots() {
+        let labels = |text| Name::from_text(text).labels().collect::<Vec<_>>();
+        assert_eq!(labels(b""), [b""; 0]);
+        assert_eq!(labels(b"."), [b""; 0]);
+        assert_eq!(labels(b"www.a."), [&b"www"[..], b"a"]);
+        assert_eq!(labels(b"a..b"), [&b"a"[..], b"", b"b"]);
+        assert_eq!(labels(b".a.."), [&b""[..], b"a", b""]);
+    }
+
+    #[test]
+    fn wire_names_may_be_longer_in_sets_than_in_messages() {
+        let mut wire = Vec::new();
+        for _ in 0..1000 {
+            wire.extend(b"\x3f");
+            wire.extend([b'x'; MAX_LABEL_BYTES]);
+        }
+        wire.push(0);
+        let name = Name::from_wire(&wire);
+        assert_eq!(name.labels().count(), 1000);
+        assert!(name.labels().all(|label| label == [b'x'; MAX_LABEL_BYTES]));
+        assert_eq!(Name::from_wire(b"\0").labels().count(), 0);
+    }
+
     proptest::proptest! {
         #[test]
         fn any_bytes(message: Vec<u8>, at in 0_usize..80) {

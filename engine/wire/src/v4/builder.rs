@@ -152,7 +152,7 @@ mod tests {
                 client: [10, 0, 0, 1],
                 resolver: [10, 0, 0, 2],
             },
-            answers: answers.expect("the message is chosen"),
+            answers: answers.expect("the message qualifies"),
         };
         let part = parts(&response, 1464).next().expect("there is one set");
         assert_eq!(part.size(), SET_BYTES);
