@@ -1,5 +1,5 @@
-//! The block format (draft-ietf-opsawg-pcapng): sections of either byte order, any number of interfaces
-//! with link types and clocks of their own.
+//! The block format, pcapng (draft-ietf-opsawg-pcapng): sections of either byte order, and any number of
+//! interfaces, each with its link type and clock. It is read and never written.
 
 use std::io::Read;
 
@@ -15,18 +15,18 @@ const OBSOLETE_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
 const ENHANCED_PACKET: u32 = 6;
 
-/// Bytes of a block around its body: type, length, and the length again.
+/// Bytes of a block around its body: type, length, and the length again at the end.
 const FRAMING_BYTES: usize = 12;
 
-/// Largest block that is believed, in bytes; as libpcap.
+/// Largest block that is accepted, in bytes; libpcap has the same limit.
 const MAX_BLOCK_BYTES: usize = 16 << 20;
 
-/// Interfaces of a section that are kept, so that a hostile file can't fill the memory.
+/// Most interfaces of a section: a hostile file can't exhaust memory.
 const MAX_INTERFACES: usize = 65_536;
 
 const NANOSECONDS: u128 = 1_000_000_000;
 
-/// What the blocks of a section so far say.
+/// State of the section that is being read.
 #[derive(Debug, Default)]
 pub(crate) struct Section {
     order: ByteOrder,
@@ -37,16 +37,16 @@ pub(crate) struct Section {
 struct Interface {
     link: LinkType,
     snap_length: u32,
-    /// Units of its clock in a second.
+    /// Units of the clock in a second.
     units: u64,
-    /// Seconds to add to its clock.
+    /// Seconds to add to the clock.
     offset: i64,
 }
 
-/// Where a packet is in the body of its block.
+/// Position of a packet in the body of its block.
 struct Packet {
     interface: usize,
-    /// Clock of the interface; `None` where the block has none.
+    /// Clock of the interface; `None` if the block has no time stamp.
     clock: Option<u64>,
     from: usize,
     captured: usize,
@@ -54,6 +54,7 @@ struct Packet {
 }
 
 impl Section {
+    /// Takes blocks up to the next packet; `None` at the end of the file.
     pub(crate) fn next_frame<'w>(
         &mut self,
         window: &'w mut Window<impl Read>,
@@ -99,12 +100,12 @@ impl Section {
                 .map_or(Timestamp::default(), |(clock, interface)| {
                     interface.timestamp(clock)
                 }),
-            // A packet of an interface that was not described can't be read, but it can be counted.
+            // A packet of an interface that was not described can't be decoded; it is counted.
             link: interface.map_or(LinkType::Unsupported(u32::MAX), |found| found.link),
         }))
     }
 
-    /// Type and length of the next block, which is then whole in the window.
+    /// Type and length of the next block, all of which is then in the window; `None` at the end of the file.
     ///
     /// ```text
     /// type 4 | length of the block 4 | body .. | length of the block 4
@@ -178,10 +179,7 @@ impl Section {
                 }
                 (TIME_OFFSET, value) => {
                     if let Some(eight) = value.first_chunk::<8>() {
-                        interface.offset = match self.order {
-                            ByteOrder::Little => i64::from_le_bytes(*eight),
-                            ByteOrder::Big => i64::from_be_bytes(*eight),
-                        };
+                        interface.offset = self.order.i64(*eight);
                     }
                 }
                 _ => {}

@@ -23,8 +23,7 @@ use crate::shard::file::Offline;
 use crate::shard::{Progress, Report, Shard, ShardError};
 use crate::start::error::StartError;
 use crate::start::settings::{Capture, Settings};
-use dnsflow_capfile::input::{self, Source};
-use dnsflow_capfile::{Records, split};
+use dnsflow_capfile::input::{self, RegularFile, Source};
 use dnsflow_packet::Decoder;
 use dnsflow_packet::LinkType;
 
@@ -47,13 +46,11 @@ pub(super) fn run(
         path: path.to_owned(),
         source,
     };
+    let regular = RegularFile::open(path).map_err(failed)?;
     let mut first = None;
-    if input::is_repeatable(path) {
+    if let Some(file) = &regular {
         // What is no capture at all is said before anything is opened for its sake.
-        let source = input::open(path)
-            .and_then(input::unpacked)
-            .map_err(failed)?;
-        let mut records = Records::open(source).map_err(|source| StartError::Capture {
+        let mut records = file.records().map_err(|source| StartError::Capture {
             path: path.to_owned(),
             source,
         })?;
@@ -61,11 +58,12 @@ pub(super) fn run(
     }
     check_expression(&settings.capture, first)?;
     let balance = settings.capture.balance().fanout()?;
-    let parts = parts(path, cpus.len(), &balance).map_err(failed)??;
+    let parts = parts(path, regular.as_ref(), cpus.len(), &balance).map_err(failed)??;
     let divided = parts.is_some();
     let (shares, stop) = match parts {
         Some(parts) => (parts, None),
-        None => whole(path, cpus.len(), settings.output.flush).map_err(failed)?,
+        None if regular.is_some() => (copies(path, cpus.len()).map_err(failed)?, None),
+        None => relayed(path, cpus.len(), settings.output.flush).map_err(failed)?,
     };
     let outputs = Outputs::open(&settings.output, cpus.len())?;
     let mut shards = Shards::new();
@@ -88,7 +86,8 @@ pub(super) fn run(
             },
         )?;
     }
-    let bar = progress::bar(path, divided);
+    let size = regular.as_ref().and_then(RegularFile::capture_bytes);
+    let bar = progress::bar(size, divided);
     events.wait(&shards, || bar.show(&all_progress));
     bar.finish();
     all_progress.iter().for_each(|progress| progress.stop());
@@ -186,13 +185,14 @@ fn admission(
 /// The file divided among `count` shards, if it can be.
 fn parts(
     path: &Path,
+    file: Option<&RegularFile>,
     count: usize,
     balance: &Program,
 ) -> io::Result<Result<Option<Vec<Share>>, FilterError>> {
-    if count < 2 || !input::is_repeatable(path) {
+    let Some(file) = file.filter(|_| count > 1) else {
         return Ok(Ok(None));
-    }
-    let Some(parts) = split(&File::open(path)?, count)? else {
+    };
+    let Some(parts) = file.split(count)? else {
         return Ok(Ok(None));
     };
     let deferred = match Deferred::among(count, balance) {
@@ -206,12 +206,14 @@ fn parts(
         .map(|shares| Ok(Some(shares)))
 }
 
-/// One reader of the whole input for each shard, and, where it is no file, a way to end it early.
-fn whole(path: &Path, count: usize, pause: Duration) -> io::Result<(Vec<Share>, Option<Stop>)> {
-    if input::is_repeatable(path) {
-        let sources = (0..count).map(|_| input::open(path).map(Share::All));
-        return Ok((sources.collect::<io::Result<_>>()?, None));
-    }
+/// A reader of the whole file for each shard.
+fn copies(path: &Path, count: usize) -> io::Result<Vec<Share>> {
+    let sources = (0..count).map(|_| input::open(path).map(Share::All));
+    sources.collect()
+}
+
+/// A reader of the whole input, which can be read only once, for each shard, and a way to end it early.
+fn relayed(path: &Path, count: usize, pause: Duration) -> io::Result<(Vec<Share>, Option<Stop>)> {
     let (readers, stop) = relay(path, count, pause)?;
     let shares = readers
         .into_iter()
