@@ -252,3 +252,104 @@ impl Interface {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Records;
+
+    const ORDERS: [ByteOrder; 2] = [ByteOrder::Little, ByteOrder::Big];
+
+    fn block(order: ByteOrder, kind: u32, body: &[u8]) -> Vec<u8> {
+        let bytes = u32::try_from(body.len() + FRAMING_BYTES).expect("a short block");
+        let (kind, bytes) = (order.u32_bytes(kind), order.u32_bytes(bytes));
+        [&kind, &bytes, body, &bytes].concat()
+    }
+
+    /// A section with an interface whose clock is in nanoseconds, and one packet, of 4 of 60 bytes.
+    fn section(order: ByteOrder, packet_of: u32) -> Vec<u8> {
+        let word = |value| order.u32_bytes(value);
+        let half = |value| order.u16_bytes(value);
+        let header = [&word(0x1a2b_3c4d)[..], &half(1), &half(0), &[0xff; 8]].concat();
+        let interface = [
+            &half(1)[..],
+            &[0, 0],
+            &word(65_535),
+            &half(9),
+            &half(1),
+            &[9, 0, 0, 0],
+        ]
+        .concat();
+        let clock = 1_700_000_000_000_000_123_u64;
+        let [high, low] = [clock >> 32, clock & 0xffff_ffff];
+        let [high, low] = [high, low].map(|half| word(u32::try_from(half).expect("32 bits")));
+        let packet = [
+            &word(packet_of)[..],
+            &high,
+            &low,
+            &word(4),
+            &word(60),
+            b"abcd",
+        ];
+        [
+            block(order, 0x0a0d_0d0a, &header),
+            block(order, INTERFACE_DESCRIPTION, &interface),
+            block(order, ENHANCED_PACKET, &packet.concat()),
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn sections_of_either_byte_order_follow_each_other() {
+        let file = ORDERS.map(|order| section(order, 0)).concat();
+        let mut records = Records::open(file.as_slice()).expect("pcapng");
+        for _ in ORDERS {
+            let found = records.next_frame().expect("whole").expect("a packet");
+            assert_eq!((found.bytes, found.wire_bytes), (&b"abcd"[..], 60));
+            assert_eq!(found.link, LinkType::Ethernet);
+            let at = Timestamp {
+                seconds: 1_700_000_000,
+                nanoseconds: 123,
+            };
+            assert_eq!(found.at, at);
+        }
+        assert!(records.next_frame().expect("whole").is_none());
+    }
+
+    #[test]
+    fn a_packet_of_an_unknown_interface_is_given_without_a_link_type() {
+        let file = section(ByteOrder::Little, 1);
+        let mut records = Records::open(file.as_slice()).expect("pcapng");
+        let found = records.next_frame().expect("whole").expect("a packet");
+        assert_eq!(found.link, LinkType::Unsupported(u32::MAX));
+    }
+
+    #[test]
+    fn damage_is_told_with_its_offset() {
+        let whole = section(ByteOrder::Little, 0);
+        for length in 1..whole.len() {
+            let Ok(mut records) = Records::open(&whole[..length]) else {
+                assert!(length < 4);
+                continue;
+            };
+            let found = records.next_frame().map(|frame| frame.is_some());
+            match found {
+                Err(FileError::Cut { offset }) => {
+                    assert!(usize::try_from(offset).is_ok_and(|offset| offset < length));
+                }
+                // The cut is between blocks.
+                Ok(false) => assert!([28, 56].contains(&length), "{length}"),
+                other => panic!("{length}: {other:?}"),
+            }
+        }
+        let mut damaged = whole;
+        let last = damaged.len() - 1;
+        damaged[last] ^= 1;
+        let mut records = Records::open(damaged.as_slice()).expect("pcapng");
+        let found = records.next_frame().map(drop);
+        assert!(
+            matches!(found, Err(FileError::Damaged { offset: 56, .. })),
+            "{found:?}"
+        );
+    }
+}

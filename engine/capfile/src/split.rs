@@ -99,3 +99,73 @@ impl Header {
         Some(at)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Seek as _, SeekFrom};
+    use std::{env, fs, process};
+
+    use dnsflow_packet::{Frame, LinkType, Timestamp};
+
+    use crate::Records;
+    use crate::input::RegularFile;
+    use crate::pcap::Writer;
+
+    const PACKETS: u32 = 12_000;
+
+    fn frame(bytes: &[u8], number: u32) -> Frame<'_> {
+        Frame {
+            bytes,
+            wire_bytes: 1500,
+            at: Timestamp {
+                seconds: 1_700_000_000 + u64::from(number),
+                nanoseconds: 0,
+            },
+            link: LinkType::Ethernet,
+        }
+    }
+
+    /// Every packet holds a capture of its own, whose records are not those of the file.
+    #[test]
+    fn parts_hold_each_packet_once() {
+        let mut inner = Writer::new(Vec::new(), LinkType::Ethernet).expect("a vector");
+        for number in 0..16 {
+            inner.write(&frame(&[7; 64], number)).expect("a vector");
+        }
+        let inner = inner.into_inner();
+        let mut writer = Writer::new(Vec::new(), LinkType::Ethernet).expect("a vector");
+        for number in 0..PACKETS {
+            writer.write(&frame(&inner, number)).expect("a vector");
+        }
+        let path = env::temp_dir().join(format!("dnsflow-split-{}.pcap", process::id()));
+        fs::write(&path, writer.into_inner()).expect("a file");
+        let file = RegularFile::open(&path).expect("it opens").expect("a file");
+        let mut reader = fs::File::open(&path).expect("it is there");
+        fs::remove_file(&path).expect("it is there");
+
+        assert_eq!(
+            file.split(100).expect("it reads"),
+            None,
+            "too small for 100"
+        );
+        let parts = file
+            .split(3)
+            .expect("it reads")
+            .expect("large enough for 3");
+        assert_eq!(parts.len(), 3);
+        let mut number = 0;
+        for part in parts {
+            reader.seek(SeekFrom::Start(part.start)).expect("a file");
+            let source = reader.try_clone().expect("a descriptor");
+            let source = source.take(part.end - part.start);
+            let mut records = Records::part(source, &reader, part.start).expect("a part");
+            while let Some(found) = records.next_frame().expect("whole records") {
+                assert_eq!(found.at, frame(&inner, number).at);
+                assert_eq!(found.bytes, inner);
+                number += 1;
+            }
+            assert_eq!(records.offset(), part.end);
+        }
+        assert_eq!(number, PACKETS);
+    }
+}
