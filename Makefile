@@ -21,7 +21,7 @@ OPTIONS ?=
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 RELEASE = $(TARGET)/release
 PROGRAMS = dnsflow dnsflow-read dnsflow-gen
-PACKAGES = --package dnsflow --package dnsflow-tools
+PACKAGES = --package dnsflow --package dnsflow-read --package dnsflow-generate
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 
 .PHONY: help

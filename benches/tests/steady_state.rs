@@ -16,6 +16,7 @@ use dnsflow::export::{Export, Sinks};
 use dnsflow::shard::Shard;
 use dnsflow_benches::counting::allocations;
 use dnsflow_capfile::Records;
+use dnsflow_capfile::pcap::Writer;
 use dnsflow_packet::tunnel::Tunnels;
 use dnsflow_packet::{Decoder, Selection};
 use dnsflow_packet::{Frame, LinkType, Timestamp};
@@ -236,19 +237,11 @@ fn frame(bytes: &[u8]) -> Frame<'_> {
     }
 }
 
-/// `count` packets in turn, as a capture file (pcap-savefile(5)).
+/// `count` packets in turn, as a capture file.
 fn capture(packets: &[Vec<u8>], count: usize) -> Vec<u8> {
-    let words = |words: &[u32]| {
-        words
-            .iter()
-            .flat_map(|word| word.to_le_bytes())
-            .collect::<Vec<_>>()
-    };
-    let mut file = words(&[0xa1b2_c3d4, 0x0004_0002, 0, 0, 65_535, 1]);
+    let mut writer = Writer::new(Vec::new(), LinkType::Ethernet).expect("memory takes all");
     for packet in packets.iter().cycle().take(count) {
-        let bytes = u32::try_from(packet.len()).expect("a packet that fits a link");
-        file.extend(words(&[1_700_000_000, 0, bytes, bytes]));
-        file.extend(packet);
+        writer.write(&frame(packet)).expect("memory takes all");
     }
-    file
+    writer.into_inner()
 }

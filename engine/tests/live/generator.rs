@@ -114,7 +114,7 @@ pub(crate) fn program(name: &str) -> PathBuf {
     let path = sensor.with_file_name(name);
     assert!(
         path.is_file(),
-        "{} is not there; build it first: cargo build -p dnsflow-tools",
+        "{} is not there; build it first: cargo build -p dnsflow-generate",
         path.display()
     );
     path
