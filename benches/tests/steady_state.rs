@@ -3,7 +3,7 @@
 //!
 //! Allocations are counted by an allocator, sends by the other end: with UDP_GRO a receive gives what one send gave.
 //! That packets take no lock is not tested, because there is none to count: nothing of a shard is shared
-//! (`shard` has no Arc, Mutex or channel besides a file's progress, once in 1,024 packets). Nor are log lines: what
+//! (`shard` has no Arc, Mutex or channel besides a file's progress, once a send or a MiB). Nor are log lines: what
 //! writes one has to format it, and so allocates.
 
 use std::io::IoSliceMut;
@@ -19,6 +19,7 @@ use dnsflow_capfile::Records;
 use dnsflow_packet::tunnel::Tunnels;
 use dnsflow_packet::{Decoder, Selection};
 use dnsflow_packet::{Frame, LinkType, Timestamp};
+use dnsflow_wire::v4::Encoder;
 use etherparse::PacketBuilder;
 use futures_lite::future::block_on;
 use glommio::LocalExecutorBuilder;
@@ -115,7 +116,7 @@ fn shard(sinks: Sinks) -> Shard {
         plain: false,
         tunnels: Tunnels::default(),
     };
-    let export = Export::new(DATAGRAM_BYTES, sinks);
+    let export = Export::new(Encoder::default(), DATAGRAM_BYTES, sinks);
     Shard::new(Decoder::new(selection), export, 0)
 }
 

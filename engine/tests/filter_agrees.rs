@@ -4,8 +4,6 @@
 //! times the same responses have to come out. Packets are taken as a file has them, as a socket gets them,
 //! whose outer tag the kernel has stripped, and as a socket without link layer gets them.
 
-#[path = "every_counter/judge.rs"]
-mod judge;
 #[expect(
     dead_code,
     reason = "each test program has its use for some of the packets"
@@ -21,7 +19,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Parser as _;
 use dnsflow::start::cli::Cli;
@@ -30,9 +27,12 @@ use dnsflow_capfile::Records;
 use dnsflow_capfile::input;
 use dnsflow_filters::Interpreter;
 use dnsflow_packet::LinkType;
-use dnsflow_packet::{Decoder, Fate, Selection};
-use dnsflow_wire::text;
+use dnsflow_packet::{Decoder, Selection, Sets};
+use dnsflow_wire::v4::Encoder;
 use view::{Seen, VIEWS};
+
+/// Room for one set: what a datagram has at an MTU of 1500.
+const SET_ROOM_BYTES: usize = 1464;
 
 /// Command lines, each of which selects something else.
 const CHOICES: [&str; 5] = [
@@ -99,7 +99,7 @@ struct Choice {
     options: &'static str,
     capture: Capture,
     decode: Selection,
-    filters: BTreeMap<i32, Interpreter>,
+    filters: BTreeMap<Option<u32>, Interpreter>,
 }
 
 impl Choices {
@@ -138,30 +138,25 @@ impl Choice {
         let capture = Capture::new(&Cli::parse_from(arguments).options);
         Choice {
             options,
-            decode: capture.decode(),
+            decode: capture.selection.clone(),
             capture,
             filters: BTreeMap::new(),
         }
     }
 
-    /// What is exported of the packets, sorted.
-    fn exported(&mut self, packets: &[Seen], filtered: bool) -> Vec<String> {
+    /// The sets that are exported of the packets, sorted.
+    fn exported(&mut self, packets: &[Seen], filtered: bool) -> Vec<Vec<u8>> {
         let mut decoder = Decoder::new(self.decode.clone());
         let mut exported = Vec::new();
-        let mut note = |fate: Fate<'_>| {
-            if let Fate::Response(response) = fate {
-                let mut line = String::new();
-                text::write_response(&mut line, None, Duration::ZERO, &response)
-                    .expect("a String takes everything");
-                exported.push(line);
-            }
-        };
+        let mut sink = Sets::new(Encoder::default(), SET_ROOM_BYTES, |set: &[u8], _| {
+            exported.push(set.to_vec());
+        });
         for packet in packets {
             if !filtered || self.keeps(packet) {
-                judge::decode(&mut decoder, &packet.frame(), &mut note);
+                decoder.decode(&packet.frame(), &mut sink);
             }
         }
-        decoder.finish(&mut note);
+        decoder.finish(&mut sink);
         exported.sort_unstable();
         exported
     }

@@ -22,13 +22,12 @@ mod requirements;
 #[path = "filters_kernel/tap.rs"]
 mod tap;
 
+use dnsflow::capture::inherited::InheritedSockets;
 use dnsflow::capture::ring::Ring;
 use dnsflow::capture::socket::{Spread, Tap};
-use dnsflow::capture::stock::Stock;
-use dnsflow_filters::{
-    Balance, DLT_EN10MB, Interpreter, Packet, Program, Selection, Tunnels, compile,
-};
-use frames::{CHOICES, Frame, JMIRROR_PORT, PCAP_RECORD_PORT, received, selection_with};
+use dnsflow_filters::{Balance, Interpreter, Packet, Program, capture_filter, compile};
+use dnsflow_packet::{LinkType, Selection};
+use frames::{CHOICES, Frame, received, selection_with, selection_with_all};
 use network::{TAP, Wire};
 use patience::until;
 use requirements::requirements;
@@ -72,10 +71,7 @@ fn sockets_keep_what_the_interpreter_keeps() {
 /// Capture filters of all kinds, and shares of everything, which tell the balance values.
 fn programs() -> Vec<Program> {
     let default = Selection::default();
-    let all = default
-        .clone()
-        .tunnels(Tunnels::ALL)
-        .carriers([JMIRROR_PORT, PCAP_RECORD_PORT]);
+    let all = selection_with_all();
     let mut selections = vec![
         default.clone(),
         default.clone().plain(),
@@ -85,7 +81,7 @@ fn programs() -> Vec<Program> {
     ];
     selections.extend(CHOICES.map(selection_with));
     let program = |selection: &Selection, snap_length| {
-        let program = selection.program(DLT_EN10MB, snap_length);
+        let program = capture_filter(selection, LinkType::Ethernet, snap_length);
         program.expect("few ports")
     };
     let mut programs: Vec<_> = selections.iter().map(|chosen| program(chosen, 0)).collect();
@@ -95,7 +91,7 @@ fn programs() -> Vec<Program> {
             let share = balance
                 .share(index, PARTS)
                 .expect("a share below the count");
-            let everything = compile("", DLT_EN10MB, 0).expect("no expression");
+            let everything = compile("", LinkType::Ethernet, 0).expect("no expression");
             programs.push(share.then(everything).expect("a short program"));
         }
     }
@@ -145,9 +141,9 @@ fn group(wire: &Wire, program: Program) -> Vec<Ring> {
     let armed = wire.sensor.enter(|| {
         let source = tap.source().expect("a tap in a namespace of its own");
         let armed = tap
-            .open(source, &mut Stock::default())
+            .open(source, &mut InheritedSockets::default())
             .expect("root may open sockets");
-        let everything = compile("", DLT_EN10MB, 0).expect("no expression");
+        let everything = compile("", LinkType::Ethernet, 0).expect("no expression");
         armed
             .start(&everything)
             .expect("a program of one instruction");

@@ -3,15 +3,15 @@
 mod frames;
 
 use dnsflow_filters::{
-    Balance, DLT_EN10MB, Interpreter, MAX_MPLS_LABELS, MAX_VLAN_TAGS, Packet, Program, Selection,
-    Tunnels, compile, sample,
+    Balance, Interpreter, MAX_MPLS_LABELS, MAX_VLAN_TAGS, Packet, Program, capture_filter, compile,
+    sample,
 };
+use dnsflow_packet::{LinkType, Selection};
 use frames::build::{
     DOT1AD, DOT1Q, IPV4, MPLS, QINQ_OLD, QUERY, UDP, dns, ethernet, ipv4, mpls, udp,
 };
 use frames::{
-    CHOICES, JMIRROR_PORT, PCAP_RECORD_PORT, for_each_view, response_v4, response_v6,
-    selection_with,
+    CHOICES, for_each_view, response_v4, response_v6, selection_with, selection_with_all,
 };
 
 const SNAP_LENGTH: u32 = 2048;
@@ -26,8 +26,7 @@ fn selection(ports: &[u16], mdns: bool) -> Program {
 }
 
 fn program(selection: &Selection) -> Program {
-    selection
-        .program(DLT_EN10MB, SNAP_LENGTH)
+    capture_filter(selection, LinkType::Ethernet, SNAP_LENGTH)
         .expect("below the limit of instructions")
 }
 
@@ -62,9 +61,7 @@ fn selections_keep_what_was_chosen() {
 
 #[test]
 fn tunnels_are_kept_if_chosen() {
-    let all = Selection::default()
-        .tunnels(Tunnels::ALL)
-        .carriers([JMIRROR_PORT, PCAP_RECORD_PORT]);
+    let all = selection_with_all();
     let (all, plain) = (
         interpreter(&program(&all)),
         interpreter(&program(&all.plain())),
@@ -157,7 +154,7 @@ fn each_packet_with_whole_headers_is_in_one_share() {
 
 #[test]
 fn what_is_not_ip_is_in_share_0() {
-    let everything = || compile("", DLT_EN10MB, SNAP_LENGTH).expect("keeps every packet");
+    let everything = || compile("", LinkType::Ethernet, SNAP_LENGTH).expect("keeps every packet");
     let arp = frames::build::ethernet(&[], frames::build::ARP, &[0; 46]);
     for (index, kept) in [(0, SNAP_LENGTH), (1, 0)] {
         let share = by_checksum()

@@ -1,56 +1,71 @@
-//! What a shard has seen. Each packet, and each thing that was put together from several, is counted once
-//! as it comes and once for what became of it, so that both sides add up at any time.
+//! The counters of a shard.
+//!
+//! Each packet, and each datagram or message that was reassembled from several, is counted once as
+//! input and once by its outcome: exported, or rejected for one [`Reject`]. So both sides add up at
+//! any time. [`Loss`]es are counted besides, and are no part of that sum.
 
 use std::fmt;
 
-use crate::{Loss, Reject};
+use crate::{Fate, Loss, Reject};
 
 /// Counts since the start of a shard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Packets that capture gave.
+    /// Packets received from capture.
     pub received: u64,
-    /// Datagrams put together from fragments, and messages found in TCP streams.
+    /// Datagrams reassembled from fragments, and messages found in TCP streams.
     pub rebuilt: u64,
-    /// Responses that were exported.
+    /// Responses exported.
     pub exported: u64,
     rejected: [u64; Reject::COUNT],
     lost: [u64; Loss::COUNT],
 }
 
 impl Counters {
-    /// Counts what gave no set.
+    /// Counts a packet, datagram or message that is not exported.
     #[inline]
     pub fn reject(&mut self, reason: Reject) {
         // The discriminants count from 0 in the order of `ALL`.
         self.rejected[reason as usize] += 1;
     }
 
-    /// Counts what was lost in putting together.
+    /// Counts a loss in reassembly.
     pub fn lose(&mut self, what: Loss) {
         self.lost[what as usize] += 1;
     }
 
-    /// How much gave no set for this reason.
+    /// Counts what became of a packet, or of what was put together from several.
+    #[inline]
+    pub fn count(&mut self, fate: &Fate<'_>) {
+        match fate {
+            Fate::Response(_) => self.exported += 1,
+            Fate::Reject(reason) => self.reject(*reason),
+            Fate::Rebuilt => self.rebuilt += 1,
+            Fate::Loss(what) => self.lose(*what),
+        }
+    }
+
+    /// Packets, datagrams and messages rejected for this reason.
     #[must_use]
     pub fn rejected(&self, reason: Reject) -> u64 {
         self.rejected[reason as usize]
     }
 
-    /// How often this was lost.
+    /// How often this loss occurred.
     #[must_use]
     pub fn lost(&self, what: Loss) -> u64 {
         self.lost[what as usize]
     }
 
-    /// Whether all that came was counted once as exported or under a reason.
+    /// Whether every input has exactly one outcome: `received + rebuilt` is `exported` plus the sum
+    /// of all reasons.
     #[must_use]
     pub fn add_up(&self) -> bool {
         self.received + self.rebuilt == self.exported + self.rejected.iter().sum::<u64>()
     }
 
-    /// Adds what another shard has seen.
-    pub fn add(&mut self, other: &Counters) {
+    /// Adds the counters of another shard.
+    pub fn add(&mut self, other: &Self) {
         self.received += other.received;
         self.rebuilt += other.rebuilt;
         self.exported += other.exported;
@@ -63,7 +78,8 @@ impl Counters {
     }
 }
 
-/// `received N + rebuilt N = exported N + reason N + ..; lost: what N, ..`; what did not occur is left out.
+/// `received N + rebuilt N = exported N + reason N + ..; lost: what N, ..`. Counters that are 0 are
+/// left out, but for received and exported.
 impl fmt::Display for Counters {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "received {}", self.received)?;

@@ -1,61 +1,32 @@
-//! From the bytes of a packet to the responses it carries, borrowed all the way.
+//! The ladder that every packet climbs, as far as it has to.
 //!
 //! ```text
-//! frame -> link -> network -> payload -> UDP ------------------> message -> response
-//!                    ^  |        |  \--> TCP -> streams -----------^
+//! frame -> usual ----------------------------------------------> Sink::message
+//!      \-> link -> network -> payload -> UDP ----> message -----> Sink::take
+//!                    ^  |        |  \--> TCP -> streams --^
 //!                    |  |        \-----> tunnel --\
 //!                    |  \-> fragments -> payload   |
 //!                    \-----------------------------/
 //! ```
 //!
-//! Each step gives a slice of the one before or a [`Reject`], which is also the name of the counter that
-//! goes up. The packets that are nearly all of a resolver's traffic need none of these steps: `usual` finds
-//! their message at one look, and leaves to the layers whatever is in the least different. Packets that carry a part of something wait in `fragments` and `streams`, whose memory is
-//! bounded; all others are done with at once, by [`Decoder::datagram`], and cost no allocation.
-//!
-//! Decode knows nothing of where packets come from and where responses go.
+//! The ladder has three rungs. Nearly all packets leave on the first: `usual` finds their message at fixed offsets, and the
+//! sink turns it into a record in one pass. Packets that have other layers, or a message that does not qualify for that,
+//! are decoded layer by layer. Packets that others may belong with, or that carry packets, are *involved*: their parts wait
+//! in `fragments` and `streams`, whose memory is bounded.
 
-use dnsflow_wire::message::{Answers, Dialect, Extent, Marks, MessageReject};
+use dnsflow_wire::dns::{Answers, Dialect, Extent, MessageReject, Scratch};
 use dnsflow_wire::response::{Endpoints, Response};
-use dnsflow_wire::transcript::{Draft, Transcriber};
 use etherparse::{IpNumber, TcpHeaderSlice, UdpHeaderSlice};
 
 use crate::fragments::{Datagram, Fragment, Fragments, GivenUp, Placed};
 use crate::link::Network;
 use crate::network::{Carried, Payload};
+use crate::numbers::port;
 use crate::streams::{Found, Key, Segment, Streams, Taken};
-use crate::tunnel::Tunnels;
-use crate::{Frame, Loss, Reject, link, network, usual};
-
-/// The port of multicast DNS (RFC 6762 section 3).
-pub const MDNS_PORT: u16 = 5353;
+use crate::{Frame, Loss, Reject, Selection, Sink, Timestamp, link, network, usual};
 
 /// Tunnels inside each other that are followed.
 const MAX_TUNNELS: u8 = 4;
-
-/// Which packets may hold a response.
-#[derive(Clone, Debug)]
-pub struct Selection {
-    /// Source ports of resolvers.
-    pub ports: Vec<u16>,
-    /// Whether UDP from any other port is taken too, since a filter expression of the user's has decided.
-    pub any_port: bool,
-    /// Whether port 5353 speaks multicast DNS.
-    pub mdns: bool,
-    /// Whether only what the original selects is taken: whole UDP datagrams in one packet, right behind its
-    /// IP header.
-    pub plain: bool,
-    /// What is unpacked.
-    pub tunnels: Tunnels,
-}
-
-impl Selection {
-    /// The port that nearly all responses come from; what comes from others takes longer.
-    fn usual_port(&self) -> Option<u16> {
-        let unicast = self.ports.iter().filter(|port| **port != MDNS_PORT);
-        unicast.copied().next()
-    }
-}
 
 /// What became of a packet, or of something that was put together from several.
 ///
@@ -72,12 +43,12 @@ pub enum Fate<'a> {
     Loss(Loss),
 }
 
-/// Why [`Decoder::datagram`] has no response to give.
+/// Why the layers of a packet have no message to give that stands alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unusual {
-    /// The packet has none.
+enum Unusual {
+    /// The packet gives no response.
     Reject(Reject),
-    /// It is not that simple.
+    /// It needs reassembly or decapsulation.
     Involved,
 }
 
@@ -106,8 +77,7 @@ pub struct Decoder {
     selection: Selection,
     /// The port that nearly all responses come from.
     usual_port: Option<u16>,
-    transcriber: Transcriber,
-    marks: Marks,
+    scratch: Scratch,
     fragments: Fragments,
     streams: Streams,
 }
@@ -119,27 +89,61 @@ impl Decoder {
         Decoder {
             usual_port: selection.usual_port(),
             selection,
-            transcriber: Transcriber::default(),
-            marks: Marks::default(),
+            scratch: Scratch::default(),
             fragments: Fragments::default(),
             streams: Streams::default(),
         }
     }
 
-    /// Writes the set of the response in a packet of the most usual form, and gives its size in bytes, or why there is
-    /// none; `None` if the form is another, and then [`Decoder::datagram`] sees to it.
+    /// Decodes a packet, and tells `sink` what becomes of it and of what it completes.
     #[inline(always)]
-    pub fn usual(&mut self, frame: &Frame<'_>, draft: &mut Draft) -> Option<Result<usize, Reject>> {
-        let (endpoints, message) = usual::message(frame, self.usual_port)?;
-        let set = self.transcriber.set(message, &endpoints, draft)?;
-        Some(set.map_err(Reject::from))
+    pub fn decode(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) {
+        if !self.decode_alone(frame, sink) {
+            self.decode_involved(frame, sink);
+        }
     }
 
-    /// The response in a packet, which is how nearly all of them travel: a UDP datagram, whole, in no tunnel.
-    ///
-    /// # Errors
-    /// Why there is none, or that there is more to it, and then [`Decoder::involved`] sees to it.
-    pub fn datagram<'a>(&'a mut self, frame: &Frame<'a>) -> Result<Response<'a>, Unusual> {
+    /// Decodes a packet that stands alone. Returns false, with nothing told to `sink`, if the packet needs reassembly or
+    /// decapsulation: [`Decoder::decode_involved`] then decodes it, now or later.
+    #[inline(always)]
+    pub fn decode_alone(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) -> bool {
+        let Some((endpoints, message)) = usual::message(frame, self.usual_port) else {
+            return self.datagram(frame, sink);
+        };
+        match sink.message(message, &endpoints, frame.at) {
+            Some(Ok(())) => true,
+            Some(Err(reason)) => {
+                sink.take(Fate::Reject(reason.into()), frame.at);
+                true
+            }
+            None => self.datagram(frame, sink),
+        }
+    }
+
+    /// Decodes any packet layer by layer, reassembly and decapsulation included.
+    #[inline(never)]
+    pub fn decode_involved(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) {
+        let mut tell = |fate: Fate<'_>| sink.take(fate, frame.at);
+        let done = link::network(frame)
+            .and_then(|network| self.network(&network, 0, frame.at.seconds, &mut tell));
+        if let Err(reason) = done {
+            tell(Fate::Reject(reason));
+        }
+    }
+
+    /// A UDP datagram that is whole and in no tunnel, whatever its layers; false for all other packets.
+    #[inline(never)]
+    fn datagram(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) -> bool {
+        let fate = match self.response(frame) {
+            Ok(response) => Fate::Response(response),
+            Err(Unusual::Reject(reason)) => Fate::Reject(reason),
+            Err(Unusual::Involved) => return false,
+        };
+        sink.take(fate, frame.at);
+        true
+    }
+
+    fn response<'a>(&'a mut self, frame: &Frame<'a>) -> Result<Response<'a>, Unusual> {
         let network = link::network(frame)?;
         let packet = self.packet(&network)?;
         let Carried::Whole(payload) = packet.carried else {
@@ -150,7 +154,7 @@ impl Decoder {
         }
         match self.udp(payload)? {
             Inside::Message(message) if message.extent == Extent::Whole => {
-                Ok(message.read(packet.endpoints, &mut self.marks)?)
+                Ok(message.read(packet.endpoints, &mut self.scratch)?)
             }
             _ => Err(Unusual::Involved),
         }
@@ -185,22 +189,17 @@ impl Decoder {
         }
     }
 
-    /// Takes any packet and says what becomes of it, and of what it completes.
-    pub fn involved(&mut self, frame: &Frame<'_>, fate: &mut impl FnMut(Fate<'_>)) {
-        let done = link::network(frame)
-            .and_then(|network| self.network(&network, 0, frame.at.seconds, fate));
-        if let Err(reason) = done {
-            fate(Fate::Reject(reason));
-        }
-    }
-
-    /// Says what becomes of all that still waits, at the end of a capture.
-    pub fn finish(&mut self, fate: &mut impl FnMut(Fate<'_>)) {
+    /// Ends a capture: gives up what still waits to be whole, and tells `sink` what becomes of it. There is no packet that
+    /// would say when; the time is the default one.
+    pub fn finish(&mut self, sink: &mut impl Sink) {
+        let fate = &mut |fate: Fate<'_>| sink.take(fate, Timestamp::default());
         while let Some((why, datagram)) = self.fragments.drain() {
             self.given_up(why, datagram, fate);
         }
-        let Decoder { streams, marks, .. } = self;
-        streams.drain(&mut |stream, found| in_stream(found, stream, marks, fate));
+        let Self {
+            streams, scratch, ..
+        } = self;
+        streams.drain(&mut |stream, found| in_stream(found, stream, scratch, fate));
     }
 
     fn network(
@@ -265,7 +264,7 @@ impl Decoder {
         let inner = match payload.protocol {
             IpNumber::UDP => match self.udp(payload)? {
                 Inside::Message(message) => {
-                    message.tell(endpoints, &mut self.marks, fate);
+                    message.tell(endpoints, &mut self.scratch, fate);
                     return Ok(());
                 }
                 Inside::Packet(inner) => inner,
@@ -304,7 +303,7 @@ impl Decoder {
             .ok_or(Reject::UdpDamaged)?;
         let source = header.source_port();
         let dialect = match source {
-            MDNS_PORT if self.selection.mdns => Dialect::Multicast,
+            port::MDNS if self.selection.mdns => Dialect::Multicast,
             known if self.selection.ports.contains(&known) => Dialect::Unicast,
             _ => match self
                 .selection
@@ -367,9 +366,11 @@ impl Decoder {
                 .unwrap_or_default(),
             cut: payload.cut,
         };
-        let Decoder { streams, marks, .. } = self;
+        let Self {
+            streams, scratch, ..
+        } = self;
         let taken = streams.segment(key, &segment, seconds, &mut |stream, found| {
-            in_stream(found, stream, marks, fate);
+            in_stream(found, stream, scratch, fate);
         });
         fate(Fate::Reject(match taken {
             Taken::New => Reject::Segment,
@@ -428,7 +429,7 @@ impl Decoder {
             };
             match self.udp(payload) {
                 Ok(Inside::Message(message)) => {
-                    message.tell(datagram.endpoints, &mut self.marks, fate);
+                    message.tell(datagram.endpoints, &mut self.scratch, fate);
                 }
                 // What is left of a tunnel's packet is not worth following.
                 Ok(Inside::Packet(_)) => fate(Fate::Reject(Reject::Cut)),
@@ -454,8 +455,8 @@ struct Message<'a> {
 
 impl<'a> Message<'a> {
     #[inline(always)]
-    fn read(self, endpoints: Endpoints, marks: &'a mut Marks) -> Result<Response<'a>, Reject> {
-        match Answers::parse(self.bytes, self.dialect, self.extent, marks) {
+    fn read(self, endpoints: Endpoints, scratch: &'a mut Scratch) -> Result<Response<'a>, Reject> {
+        match Answers::parse(self.bytes, self.dialect, self.extent, scratch) {
             Ok(answers) => Ok(Response { endpoints, answers }),
             Err(
                 MessageReject::HeaderShort
@@ -466,8 +467,8 @@ impl<'a> Message<'a> {
         }
     }
 
-    fn tell(self, endpoints: Endpoints, marks: &'a mut Marks, fate: &mut impl FnMut(Fate<'_>)) {
-        match self.read(endpoints, marks) {
+    fn tell(self, endpoints: Endpoints, scratch: &'a mut Scratch, fate: &mut impl FnMut(Fate<'_>)) {
+        match self.read(endpoints, scratch) {
             Ok(response) => {
                 if response.answers.extent() == Extent::Cut {
                     fate(Fate::Loss(Loss::Partial));
@@ -479,7 +480,12 @@ impl<'a> Message<'a> {
     }
 }
 
-fn in_stream(found: Found<'_>, stream: &Key, marks: &mut Marks, fate: &mut impl FnMut(Fate<'_>)) {
+fn in_stream(
+    found: Found<'_>,
+    stream: &Key,
+    scratch: &mut Scratch,
+    fate: &mut impl FnMut(Fate<'_>),
+) {
     match found {
         Found::Message(bytes) => {
             fate(Fate::Rebuilt);
@@ -488,7 +494,7 @@ fn in_stream(found: Found<'_>, stream: &Key, marks: &mut Marks, fate: &mut impl 
                 dialect: Dialect::Unicast,
                 extent: Extent::Whole,
             };
-            message.tell(stream.endpoints, marks, fate);
+            message.tell(stream.endpoints, scratch, fate);
         }
         Found::Incomplete => fate(Fate::Loss(Loss::MessageIncomplete)),
         Found::Gap => fate(Fate::Loss(Loss::StreamGap)),

@@ -1,41 +1,40 @@
-//! IP datagrams put together again from their fragments.
+//! Reassembly of IP datagrams.
 //!
-//! Fragments come in any order, twice, not at all, and from people who mean harm. So memory has a limit,
-//! beyond which the oldest datagram is given up; a datagram waits for at most [`TIMEOUT_SECONDS`] from its
-//! first fragment on (RFC 8200 section 4.5); and one whose fragments overlap is dropped with all that
-//! still comes of it (RFC 5722 section 3), for IPv4 as for IPv6. A fragment that repeats another exactly
-//! is a duplicate and does no harm.
+//! Fragments arrive in any order, repeated, incomplete, or forged. So memory is bounded, and the
+//! oldest datagram is evicted when the bound is reached; a datagram waits for at most
+//! [`TIMEOUT_SECONDS`] from its first fragment on (RFC 8200, section 4.5); and a datagram whose
+//! fragments overlap is dropped together with all further fragments of it (RFC 5722, section 3),
+//! for IPv4 as for IPv6. A fragment that repeats another exactly is a duplicate and is ignored.
 //!
-//! A datagram that never gets whole is handed out as far as it goes without a hole: the answers in it
-//! are answers.
+//! An incomplete datagram is returned up to its first hole: the answers before it are valid.
 
 use dnsflow_wire::response::Endpoints;
 use hashlink::LinkedHashMap;
 
-/// Seconds that a datagram waits for its last fragment (RFC 8200 section 4.5).
+/// Seconds that a datagram waits for its last fragment (RFC 8200, section 4.5).
 const TIMEOUT_SECONDS: u64 = 60;
 
-/// Bytes of fragments that wait, over all datagrams.
+/// Bytes held, over all incomplete datagrams.
 const MAX_BYTES: usize = 4 << 20;
 
-/// Datagrams that wait.
+/// Incomplete datagrams held.
 const MAX_DATAGRAMS: usize = 4096;
 
 /// Fragments of one datagram: as many as 65,535 bytes make at the smallest MTU of IPv4 (RFC 791).
 const MAX_FRAGMENTS: usize = 65_535 / 8;
 
-/// Buffers kept for the next datagram.
+/// Buffers kept for reuse.
 const MAX_SPARE: usize = 64;
 
 /// Largest payload of an IP datagram, in bytes.
 const MAX_PAYLOAD: usize = 65_535;
 
-/// What all fragments of a datagram have in common.
+/// What identifies the fragments of one datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     pub(super) endpoints: Endpoints,
     pub(super) identification: u32,
-    /// The protocol, for IPv4; 0 for IPv6, where it is not part of the key (RFC 8200 section 4.5).
+    /// The protocol, for IPv4; 0 for IPv6, where it is not part of the key (RFC 8200, section 4.5).
     pub(super) protocol: u8,
 }
 
@@ -43,31 +42,31 @@ pub(super) struct Key {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fragment<'a> {
     pub(super) key: Key,
-    /// What the datagram carries, as the first fragment says it.
+    /// The protocol of the payload. That of the first fragment counts.
     pub(super) protocol: u8,
-    /// Place of the payload in the datagram, in bytes.
+    /// Offset of the payload in the datagram, in bytes.
     pub(super) offset: usize,
-    /// Whether others follow.
+    /// Whether more fragments follow.
     pub(super) more: bool,
     pub(super) payload: &'a [u8],
 }
 
-/// What became of a fragment.
+/// The outcome of placing a fragment.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Placed {
-    /// It waits for others.
+    /// The datagram is still incomplete.
     Held,
-    /// It was the last that was missing.
+    /// The fragment completes this datagram.
     Whole(Datagram),
-    /// It was there already.
+    /// The same bytes were there already.
     Duplicate,
-    /// It overlaps another, or belongs to a datagram in which two did.
+    /// It overlaps another fragment, or belongs to a datagram in which two did.
     Overlap,
-    /// Its place or length can't be.
+    /// Its offset or length is invalid.
     Damaged,
 }
 
-/// A datagram's payload, whole or as far as it goes.
+/// The payload of a datagram, complete or up to its first hole.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Datagram {
     pub(super) endpoints: Endpoints,
@@ -78,9 +77,9 @@ pub(super) struct Datagram {
 /// Why a datagram was given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum GivenUp {
-    /// It waited too long.
+    /// It waited for [`TIMEOUT_SECONDS`].
     Timeout,
-    /// Others needed the memory.
+    /// The bound of memory was reached.
     Evicted,
     /// The capture ended.
     Ended,
@@ -91,25 +90,25 @@ struct Pending {
     since: u64,
     protocol: u8,
     bytes: Vec<u8>,
-    /// Stretches that are there, in order.
+    /// Ranges that have arrived, start and end, ascending.
     have: Vec<(usize, usize)>,
-    /// Where the datagram ends, once the last fragment has come.
+    /// The length of the datagram, known once the last fragment has arrived.
     end: Option<usize>,
-    /// Overlapping: what comes is dropped.
+    /// Fragments overlapped: all further ones are dropped.
     poisoned: bool,
 }
 
-/// Datagrams that are not whole.
+/// The incomplete datagrams of a shard.
 #[derive(Debug, Default)]
 pub(super) struct Fragments {
-    /// In the order in which their first fragments came.
+    /// In the order in which their first fragments arrived.
     pending: LinkedHashMap<Key, Pending>,
     bytes: usize,
     spare: Vec<Vec<u8>>,
 }
 
 impl Fragments {
-    /// Puts a fragment in its place.
+    /// Adds a fragment that arrived at `seconds`, since any fixed time.
     pub(super) fn place(&mut self, fragment: &Fragment<'_>, seconds: u64) -> Placed {
         let length = fragment.payload.len();
         let end = fragment.offset + length;
@@ -120,7 +119,7 @@ impl Fragments {
         let mut before = None;
         let spare = &mut self.spare;
         let pending = self.pending.entry(fragment.key).or_insert_with(|| {
-            // What a new datagram brings along was not counted yet.
+            // The capacity of a reused buffer is not counted yet.
             before = Some(0);
             Pending {
                 since: seconds,
@@ -151,12 +150,12 @@ impl Fragments {
         }
     }
 
-    /// Datagrams that are not whole, and their bytes.
+    /// Number of incomplete datagrams, and the bytes they hold.
     pub(super) fn held(&self) -> (usize, usize) {
         (self.pending.len(), self.bytes)
     }
 
-    /// The next datagram that has waited too long at `seconds`, or that has to make room.
+    /// Removes the next datagram that has timed out at `seconds`, or that exceeds a bound.
     pub(super) fn give_up(&mut self, seconds: u64) -> Option<(GivenUp, Datagram)> {
         let (_, oldest) = self.pending.front()?;
         let why = if oldest.since.saturating_add(TIMEOUT_SECONDS) <= seconds {
@@ -169,12 +168,12 @@ impl Fragments {
         self.front().map(|datagram| (why, datagram))
     }
 
-    /// The next of all that still wait, at the end of a capture.
+    /// Removes the next incomplete datagram, at the end of a capture.
     pub(super) fn drain(&mut self) -> Option<(GivenUp, Datagram)> {
         self.front().map(|datagram| (GivenUp::Ended, datagram))
     }
 
-    /// Takes a buffer back, to be used again.
+    /// Takes a buffer back for reuse.
     pub(super) fn recycle(&mut self, mut payload: Vec<u8>) {
         if self.spare.len() < MAX_SPARE {
             payload.clear();
@@ -256,7 +255,7 @@ impl Pending {
         Placed::Held
     }
 
-    /// Joins the stretch at `at` with its neighbours where they touch.
+    /// Merges the range at `at` with its neighbours where they touch.
     fn join(&mut self, at: usize) {
         if at + 1 < self.have.len() && self.have[at].1 == self.have[at + 1].0 {
             self.have[at].1 = self.have[at + 1].1;

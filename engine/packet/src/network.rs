@@ -1,41 +1,46 @@
-//! IPv4 and IPv6: who sent to whom, and what the packet carries.
+//! IPv4 and IPv6 headers: the endpoints of a packet, and its payload or fragment.
+//!
+//! The module refuses to verify checksums and to reassemble: it hands fragments on.
 
 use dnsflow_wire::response::Endpoints;
 use etherparse::{IpNumber, Ipv4HeaderSlice, Ipv6HeaderSlice};
 
 use super::fragments::{Fragment, Key};
-use super::link::{IPV4, IPV6, Network};
+use super::link::Network;
 use crate::Reject;
+use crate::numbers::ether_type::{IPV4, IPV6};
+use crate::numbers::ip_protocol;
 
-/// Extension headers that are stepped over; RFC 8200 section 4.1 has each at most once, but for one.
+/// Extension headers that are skipped. RFC 8200, section 4.1 allows each once, and one of them
+/// twice.
 const MAX_EXTENSIONS: usize = 8;
 
-/// An IP packet without its headers.
+/// A parsed IP packet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Packet<'a> {
     pub(super) endpoints: Endpoints,
     pub(super) carried: Carried<'a>,
 }
 
-/// What a packet carries.
+/// The payload of a packet.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Carried<'a> {
-    /// All of a datagram.
+    /// A whole datagram.
     Whole(Payload<'a>),
-    /// A part of one.
+    /// A fragment.
     Fragment(Fragment<'a>),
-    /// A part of one, and not all of that was captured.
+    /// A fragment that the snap length has cut.
     CutFragment(Fragment<'a>),
 }
 
 /// The payload of a datagram.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Payload<'a> {
-    /// Its protocol.
+    /// Its IP protocol.
     pub(super) protocol: IpNumber,
-    /// As much as was captured, without padding of the link layer.
+    /// The bytes captured, without padding of the link layer.
     pub(super) bytes: &'a [u8],
-    /// Bytes that are missing at the end.
+    /// Bytes missing at the end.
     pub(super) cut: usize,
 }
 
@@ -48,7 +53,7 @@ pub(super) fn packet<'a>(network: &Network<'a>) -> Result<Packet<'a>, Reject> {
     }
 }
 
-/// RFC 791 section 3.1:
+/// RFC 791, section 3.1:
 ///
 /// ```text
 /// version 4 bits, header words 4 bits | service 1 | total length 2
@@ -101,7 +106,7 @@ fn ipv4(bytes: &[u8]) -> Result<Packet<'_>, Reject> {
     })
 }
 
-/// RFC 8200 section 3:
+/// RFC 8200, section 3:
 ///
 /// ```text
 /// version 4 bits, class 8 bits, flow label 20 bits
@@ -132,24 +137,14 @@ fn ipv6(bytes: &[u8]) -> Result<Packet<'_>, Reject> {
     })
 }
 
-/// Whether an extension header is the first thing in a packet.
+/// Whether an extension header follows the header of an IPv6 packet.
 pub(super) fn is_extended(network: &Network<'_>) -> bool {
     const NEXT_HEADER: usize = 6;
-    let next = network.bytes.get(NEXT_HEADER).copied().map(IpNumber);
-    network.protocol == IPV6
-        && matches!(
-            next,
-            Some(
-                IpNumber::IPV6_HEADER_HOP_BY_HOP
-                    | IpNumber::IPV6_ROUTE_HEADER
-                    | IpNumber::IPV6_FRAGMENTATION_HEADER
-                    | IpNumber::AUTHENTICATION_HEADER
-                    | IpNumber::IPV6_DESTINATION_OPTIONS
-            )
-        )
+    let next = network.bytes.get(NEXT_HEADER);
+    network.protocol == IPV6 && next.is_some_and(|next| ip_protocol::IPV6_EXTENSIONS.contains(next))
 }
 
-/// Steps over extension headers, of which nearly every packet has none.
+/// Skips extension headers. Nearly every packet has none.
 #[inline(always)]
 pub(super) fn extensions(
     endpoints: Endpoints,
@@ -161,7 +156,7 @@ pub(super) fn extensions(
     }
 }
 
-/// As RFC 8200 section 4 has them, up to a fragment header that does fragment.
+/// Skips extension headers (RFC 8200, section 4), up to a fragment header of a real fragment.
 ///
 /// ```text
 /// next header 1 | length 1, in units of 8 bytes, the first not counted | ..
@@ -176,7 +171,7 @@ fn step_over(endpoints: Endpoints, mut payload: Payload<'_>) -> Result<Carried<'
                 | IpNumber::IPV6_DESTINATION_OPTIONS,
                 [_, length, ..],
             ) => 8 * (1 + usize::from(*length)),
-            // RFC 4302 section 2.2 counts in units of 4 bytes, the first two not counted.
+            // RFC 4302, section 2.2 counts in units of 4 bytes, the first two not counted.
             (IpNumber::AUTHENTICATION_HEADER, [_, length, ..]) => 4 * (2 + usize::from(*length)),
             (IpNumber::IPV6_FRAGMENTATION_HEADER, bytes) => {
                 match fragment(endpoints, bytes, payload.cut)? {
@@ -196,7 +191,7 @@ fn step_over(endpoints: Endpoints, mut payload: Payload<'_>) -> Result<Carried<'
 /// Bytes of the fragment header.
 const FRAGMENT_HEADER_BYTES: usize = 8;
 
-/// RFC 8200 section 4.5; `None` for a datagram that is all in one fragment (RFC 6946):
+/// RFC 8200, section 4.5; `None` for an atomic fragment, which holds the whole datagram (RFC 6946):
 ///
 /// ```text
 /// next header 1 | 0 1 | offset 13 bits, 0 2 bits, more fragments 1 bit | identification 4
@@ -222,9 +217,9 @@ fn fragment(endpoints: Endpoints, bytes: &[u8], cut: usize) -> Result<Option<Car
 impl<'a> Carried<'a> {
     fn fragment(fragment: Fragment<'a>, cut: usize) -> Self {
         if cut == 0 {
-            Carried::Fragment(fragment)
+            Self::Fragment(fragment)
         } else {
-            Carried::CutFragment(fragment)
+            Self::CutFragment(fragment)
         }
     }
 }

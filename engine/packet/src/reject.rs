@@ -1,6 +1,7 @@
-//! What becomes of packets and messages that give no set, each with a counter of its own.
+//! Why a packet or message is not exported, and what reassembly lost. Each reason has a counter of
+//! its own.
 
-use dnsflow_wire::message::MessageReject;
+use dnsflow_wire::dns::MessageReject;
 
 macro_rules! reasons {
     ($(#[doc = $doc:literal])* $kind:ident: $($name:ident $counter:literal $text:literal,)+) => {
@@ -11,19 +12,20 @@ macro_rules! reasons {
         }
 
         impl $kind {
-            /// All of them, in the order in which a packet meets them.
+            /// All reasons, in the order in which a packet meets them. The place of a reason is its
+            /// discriminant.
             pub const ALL: &[$kind] = &[$($kind::$name,)+];
 
-            /// How many there are.
+            /// Number of reasons.
             pub const COUNT: usize = Self::ALL.len();
 
-            /// The name of its counter.
+            /// Name of the counter: lower case words joined by underscores.
             #[must_use]
             pub fn counter(self) -> &'static str {
                 match self { $($kind::$name => $counter,)+ }
             }
 
-            /// What it means, in a sentence.
+            /// Meaning, as a sentence for operators.
             #[must_use]
             pub fn meaning(self) -> &'static str {
                 match self { $($kind::$name => $text,)+ }
@@ -33,8 +35,8 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// Why a packet, or a message that was put together from several, gave no set. Each that did not is
-    /// counted under exactly one of these.
+    /// Why a packet, or a datagram or message reassembled from several, is not exported. Each that
+    /// is not has exactly one reason.
     Reject:
     Filtered "filtered" "The expression of -f does not match (files only: live, the kernel leaves these out).",
     Share "other_share" "Another member's share, by -m (files only: live, the kernel leaves these out).",
@@ -69,7 +71,7 @@ reasons! {
 }
 
 reasons! {
-    /// What was lost besides packets: parts of datagrams, streams and messages.
+    /// What reassembly lost: parts of datagrams, streams and messages. Counted besides packets.
     Loss:
     Partial "partial" "A response of which the end is missing; what was whole was exported.",
     DatagramTimeout "datagram_timeout" "A datagram whose last fragment did not come in time.",
@@ -83,15 +85,15 @@ reasons! {
 impl From<MessageReject> for Reject {
     fn from(reason: MessageReject) -> Self {
         match reason {
-            MessageReject::HeaderShort => Reject::HeaderShort,
-            MessageReject::Query => Reject::Query,
-            MessageReject::ErrorCode => Reject::ErrorCode,
-            MessageReject::NotRecursive => Reject::NotRecursive,
-            MessageReject::QuestionCount => Reject::QuestionCount,
-            MessageReject::QuestionDamaged => Reject::QuestionDamaged,
-            MessageReject::QuestionType => Reject::QuestionType,
-            MessageReject::AnswerDamaged => Reject::AnswerDamaged,
-            MessageReject::NoAddress => Reject::NoAddress,
+            MessageReject::HeaderShort => Self::HeaderShort,
+            MessageReject::Query => Self::Query,
+            MessageReject::ErrorCode => Self::ErrorCode,
+            MessageReject::NotRecursive => Self::NotRecursive,
+            MessageReject::QuestionCount => Self::QuestionCount,
+            MessageReject::QuestionDamaged => Self::QuestionDamaged,
+            MessageReject::QuestionType => Self::QuestionType,
+            MessageReject::AnswerDamaged => Self::AnswerDamaged,
+            MessageReject::NoAddress => Self::NoAddress,
         }
     }
 }

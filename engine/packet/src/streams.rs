@@ -1,45 +1,45 @@
-//! DNS over TCP (RFC 7766): the messages of a stream, put together from its segments.
+//! DNS over TCP (RFC 7766): reassembly of messages from the segments of a stream.
 //!
-//! Only the resolver's side is looked at. A stream may start before the capture does, lose segments
-//! that the capture never saw, and repeat others, so nothing about it is taken for granted:
+//! Only the resolver's direction is followed. A stream may have started before the capture, and
+//! segments may be missing from the capture or repeated:
 //!
-//! - in step, the two length bytes before each message say where the next one starts;
-//! - a segment that is ahead waits for the one that is missing, for [`GAP_SECONDS`] or [`HELD_BYTES`];
-//! - if it never comes and the hole lies inside one message, that message is lost and the next one is
-//!   still where its length says; otherwise the stream is out of step, and gets into step again at
-//!   the first bytes that are a length and the header of a response (see [`boundary`]).
+//! - in step, the two length bytes before each message give the start of the next one;
+//! - a segment ahead of a missing one is held for [`GAP_SECONDS`], up to [`HELD_BYTES`] a stream;
+//! - if the missing segment never arrives and the gap lies inside one message, that message is lost
+//!   and its length still gives the start of the next one; otherwise the stream is out of step,
+//!   until bytes look like a length and the header of a response (see [`boundary`]).
 //!
-//! Memory has a limit, beyond which the stream that was silent longest is given up.
+//! Memory is bounded. At the bound, the stream that was silent longest is evicted.
 
-use dnsflow_wire::name::Name;
+use dnsflow_wire::dns::NameAt;
 use dnsflow_wire::response::Endpoints;
 use hashlink::LinkedHashMap;
 
-/// Streams that are kept.
+/// Streams followed.
 const MAX_STREAMS: usize = 16_384;
 
-/// Bytes that wait in all streams together.
+/// Bytes held, over all streams.
 const MAX_BYTES: usize = 4 << 20;
 
-/// Bytes of one stream that wait behind a hole.
+/// Bytes that one stream holds behind a gap.
 const HELD_BYTES: usize = 256 << 10;
 
-/// Seconds that segments wait behind a hole: longer than a sender waits before it sends again.
+/// Seconds that segments are held behind a gap: longer than a retransmission takes.
 const GAP_SECONDS: u64 = 10;
 
 /// Seconds of silence after which a stream is forgotten.
 const IDLE_SECONDS: u64 = 120;
 
-/// How far ahead a segment may be, in bytes; one that is further belongs to another connection.
+/// How far ahead a segment may be, in bytes. One further ahead belongs to another connection.
 const WINDOW_BYTES: usize = 1 << 20;
 
-/// Bytes of the length before each message (RFC 1035 section 4.2.2).
+/// Bytes of the length before each message (RFC 1035, section 4.2.2).
 const LENGTH_BYTES: usize = 2;
 
 /// Bytes of a DNS header.
 const HEADER_BYTES: usize = 12;
 
-/// Bytes by which a message is recognised, at most: length, header, the longest name, type and class.
+/// Bytes needed to recognise a message, at most: length, header, the longest name, type and class.
 const QUESTION_BYTES: usize = LENGTH_BYTES + HEADER_BYTES + 255 + 4;
 
 /// The two ends of a connection.
@@ -58,31 +58,31 @@ pub(super) struct Segment<'a> {
     pub(super) fin: bool,
     pub(super) rst: bool,
     pub(super) payload: &'a [u8],
-    /// Bytes of the payload that the capture has cut off.
+    /// Bytes of the payload cut off by the snap length.
     pub(super) cut: usize,
 }
 
-/// What became of a segment.
+/// The outcome of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Taken {
-    /// Its bytes are in the stream, or wait to be.
+    /// Its bytes were added to the stream, or are held behind a gap.
     New,
-    /// It has none.
+    /// It has no data.
     Empty,
-    /// They were there already.
+    /// Its bytes were there already.
     Duplicate,
 }
 
-/// What streams give while they are fed.
+/// What a segment yields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found<'a> {
-    /// A whole message.
+    /// A complete message, without its length bytes.
     Message(&'a [u8]),
-    /// A message of which a part never came.
+    /// A message of which a part never arrived.
     Incomplete,
-    /// Bytes that never came, or that no message could be made of.
+    /// Bytes that never arrived, or that are no part of a message.
     Gap,
-    /// A stream that had to make room.
+    /// A stream evicted at the bound of memory.
     Evicted,
 }
 
@@ -91,18 +91,18 @@ pub(super) enum Found<'a> {
 pub(super) struct Streams {
     /// In the order of the last segment.
     streams: LinkedHashMap<Key, Stream>,
-    /// Bytes that wait, over all streams.
+    /// Bytes held, over all streams.
     bytes: usize,
 }
 
-/// Whether it is known where messages start.
+/// Whether the start of the next message is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
-    /// `partial` is the start of a message.
+    /// `partial` holds the start of a message, or nothing.
     In,
-    /// So many bytes on, a message starts.
+    /// The next message starts this many bytes ahead.
     Skipping(usize),
-    /// Nobody knows.
+    /// The start of the next message is unknown.
     Out,
 }
 
@@ -111,15 +111,16 @@ struct Stream {
     /// Sequence number of the next byte.
     next: u32,
     step: Step,
-    /// In step, a message that is not whole, from its length bytes on; out of step, the last bytes that came.
+    /// In step, an incomplete message from its length bytes on; out of step, the last bytes
+    /// received.
     partial: Vec<u8>,
-    /// Segments ahead of `next`, in order.
+    /// Segments ahead of `next`, ascending.
     held: Vec<Held>,
     held_bytes: usize,
-    /// Since when `held` has waited.
+    /// When the first of `held` arrived, in seconds.
     gap_since: u64,
     seen: u64,
-    /// Where the stream ends, once that is known.
+    /// Sequence number of the end of the stream, once a FIN has arrived.
     end: Option<u32>,
 }
 
@@ -131,7 +132,8 @@ struct Held {
 }
 
 impl Streams {
-    /// Takes a segment, and gives the messages that it completes.
+    /// Takes a segment that arrived at `seconds`, since any fixed time, and passes each message
+    /// that it completes, and each loss, to `found`.
     pub(super) fn segment(
         &mut self,
         key: Key,
@@ -173,12 +175,12 @@ impl Streams {
         taken
     }
 
-    /// Streams that are followed, and the bytes that wait in them.
+    /// Number of streams followed, and the bytes they hold.
     pub(super) fn held(&self) -> (usize, usize) {
         (self.streams.len(), self.bytes)
     }
 
-    /// Gives what is left in all streams, at the end of a capture.
+    /// Ends all streams, at the end of a capture, and passes what is left in them to `found`.
     pub(super) fn drain(&mut self, found: &mut impl FnMut(&Key, Found<'_>)) {
         while let Some((key, mut stream)) = self.streams.pop_front() {
             stream.finish(&mut |what: Found<'_>| found(&key, what));
@@ -186,7 +188,7 @@ impl Streams {
         self.bytes = 0;
     }
 
-    /// Ends streams that are silent, and those that have to make room.
+    /// Ends streams that have been silent for [`IDLE_SECONDS`], and those that exceed a bound.
     fn forget(&mut self, seconds: u64, found: &mut impl FnMut(&Key, Found<'_>)) {
         while let Some((_, oldest)) = self.streams.front() {
             let silent = oldest.seen.saturating_add(IDLE_SECONDS) <= seconds;
@@ -206,7 +208,7 @@ impl Streams {
 
 impl Stream {
     fn new(next: u32, from_start: bool) -> Self {
-        Stream {
+        Self {
             next,
             step: if from_start { Step::In } else { Step::Out },
             partial: Vec::new(),
@@ -218,13 +220,13 @@ impl Stream {
         }
     }
 
-    /// Whether a segment that starts at `sequence` is one that was seen, or could have been.
+    /// Whether a segment that starts at `sequence` can belong to this connection.
     fn has_seen(&self, sequence: u32) -> bool {
         matches!(distance(self.next, sequence), Distance::Ahead(0))
             || matches!(distance(self.next, sequence), Distance::Behind(bytes) if bytes <= WINDOW_BYTES)
     }
 
-    /// Another connection between the same ports.
+    /// Starts a new connection between the same ports.
     fn restart(&mut self, next: u32, step: Step, found: &mut impl FnMut(Found<'_>)) {
         self.finish(found);
         self.next = next;
@@ -232,7 +234,7 @@ impl Stream {
         self.end = None;
     }
 
-    /// Bytes that wait.
+    /// Bytes held.
     fn waiting(&self) -> usize {
         self.partial.capacity() + self.held_bytes
     }
@@ -261,7 +263,7 @@ impl Stream {
                 _ => Taken::Duplicate,
             },
             _ => {
-                // The ports were used anew and the handshake was not seen.
+                // A new connection on the same ports, whose handshake was not captured.
                 self.restart(sequence, Step::Out, found);
                 self.feed(payload, cut, found);
                 Taken::New
@@ -319,7 +321,7 @@ impl Stream {
         }
     }
 
-    /// Gives up the bytes before the first held segment.
+    /// Skips the missing bytes before the first held segment.
     fn skip_gap(&mut self, found: &mut impl FnMut(Found<'_>)) {
         if let Some(first) = self.held.first() {
             let missing = distance(self.next, first.sequence).ahead();
@@ -328,7 +330,7 @@ impl Stream {
         }
     }
 
-    /// All that can still be had of a stream that ends.
+    /// Ends the stream: passes on what is held, then reports what is incomplete.
     fn finish(&mut self, found: &mut impl FnMut(Found<'_>)) {
         while !self.held.is_empty() {
             self.skip_gap(found);
@@ -343,7 +345,7 @@ impl Stream {
         self.step = Step::Out;
     }
 
-    /// The next bytes of the stream, then so many that are known to be missing.
+    /// Adds the next bytes of the stream, then skips `cut` missing ones.
     fn feed(&mut self, mut bytes: &[u8], cut: usize, found: &mut impl FnMut(Found<'_>)) {
         self.next = self
             .next
@@ -364,8 +366,8 @@ impl Stream {
         }
     }
 
-    /// Looks for messages in the end of what came before and in `bytes`: length, header and question may come
-    /// in segments of their own. What may be the start of one is kept.
+    /// Searches the bytes kept before and `bytes` for messages: length, header and question may
+    /// arrive in separate segments. What may be the start of a message is kept.
     fn search(&mut self, bytes: &[u8], found: &mut impl FnMut(Found<'_>)) {
         let mut seen = std::mem::take(&mut self.partial);
         seen.extend_from_slice(bytes);
@@ -403,8 +405,8 @@ impl Stream {
         &bytes[skipped..]
     }
 
-    /// Gives the whole messages at the start of `bytes` without copying them; keeps the start of one that
-    /// is not whole.
+    /// Passes on the complete messages at the start of `bytes` without copying them. Keeps the
+    /// start of an incomplete one.
     fn messages<'b>(&mut self, mut bytes: &'b [u8], found: &mut impl FnMut(Found<'_>)) -> &'b [u8] {
         while let Some(length) = message_length(bytes) {
             if length < HEADER_BYTES {
@@ -421,7 +423,7 @@ impl Stream {
         &[]
     }
 
-    /// Adds to the message that is not whole; gives it if it gets whole.
+    /// Adds to the incomplete message, and passes it on once it is complete.
     fn complete<'b>(&mut self, mut bytes: &'b [u8], found: &mut impl FnMut(Found<'_>)) -> &'b [u8] {
         while self.partial.len() < LENGTH_BYTES {
             let Some((first, rest)) = bytes.split_first() else {
@@ -441,13 +443,13 @@ impl Stream {
         self.partial.extend_from_slice(more);
         if self.partial.len() == LENGTH_BYTES + length {
             found(Found::Message(&self.partial[LENGTH_BYTES..]));
-            // Most messages come in one segment: an idle stream has no use for the memory.
+            // Most messages fit in one segment: an idle stream does not need the memory.
             self.partial = Vec::new();
         }
         rest
     }
 
-    /// Moves on over bytes that never came.
+    /// Skips bytes that never arrived.
     fn lose(&mut self, missing: usize, found: &mut impl FnMut(Found<'_>)) {
         found(Found::Gap);
         self.next = self.next.wrapping_add(u32::try_from(missing).unwrap_or(0));
@@ -480,11 +482,11 @@ fn message_length(bytes: &[u8]) -> Option<usize> {
     Some(usize::from(u16::from_be_bytes(*length)))
 }
 
-/// Where in `bytes` a message seems to start.
+/// The offset in `bytes` at which a message seems to start.
 ///
-/// What is looked for is a length, then the header of a response with one question whose name is one, of a
-/// class that exists; and, if the message ends inside `bytes`, the same behind it or nothing. Random
-/// bytes pass this less than once in a thousand million.
+/// A message starts with a length and the header of a response with one question, of a valid name
+/// and a known class. If it ends inside `bytes`, another such message or nothing follows. Random
+/// bytes pass this less than once in 10⁹ tries.
 fn boundary(bytes: &[u8]) -> Option<usize> {
     (0..bytes.len()).find(|at| {
         let rest = &bytes[*at..];
@@ -496,7 +498,7 @@ fn boundary(bytes: &[u8]) -> Option<usize> {
     })
 }
 
-/// The length of the message that `bytes` seem to start with.
+/// The length of the message that `bytes` seem to start with, in bytes.
 fn plausible(bytes: &[u8]) -> Option<usize> {
     /// QR, opcode 0.
     const RESPONSE: u8 = 0x80;
@@ -515,12 +517,12 @@ fn plausible(bytes: &[u8]) -> Option<usize> {
     {
         return None;
     }
-    let (_, behind) = Name::parse(message, HEADER_BYTES).ok()?;
+    let (_, behind) = NameAt::parse(message, HEADER_BYTES).ok()?;
     let class = message.get(behind + 2..behind + 4)?;
     matches!(class, [0, 1 | 3 | 4 | 254 | 255]).then_some(length)
 }
 
-/// Where one sequence number lies, seen from another.
+/// The distance from one sequence number to another, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Distance {
     Ahead(usize),
@@ -530,13 +532,13 @@ enum Distance {
 impl Distance {
     fn ahead(self) -> usize {
         match self {
-            Distance::Ahead(bytes) => bytes,
-            Distance::Behind(_) => 0,
+            Self::Ahead(bytes) => bytes,
+            Self::Behind(_) => 0,
         }
     }
 }
 
-/// Sequence numbers wrap (RFC 9293 section 3.4): half of them are ahead, half behind.
+/// Sequence numbers wrap (RFC 9293, section 3.4): half of them are ahead, half behind.
 fn distance(from: u32, to: u32) -> Distance {
     let ahead = to.wrapping_sub(from);
     if ahead < 1 << 31 {

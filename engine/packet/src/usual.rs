@@ -7,7 +7,7 @@
 use dnsflow_wire::response::Endpoints;
 use etherparse::IpNumber;
 
-use super::link::{IPV4, IPV6};
+use crate::numbers::ether_type::{self, IPV4, IPV6};
 use crate::{Frame, LinkType};
 
 /// Bytes of an Ethernet header, and of a tag in front of its EtherType.
@@ -68,7 +68,7 @@ pub(super) fn message<'a>(
 fn ethernet(bytes: &[u8]) -> Option<(u16, &[u8])> {
     let (head, rest) = bytes.split_first_chunk::<ETHERNET_BYTES>()?;
     match u16::from_be_bytes([head[12], head[13]]) {
-        0x8100 => {
+        ether_type::C_TAG => {
             let (tag, rest) = rest.split_first_chunk::<TAG_BYTES>()?;
             Some((u16::from_be_bytes([tag[2], tag[3]]), rest))
         }
@@ -100,11 +100,13 @@ mod tests {
     use etherparse::PacketBuilder;
     use proptest::prelude::*;
 
-    use super::super::{Decoder, Reject, Selection, Unusual};
+    use dnsflow_wire::dns::MessageReject;
+    use dnsflow_wire::encode::{Draft, Encode};
+    use dnsflow_wire::v4::Encoder;
+    use dnsflow_wire::v4::MIN_SET_ROOM_BYTES;
+
     use super::*;
-    use crate::Timestamp;
-    use dnsflow_wire::set::{MIN_SET_ROOM_BYTES, parts};
-    use dnsflow_wire::transcript::Draft;
+    use crate::{Decoder, Fate, Reject, Selection, Sets, Sink, Timestamp};
 
     /// `a` has the address 192.0.2.1.
     const MESSAGE: &[u8] = b"\x12\x34\x81\x80\x00\x01\x00\x01\x00\x00\x00\x00\
@@ -141,22 +143,54 @@ mod tests {
         Decoder::new(selection(plain))
     }
 
-    /// The set that the layers find.
-    fn by_layers(decoder: &mut Decoder, frame: &Frame<'_>) -> Result<Vec<u8>, Unusual> {
-        let response = decoder.datagram(frame)?;
-        let part = parts(&response, MIN_SET_ROOM_BYTES).next();
-        let part = part.expect("a response has a set");
-        let mut set = vec![0; part.size()];
-        part.write(&mut set);
-        Ok(set)
+    /// The set of a packet, or why it has none; `None` if it is involved.
+    type Found = Option<Result<Vec<u8>, Reject>>;
+
+    /// A sink that takes nothing on the fast path, and so has all decoded layer by layer.
+    struct ByLayers<S>(S, Option<Reject>);
+
+    impl<S: Sink> Sink for ByLayers<S> {
+        fn message(
+            &mut self,
+            _: &[u8],
+            _: &Endpoints,
+            _: Timestamp,
+        ) -> Option<Result<(), MessageReject>> {
+            None
+        }
+
+        fn take(&mut self, fate: Fate<'_>, at: Timestamp) {
+            if let Fate::Reject(reason) = fate {
+                self.1 = Some(reason);
+            }
+            self.0.take(fate, at);
+        }
     }
 
-    /// The set that is found at one look.
-    fn by_look(decoder: &mut Decoder, frame: &Frame<'_>) -> Option<Result<Vec<u8>, Unusual>> {
+    /// What the layers find.
+    fn by_layers(decoder: &mut Decoder, frame: &Frame<'_>) -> Found {
+        let mut sets = Vec::new();
+        let note = |set: &[u8], _| sets.push(set.to_vec());
+        let mut sink = ByLayers(
+            Sets::new(Encoder::default(), MIN_SET_ROOM_BYTES, note),
+            None,
+        );
+        let alone = decoder.decode_alone(frame, &mut sink);
+        let reason = sink.1;
+        assert!(sets.len() + usize::from(reason.is_some()) <= 1);
+        alone.then(|| match sets.pop() {
+            Some(set) => Ok(set),
+            None => Err(reason.expect("a set or a reason")),
+        })
+    }
+
+    /// What is found at fixed offsets; `None` also for packets and messages that do not qualify.
+    fn on_fast_path(frame: &Frame<'_>, port: Option<u16>) -> Found {
+        let (endpoints, message) = message(frame, port)?;
         let mut draft = [0xee; size_of::<Draft>()];
-        let found = decoder.usual(frame, &mut draft)?;
+        let found = Encoder::default().transcribe(message, &endpoints, &mut draft)?;
         let set = found.map(|size| draft[..size].to_vec());
-        Some(set.map_err(Unusual::Reject))
+        Some(set.map_err(Reject::from))
     }
 
     fn frame(bytes: &[u8], link: LinkType) -> Frame<'_> {
@@ -168,13 +202,13 @@ mod tests {
         }
     }
 
-    /// Whether it was found at one look; if so, the layers must say the same.
+    /// Whether it qualifies for the fast path; if so, the layers must say the same.
     fn agrees(frame: &Frame<'_>, plain: bool) -> bool {
-        let (mut fast, mut slow) = (decoder(plain), decoder(plain));
-        let Some(found) = by_look(&mut fast, frame) else {
+        let Some(found) = on_fast_path(frame, selection(plain).usual_port()) else {
             return false;
         };
-        assert_eq!(found, by_layers(&mut slow, frame), "{frame:02x?}");
+        let layers = by_layers(&mut decoder(plain), frame);
+        assert_eq!(Some(found), layers, "{frame:02x?}");
         true
     }
 
@@ -205,18 +239,22 @@ mod tests {
             ports: ports.to_vec(),
             ..selection(false)
         };
-        decoder.select(of_ports(&[54]));
         let frame = frame(&bytes, LinkType::Ethernet);
-        assert_eq!(by_look(&mut decoder, &frame), None);
-        let rejected = by_layers(&mut decoder, &frame);
-        assert_eq!(rejected, Err(Unusual::Reject(Reject::Port)));
-        decoder.select(of_ports(&[53]));
-        assert!(by_look(&mut decoder, &frame).is_some());
+        let mut found = |ports: &[u16]| {
+            decoder.select(of_ports(ports));
+            let mut sets = 0;
+            let mut sink = Sets::new(Encoder::default(), MIN_SET_ROOM_BYTES, |_, _| sets += 1);
+            decoder.decode(&frame, &mut sink);
+            let rejected = sink.counters.rejected(Reject::Port);
+            (sets, rejected)
+        };
+        assert_eq!(found(&[54]), (0, 1));
+        assert_eq!(found(&[53]), (1, 0));
     }
 
     proptest! {
         #[test]
-        fn one_look_and_the_layers_agree(
+        fn the_fast_path_and_the_layers_agree(
             version in prop_oneof![Just(4_u8), Just(6)],
             tags in 0_u8..3,
             changes in proptest::collection::vec((0_usize..120, any::<u8>()), 0..5),

@@ -1,10 +1,12 @@
-//! What the command line asks for, checked and resolved: a value of these types can be run.
+//! The settings of a run: options that were checked, with names looked up.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use dnsflow_filters::{Balance, DNS_PORT, FilterError, MAX_SNAP_LENGTH, Program, compile, sample};
+use dnsflow_filters::{
+    Balance, FilterError, MAX_SNAP_LENGTH, Program, capture_filter, compile, sample,
+};
 use log::LevelFilter;
 
 use crate::capture::interface::ANY;
@@ -14,11 +16,9 @@ use crate::start::cores::Cores;
 use crate::start::destination::Destination;
 use crate::start::error::StartError;
 use crate::start::privileges::Identity;
-use dnsflow_packet::LinkType;
-use dnsflow_packet::Selection;
-use dnsflow_packet::tunnel::{Kind, Tunnels};
+use dnsflow_packet::{LinkType, Selection};
 
-/// Collectors that a sensor sends to at most.
+/// Most collectors of a sensor.
 pub const MAX_COLLECTORS: usize = 64;
 
 /// Bytes of the headers of IPv4 and UDP.
@@ -30,45 +30,39 @@ const IPV6_UDP_BYTES: u16 = 40 + 8;
 /// Where packets come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// Interfaces; none for the first that suits.
+    /// Interfaces by name; none for the default interface.
     Live(Vec<String>),
-    /// A capture file, or `-`.
+    /// A capture file, or `-` for standard input.
     File(PathBuf),
 }
 
-/// What is to be captured, by which programs.
+/// Which packets are captured and decoded, and how they are divided.
 #[derive(Clone, Debug)]
 pub struct Capture {
-    /// The expression of the user's, in place of the default.
+    /// The expression of `--filter`, which replaces the filter for `selection`.
     pub expression: Option<String>,
-    /// Ports and dialects.
-    pub selection: dnsflow_filters::Selection,
-    /// Whether port 5353 speaks multicast DNS.
-    pub mdns: bool,
-    /// Whether only what the original selects is taken.
-    pub plain: bool,
-    /// What is looked into.
-    pub tunnels: Tunnels,
-    /// 1 of how many packets is kept; 0 for all.
+    /// What the capture filter keeps and the decoder takes.
+    pub selection: Selection,
+    /// One packet of this many is kept; 0 keeps all.
     pub sample: u32,
-    /// Our share of the packets.
+    /// The share of this sensor.
     pub share: Option<Share>,
-    /// How cores divide them.
+    /// How packets are divided among cores.
     pub fanout: Fanout,
 }
 
 /// Where records go.
 #[derive(Clone, Debug)]
 pub struct Output {
-    /// Collectors, looked up.
+    /// Collectors, with their addresses.
     pub collectors: Vec<Destination>,
     /// The file of `-w`.
     pub write: Option<PathBuf>,
     /// `--print`.
     pub print: bool,
-    /// Largest packet, IP header included, in bytes.
+    /// Largest packet in bytes, including the IP header.
     pub mtu: u16,
-    /// Longest time that a set waits.
+    /// Longest time for which a set waits until its datagram is full.
     pub flush: Duration,
 }
 
@@ -77,31 +71,31 @@ pub struct Output {
 pub struct Settings {
     /// Where packets come from.
     pub input: Input,
-    /// Whether to capture what is addressed to others.
+    /// Whether interfaces are put into promiscuous mode.
     pub promiscuous: bool,
     /// Bytes of each ring.
     pub ring_bytes: u64,
-    /// What is captured.
+    /// Which packets are captured.
     pub capture: Capture,
-    /// On which CPUs.
+    /// The CPUs to run on.
     pub cores: Cores,
-    /// Where it goes.
+    /// Where records go.
     pub output: Output,
     /// The pid file.
     pub pidfile: Option<PathBuf>,
-    /// Whom to become.
+    /// The user to switch to.
     pub user: Option<Identity>,
-    /// What is said.
+    /// The least severe messages that are logged.
     pub log_level: LevelFilter,
-    /// Where metrics are served.
+    /// The address at which metrics are served.
     pub metrics: Option<SocketAddr>,
 }
 
 impl Settings {
-    /// Checks a command line. Names of collectors are looked up here.
+    /// Checks options, and looks up the names of collectors and users.
     ///
     /// # Errors
-    /// What is wrong, and what would be right.
+    /// What is wrong, and how to fix it.
     pub fn new(options: Options) -> Result<Self, StartError> {
         if options.collectors.len() > MAX_COLLECTORS {
             let message = format!(
@@ -117,7 +111,7 @@ impl Settings {
             .map(|written| Destination::look_up(written))
             .collect::<Result<Vec<_>, _>>()?;
         let nowhere = collectors.is_empty() && options.write.is_none();
-        Ok(Settings {
+        Ok(Self {
             input: match options.read {
                 Some(path) => Input::File(path),
                 None => Input::Live(interfaces(options.interfaces)?),
@@ -142,7 +136,7 @@ impl Settings {
 }
 
 impl Output {
-    /// Largest UDP payload, in bytes: what fits into a packet to any of the collectors.
+    /// Largest UDP payload in bytes that fits into a packet to any of the collectors.
     #[must_use]
     pub fn datagram_bytes(&self) -> usize {
         let is_ipv6 = |collector: &Destination| collector.address().is_ipv6();
@@ -156,31 +150,22 @@ impl Output {
 }
 
 impl Capture {
-    /// What a command line says of it.
+    /// The part of the options that is about capture.
     #[must_use]
     pub fn new(options: &Options) -> Self {
-        let ports = if options.ports.is_empty() {
-            vec![DNS_PORT]
-        } else {
-            options.ports.clone()
-        };
         let tunnels = options
             .decap
             .clone()
             .with_juniper_ports(options.jmirror.iter().copied())
             .with_record_ports(options.pcap_record.iter().copied());
-        let mut selection = dnsflow_filters::Selection::new(ports, options.mdns)
-            .tunnels(kept(&tunnels))
-            .carriers(tunnels.mirror_ports());
-        if options.plain {
-            selection = selection.plain();
-        }
-        Capture {
+        Self {
             expression: options.filter.clone(),
-            selection,
-            mdns: options.mdns,
-            plain: options.plain,
-            tunnels,
+            selection: Selection {
+                any_port: options.filter.is_some(),
+                plain: options.plain,
+                tunnels,
+                ..Selection::new(options.ports.iter().copied(), options.mdns)
+            },
             sample: options.sample.unwrap_or(0),
             share: options.share,
             fanout: if options.checksum {
@@ -191,14 +176,15 @@ impl Capture {
         }
     }
 
-    /// The program that the kernel runs on each packet: sample, share, selection. Its name says what it keeps.
+    /// The program that the kernel runs on each packet: sampling, share, selection. Its name is the
+    /// expression of what it keeps.
     ///
     /// # Errors
-    /// If the expression is wrong, or all of it is too long for the kernel.
+    /// If the expression is wrong, or the whole program is too long for the kernel.
     pub fn program(&self, link: LinkType) -> Result<Program, FilterError> {
         let mut program = match &self.expression {
-            Some(expression) => compile(expression, link.dlt(), MAX_SNAP_LENGTH)?,
-            None => self.selection.program(link.dlt(), MAX_SNAP_LENGTH)?,
+            Some(expression) => compile(expression, link, MAX_SNAP_LENGTH)?,
+            None => capture_filter(&self.selection, link, MAX_SNAP_LENGTH)?,
         };
         if let Some(Share { index, count }) = self.share {
             program = self.balance().share(index, count)?.then(program)?;
@@ -209,10 +195,10 @@ impl Capture {
         Ok(program)
     }
 
-    /// How the kernel divides packets among sockets.
+    /// How the kernel divides packets among the sockets of the shards.
     ///
     /// # Errors
-    /// If there are more ports than a program has room for.
+    /// If there are more ports than fit into a program.
     pub fn spread(&self) -> Result<Spread, FilterError> {
         Ok(match self.fanout {
             Fanout::Hash => Spread::Hash,
@@ -221,30 +207,18 @@ impl Capture {
         })
     }
 
-    /// By what shares, and the shards of a file, divide packets. There is no hash and no CPU in a file: the
-    /// client's address stands for them.
+    /// How packets are divided among shares and, for a file, among shards. A file has neither the
+    /// kernel's hash nor CPUs, so that the client's address takes their place.
     #[must_use]
     pub fn balance(&self) -> Balance {
         match self.fanout {
-            Fanout::Checksum => Balance::checksum(self.selection.ports()),
+            Fanout::Checksum => Balance::checksum(self.selection.source_ports()),
             Fanout::Hash | Fanout::Cpu | Fanout::Client => Balance::client(),
-        }
-    }
-
-    /// What decode looks for.
-    #[must_use]
-    pub fn decode(&self) -> Selection {
-        Selection {
-            ports: self.selection.ports().collect(),
-            any_port: self.expression.is_some(),
-            mdns: self.mdns,
-            plain: self.plain,
-            tunnels: self.tunnels.clone(),
         }
     }
 }
 
-/// The interfaces of `-i`, each named once. All of them at once include every other.
+/// Checks that the interfaces of `-i` differ, and that [`ANY`] stands alone.
 fn interfaces(names: Vec<String>) -> Result<Vec<String>, StartError> {
     for (index, name) in names.iter().enumerate() {
         if names[..index].contains(name) {
@@ -257,17 +231,4 @@ fn interfaces(names: Vec<String>) -> Result<Vec<String>, StartError> {
         return Err(StartError::Usage(message));
     }
     Ok(names)
-}
-
-/// The tunnels that decode looks into, as the capture filter has to keep them.
-fn kept(tunnels: &Tunnels) -> dnsflow_filters::Tunnels {
-    dnsflow_filters::Tunnels {
-        vxlan: tunnels.has(Kind::Vxlan),
-        geneve: tunnels.has(Kind::Geneve),
-        gre: tunnels.has(Kind::Gre),
-        erspan: tunnels.has(Kind::Erspan),
-        gtp: tunnels.has(Kind::Gtp),
-        ipip: tunnels.has(Kind::Ipip),
-        six_in_four: tunnels.has(Kind::SixInFour),
-    }
 }

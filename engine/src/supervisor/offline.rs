@@ -1,18 +1,18 @@
-//! Shards that read a capture file.
+//! A run over a capture file.
 //!
-//! A large file of the classic format is divided, so that each shard walks only a part of it. Any other input
-//! is read whole by every shard, and each takes the packets whose balance value is its own.
+//! A large pcap file is divided, so that each shard reads a part of it. Any other input is read as
+//! a whole by every shard, which processes the packets whose balance value is its own.
 
 use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dnsflow_filters::{FilterError, Interpreter, MAX_SNAP_LENGTH, Program, compile};
 
-use super::event::Events;
+use super::event::{Event, Events};
 use super::output::{Output, Outputs};
 use super::progress;
 use super::shards::Shards;
@@ -28,15 +28,18 @@ use dnsflow_capfile::{Records, split};
 use dnsflow_packet::Decoder;
 use dnsflow_packet::LinkType;
 
-/// What one shard reads.
+/// Time between two updates of the progress bar.
+const UPDATE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The input of one shard.
 enum Share {
-    /// All of the input, of which it takes some.
+    /// The whole input, of which the shard processes a share of the packets.
     All(Source),
     /// A part of the file.
     Part(File, Range<u64>, Deferred),
 }
 
-/// Reads `path` to its end, or until somebody wants it to stop.
+/// Reads `path` to its end, or until a signal ends the run.
 pub(super) fn run(
     settings: &Settings,
     path: &Path,
@@ -49,11 +52,11 @@ pub(super) fn run(
     };
     let mut first = None;
     if input::is_repeatable(path) {
-        // What is no capture at all is said before anything is opened for its sake.
+        // A file that is not a capture is refused before outputs are opened and truncated.
         let source = input::open(path)
             .and_then(input::unpacked)
             .map_err(failed)?;
-        let mut records = Records::open(source).map_err(|source| StartError::Capture {
+        let mut records = Records::open(source).map_err(|source| StartError::CaptureFile {
             path: path.to_owned(),
             source,
         })?;
@@ -89,7 +92,7 @@ pub(super) fn run(
         )?;
     }
     let bar = progress::bar(path, divided);
-    events.wait(&shards, || bar.show(&all_progress));
+    wait(events, shards.count(), || bar.show(&all_progress));
     bar.finish();
     all_progress.iter().for_each(|progress| progress.stop());
     stop.iter().for_each(Stop::stop);
@@ -97,23 +100,37 @@ pub(super) fn run(
     shards.reports()
 }
 
-/// Refuses an expression before a file is emptied for what it would have kept. `first` is the link type of the
-/// first packet, where one could be had without taking it from somebody.
+/// Waits until a signal comes or `running` shards have ended, and calls `show` in every interval
+/// without an event.
+fn wait(events: &Events, mut running: usize, mut show: impl FnMut()) {
+    while running > 0 {
+        match events.next(Some(Instant::now() + UPDATE_INTERVAL)) {
+            Some(Event::End) => return,
+            Some(Event::Ended(_)) => running -= 1,
+            Some(_) => {}
+            None => show(),
+        }
+    }
+}
+
+/// Checks the filter expression before outputs are opened and truncated. `first` is the link type
+/// of the first packet, if the input can be read twice.
 fn check_expression(capture: &Capture, first: Option<LinkType>) -> Result<(), FilterError> {
-    /// What most captures have, and what has primitives of its own (pcap-filter(7)).
-    const USUAL: [LinkType; 2] = [LinkType::Ethernet, LinkType::Radiotap];
+    /// The link type of most captures, and the one with the most primitives of its own
+    /// (pcap-filter(7)).
+    const LIKELY: [LinkType; 2] = [LinkType::Ethernet, LinkType::Radiotap];
     let Some(expression) = &capture.expression else {
         return Ok(());
     };
     let compiles = |link: LinkType| {
-        let program = compile(expression, link.dlt(), MAX_SNAP_LENGTH)?;
+        let program = compile(expression, link, MAX_SNAP_LENGTH)?;
         Interpreter::new(&program).map(drop)
     };
     if let Some(link) = first.filter(|link| !matches!(link, LinkType::Unsupported(_))) {
         return compiles(link);
     }
     let mut refused = Ok(());
-    for link in USUAL {
+    for link in LIKELY {
         match compiles(link) {
             Ok(()) => return Ok(()),
             refusal => refused = refused.and(refusal),
@@ -136,7 +153,7 @@ fn spawn(
     output: Output,
     reader: Reader,
 ) -> Result<(), StartError> {
-    let (selection, sample) = (settings.capture.decode(), settings.capture.sample);
+    let (selection, sample) = (settings.capture.selection.clone(), settings.capture.sample);
     let flush = settings.output.flush;
     shards.spawn(cpu, events.sender(), move |_control| async move {
         let shard = Shard::new(Decoder::new(selection), output.export(), sample);
@@ -159,7 +176,7 @@ fn spawn(
     })
 }
 
-/// The tests that packets have to pass at shard `index` of `count` that read the same.
+/// Which packets shard `index` processes, of `count` shards that read the same input.
 fn admission(
     settings: &Settings,
     balance: &Program,
@@ -183,7 +200,7 @@ fn admission(
     )
 }
 
-/// The file divided among `count` shards, if it can be.
+/// The file divided among `count` shards; `None` if it can't be divided.
 fn parts(
     path: &Path,
     count: usize,
@@ -206,7 +223,8 @@ fn parts(
         .map(|shares| Ok(Some(shares)))
 }
 
-/// One reader of the whole input for each shard, and, where it is no file, a way to end it early.
+/// A reader of the whole input for each shard, and, unless the input is a file, a handle to end it
+/// early.
 fn whole(path: &Path, count: usize, pause: Duration) -> io::Result<(Vec<Share>, Option<Stop>)> {
     if input::is_repeatable(path) {
         let sources = (0..count).map(|_| input::open(path).map(Share::All));

@@ -1,4 +1,4 @@
-//! How far the reading of a file has come, for a person who waits for it.
+//! The progress bar of a run over a file.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,14 +7,15 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::shard::Progress;
 
-/// A bar on standard error; nothing where that is no terminal, or where the size of the input is unknown.
+/// A bar on standard error. It is hidden if that is no terminal, or if the size of the input is
+/// unknown.
 #[derive(Debug)]
 pub(super) struct Bar {
     bar: ProgressBar,
     divided: bool,
 }
 
-/// A bar for the file at `path`, of which shards read parts where it is `divided`.
+/// A bar for the file at `path`. `divided` says whether each shard reads a part of it.
 pub(super) fn bar(path: &Path, divided: bool) -> Bar {
     let compressed = path
         .extension()
@@ -34,7 +35,8 @@ pub(super) fn bar(path: &Path, divided: bool) -> Bar {
 }
 
 impl Bar {
-    /// Shows how far all parts have come together, or the shard that is furthest behind in the whole.
+    /// Updates the bar: to the sum of all parts of a divided file, else to the offset of the
+    /// slowest shard.
     pub(super) fn show(&self, shards: &[Arc<Progress>]) {
         let offsets = shards.iter().map(|shard| shard.offset());
         let position = if self.divided {
@@ -47,7 +49,7 @@ impl Bar {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
     }

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use dnsflow_wire::import::{Content, Datagram, Name, Set};
+use dnsflow_wire::dns::Name;
+use dnsflow_wire::v4::{Content, Datagram, Set};
 
 use crate::frames::{Answer, Ends};
 use crate::tshark;

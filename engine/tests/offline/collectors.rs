@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use dnsflow_wire::import::{Content, Datagram};
+use dnsflow_wire::v4::{Content, Datagram};
 
 use crate::capture::pcap;
 use crate::export::line;

@@ -109,7 +109,7 @@ fn the_last_datagram_has_the_stats() {
             .flat_map(|stream| &stream.stats)
             .collect();
         assert_eq!(stats.len(), export.streams.len(), "one a stream");
-        let sum = |field: fn(&dnsflow_wire::import::Stats) -> u32| {
+        let sum = |field: fn(&dnsflow_wire::v4::Stats) -> u32| {
             stats
                 .iter()
                 .map(|stats| u64::from(field(stats)))

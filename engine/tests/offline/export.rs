@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use dnsflow_wire::import::{Content, Datagram, Set, Stats};
+use dnsflow_wire::v4::{Content, Datagram, Set, Stats};
 
 /// An export: what each stream said.
 #[derive(Debug, Default)]

@@ -10,7 +10,9 @@ mod pieces;
 mod tunnelled;
 
 use build::*;
-use dnsflow_filters::{Packet, Selection, Tunnels, VlanTag};
+use dnsflow_filters::{Packet, VlanTag};
+use dnsflow_packet::Selection;
+use dnsflow_packet::tunnel::Tunnels;
 
 /// One frame and what is expected of it.
 pub(crate) struct Frame {
@@ -56,32 +58,20 @@ pub(crate) const CHOICES: [&str; 9] = [
 
 /// The default selection with one of [`CHOICES`].
 pub(crate) fn selection_with(choice: &str) -> Selection {
-    let selection = Selection::new([53], false);
     let none = Tunnels::default();
-    selection.clone().tunnels(match choice {
-        "vxlan" => Tunnels {
-            vxlan: true,
-            ..none
-        },
-        "geneve" => Tunnels {
-            geneve: true,
-            ..none
-        },
-        "gre" => Tunnels { gre: true, ..none },
-        "erspan" => Tunnels {
-            erspan: true,
-            ..none
-        },
-        "gtp" => Tunnels { gtp: true, ..none },
-        "ipip" => Tunnels { ipip: true, ..none },
-        "6in4" => Tunnels {
-            six_in_four: true,
-            ..none
-        },
-        "jmirror" => return selection.carriers([JMIRROR_PORT]),
-        "pcap record" => return selection.carriers([PCAP_RECORD_PORT]),
-        other => panic!("no such choice: {other}"),
+    Selection::default().tunnels(match choice {
+        "jmirror" => none.with_juniper_ports([JMIRROR_PORT]),
+        "pcap record" => none.with_record_ports([PCAP_RECORD_PORT]),
+        word => word.parse().expect("a kind of tunnel"),
     })
+}
+
+/// The default selection with all of [`CHOICES`].
+pub(crate) fn selection_with_all() -> Selection {
+    let tunnels = Tunnels::all()
+        .with_juniper_ports([JMIRROR_PORT])
+        .with_record_ports([PCAP_RECORD_PORT]);
+    Selection::default().tunnels(tunnels)
 }
 
 const CLIENT_V4_VALUE: u32 = 0xc000_024d;

@@ -1,7 +1,8 @@
 //! ARCNET, with IP in the format of RFC 1201 or that of RFC 1051.
 
-use super::{Layer, Network, after, array};
+use super::layer::{Layer, Network, after, array};
 use crate::Reject;
+use crate::numbers::ether_type;
 
 /// Protocol of IP by RFC 1051.
 const IP_SIMPLE: u8 = 0xf0;
@@ -12,10 +13,12 @@ const IPV4: u8 = 0xd4;
 /// Protocol of IPv6 by RFC 2497.
 const IPV6: u8 = 0xc4;
 
-/// Value of the split flag that says that the real one follows (RFC 1201 section 3.3).
+/// Value of the split flag in an exception packet, where the real one follows (RFC 1201, section
+/// 3.3).
 const EXCEPTION: u8 = 0xff;
 
-/// LINKTYPE_ARCNET_BSD. RFC 1201 goes on behind the protocol, RFC 1051 does not.
+/// LINKTYPE_ARCNET_BSD. The header of RFC 1201 has more fields behind the protocol, that of RFC
+/// 1051 has none.
 ///
 /// ```text
 /// source 1 | destination 1 | protocol 1 | split flag 1 | sequence 2 | ..
@@ -32,7 +35,8 @@ pub(super) fn on_the_wire(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
         [_, split, _, _] = array(bytes, 6)?;
         length = 10;
     }
-    // An odd flag starts a datagram that was split, an even one goes on with it: there is no header in those.
+    // An odd flag marks the first part of a split datagram, an even one a later part, which has no
+    // IP header.
     if split != 0 && split & 1 == 0 {
         return Err(Reject::NotIp);
     }
@@ -53,11 +57,11 @@ pub(super) fn linux(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
 fn datagram(protocol: u8, bytes: &[u8]) -> Result<Layer<'_>, Reject> {
     match protocol {
         IP_SIMPLE | IPV4 => Ok(Layer::Network(Network {
-            protocol: super::IPV4,
+            protocol: ether_type::IPV4,
             bytes,
         })),
         IPV6 => Ok(Layer::Network(Network {
-            protocol: super::IPV6,
+            protocol: ether_type::IPV6,
             bytes,
         })),
         _ => Err(Reject::NotIp),

@@ -1,14 +1,9 @@
-//! Linux cooked capture: what the kernel knows of a packet in place of its link layer's header.
+//! Linux cooked capture: a header made by the kernel, in place of the link layer's own.
 
-use super::{Layer, MIN_ETHER_TYPE, after, be16, netfilter};
-use crate::LinkType;
-use crate::Reject;
-
-/// Hardware type of interfaces whose packets start with a radiotap header (ARPHRD_, linux/if_arp.h).
-const RADIOTAP: u16 = 803;
-
-/// Hardware type of the interface that shows netlink messages.
-const NETLINK: u16 = 824;
+use super::layer::{Layer, after, be16};
+use super::netfilter;
+use crate::numbers::{ether_type, hardware};
+use crate::{LinkType, Reject};
 
 /// LINKTYPE_LINUX_SLL, and LINKTYPE_NETLINK, which is the same:
 ///
@@ -22,20 +17,21 @@ pub(super) fn version_1(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
 /// LINKTYPE_LINUX_SLL2:
 ///
 /// ```text
-/// protocol 2 | 0 2 | interface 4 | hardware type 2 | direction 1 | address length 1 | address 8 | ..
+/// protocol 2 | 0 2 | interface 4 | hardware type 2 | direction 1 | address length 1 | address 8 |
+/// ..
 /// ```
 pub(super) fn version_2(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
     by_hardware(be16(bytes, 8)?, be16(bytes, 0)?, after(bytes, 20)?)
 }
 
-/// The protocol is an EtherType, or a number that Linux uses where there is none (ETH_P_, linux/if_ether.h):
-/// of those only 4 says what follows, an LLC header.
-fn by_hardware(hardware: u16, protocol: u16, bytes: &[u8]) -> Result<Layer<'_>, Reject> {
-    match (hardware, protocol) {
-        (NETLINK, family) => netfilter::netlink(family, bytes),
-        (RADIOTAP, _) => Ok(Layer::Link(LinkType::Radiotap, bytes)),
+/// The protocol is an EtherType, or a number that Linux uses where there is none (ETH_P_,
+/// linux/if_ether.h): of those only 4 names what follows, an LLC header.
+fn by_hardware(interface: u16, protocol: u16, bytes: &[u8]) -> Result<Layer<'_>, Reject> {
+    match (interface, protocol) {
+        (hardware::NETLINK, family) => netfilter::netlink(family, bytes),
+        (hardware::RADIOTAP, _) => Ok(Layer::Link(LinkType::Radiotap, bytes)),
         (_, 4) => Ok(Layer::Llc(bytes)),
-        (_, 0..MIN_ETHER_TYPE) => Err(Reject::NotIp),
-        (_, ether_type) => Ok(Layer::EtherType(ether_type, bytes)),
+        (_, 0..ether_type::MIN) => Err(Reject::NotIp),
+        (_, protocol) => Ok(Layer::EtherType(protocol, bytes)),
     }
 }

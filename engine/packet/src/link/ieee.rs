@@ -1,10 +1,11 @@
 //! The other local networks of IEEE 802, and the switches of Ethernet.
 
-use super::{Layer, MIN_ETHER_TYPE, after, array, be16, ip};
+use super::layer::{Layer, after, array, be16, ip};
 use crate::Reject;
+use crate::numbers::ether_type;
 
-/// Ethernet from the port of a switch chip to its processor: the chip's own tag follows the addresses
-/// (LINKTYPE_DSA_TAG_BRCM, LINKTYPE_DSA_TAG_DSA, LINKTYPE_DSA_TAG_EDSA).
+/// Ethernet from the port of a switch chip to its processor: the chip's own tag follows the
+/// addresses (LINKTYPE_DSA_TAG_BRCM, LINKTYPE_DSA_TAG_DSA, LINKTYPE_DSA_TAG_EDSA).
 ///
 /// ```text
 /// destination 6 | source 6 | tag 4 or 8 | EtherType 2 | ..
@@ -16,8 +17,8 @@ pub(super) fn switch_tag(bytes: &[u8], tag: usize) -> Result<Layer<'_>, Reject> 
     ))
 }
 
-/// IEEE 802.5: the high bit of the source address says that routing information follows, whose first
-/// byte has its length.
+/// IEEE 802.5. The high bit of the source address says that routing information follows; the low 5
+/// bits of its first byte are its length, in bytes.
 ///
 /// ```text
 /// access 1 | frame control 1 | destination 6 | source 6 | routing 0 to 30 | LLC ..
@@ -41,8 +42,7 @@ pub(super) fn fddi(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
     Ok(Layer::Llc(after(bytes, 13)?))
 }
 
-/// IEEE 802.2, with a SNAP header as IP travels over it (RFC 1042), or with the number that IP has there
-/// itself:
+/// IEEE 802.2, with a SNAP header (RFC 1042), or with the number of IP itself:
 ///
 /// ```text
 /// DSAP 1 = aa | SSAP 1 = aa | control 1 = 03 | organisation 3 = 0 | EtherType 2 | ..
@@ -54,7 +54,7 @@ pub(super) fn llc(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
     match bytes {
         [0xaa, 0xaa, 0x03, 0, 0, 0 | 0xf8, high, low, rest @ ..] => {
             match u16::from_be_bytes([*high, *low]) {
-                0..MIN_ETHER_TYPE => Err(Reject::NotIp),
+                0..ether_type::MIN => Err(Reject::NotIp),
                 protocol => Ok(Layer::EtherType(protocol, rest)),
             }
         }

@@ -1,15 +1,17 @@
-//! The link layer: stepped over, whatever it is, to the network protocol.
+//! The link layer: skipped, on every [`LinkType`], to the network layer.
 //!
-//! What most packets have, Ethernet with at most one VLAN tag in front of IP, is read right here. All the
-//! rest is taken apart layer by layer, since it nests: a PPP session over Ethernet with tags, an Ethernet
-//! frame below MPLS labels. Each `Layer` gives the next, up to a limit, without recursion.
+//! The common case, Ethernet with at most one VLAN tag in front of IP, is handled in this file.
+//! Everything else is parsed layer by layer, since layers nest: a PPP session over tagged Ethernet,
+//! an Ethernet frame below MPLS labels. Each `Layer` yields the next, up to a limit, without
+//! recursion.
 //!
-//! The module refuses to judge addresses, checksums and frame check sequences, and to put anything
-//! together: a frame that holds part of a packet gives that part.
+//! The module refuses to verify addresses, checksums and frame check sequences, and to reassemble:
+//! of a frame that holds part of a packet, the result is that part.
 
 mod arcnet;
 mod cooked;
 mod ieee;
+mod layer;
 mod mpls;
 mod netfilter;
 mod ppp;
@@ -17,46 +19,24 @@ mod wireless;
 
 use etherparse::{Ethernet2HeaderSlice, SingleVlanHeaderSlice};
 
-use crate::Reject;
-use crate::{Frame, LinkType};
+use crate::numbers::ether_type::{self, IPV4, IPV6};
+use crate::{Frame, LinkType, Reject};
+use layer::{Layer, after, be16};
 
-/// EtherType of IPv4 (RFC 894).
-pub const IPV4: u16 = 0x0800;
+pub use layer::Network;
+pub(crate) use layer::ip;
 
-/// EtherType of IPv6 (RFC 2464).
-pub const IPV6: u16 = 0x86dd;
-
-/// Link layers inside each other that are stepped over, each VLAN tag being one: IEEE 802.1Q allows any
-/// number, nobody needs more.
+/// Nested link layers that are skipped, each VLAN tag counted as one. IEEE 802.1Q allows any
+/// number; networks use fewer.
 const MAX_LAYERS: usize = 16;
 
-/// Smallest EtherType; below it the field is a length and an LLC header follows (IEEE 802.3).
-const MIN_ETHER_TYPE: u16 = 0x0600;
-
-/// Where the network layer starts, and which it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network<'a> {
-    /// Its EtherType.
-    pub protocol: u16,
-    /// Its bytes, with whatever padding the link layer has.
-    pub bytes: &'a [u8],
-}
-
-impl Network<'_> {
-    /// Bytes of `frame`, out of which it was taken, that stand before it.
-    #[must_use]
-    pub fn offset_in(&self, frame: &Frame<'_>) -> usize {
-        let start = frame.bytes.as_ptr().addr();
-        let offset = self.bytes.as_ptr().addr().saturating_sub(start);
-        offset.min(frame.bytes.len())
-    }
-}
-
-/// Steps over the link layer of a packet.
+/// Skips the link layer of a packet. The result is not IP in every case: its EtherType is for the
+/// caller to check.
 ///
 /// # Errors
-/// [`Reject::LinkType`], [`Reject::LinkDamaged`], or [`Reject::NotIp`] where it can't be an IP packet that
-/// follows.
+/// - [`Reject::LinkType`] for [`LinkType::Unsupported`];
+/// - [`Reject::LinkDamaged`] if a header is truncated or invalid, or more than 16 layers nest;
+/// - [`Reject::NotIp`] if a header says that no IP packet follows.
 #[inline(always)]
 pub fn network<'a>(frame: &Frame<'a>) -> Result<Network<'a>, Reject> {
     match frame.link {
@@ -67,7 +47,7 @@ pub fn network<'a>(frame: &Frame<'a>) -> Result<Network<'a>, Reject> {
     }
 }
 
-/// Steps over an Ethernet header and the tags behind it (IEEE 802.3, RFC 894):
+/// Skips an Ethernet header and the tags behind it (IEEE 802.3, RFC 894):
 ///
 /// ```text
 /// destination 6 | source 6 | EtherType 2 | ..
@@ -78,8 +58,8 @@ pub(super) fn ethernet(bytes: &[u8]) -> Result<Network<'_>, Reject> {
     ether_type(header.ether_type().0, after(bytes, header.slice().len())?)
 }
 
-/// Goes by an EtherType. One tag is stepped over here (IEEE 802.1Q section 9.6); where there are more,
-/// each is one of the layers.
+/// Continues by EtherType. One tag is skipped here (IEEE 802.1Q, section 9.6); each further one is
+/// a layer.
 ///
 /// ```text
 /// priority 3 bits | drop eligible 1 bit | VLAN 12 bits | EtherType 2 | ..
@@ -88,7 +68,7 @@ pub(super) fn ethernet(bytes: &[u8]) -> Result<Network<'_>, Reject> {
 pub(super) fn ether_type(protocol: u16, bytes: &[u8]) -> Result<Network<'_>, Reject> {
     match protocol {
         IPV4 | IPV6 => Ok(Network { protocol, bytes }),
-        0x8100 | 0x88a8 | 0x9100 => {
+        ether_type::C_TAG | ether_type::S_TAG | ether_type::OLD_S_TAG => {
             let tag = SingleVlanHeaderSlice::from_slice(bytes).map_err(|_| Reject::LinkDamaged)?;
             let rest = after(bytes, tag.slice().len())?;
             match tag.ether_type().0 {
@@ -101,37 +81,6 @@ pub(super) fn ether_type(protocol: u16, bytes: &[u8]) -> Result<Network<'_>, Rej
         }
         other => layers(Layer::EtherType(other, bytes)),
     }
-}
-
-/// Goes by the version in an IP header: address families differ from system to system, that does not.
-#[inline(always)]
-pub(super) fn ip(bytes: &[u8]) -> Result<Network<'_>, Reject> {
-    match bytes.first().ok_or(Reject::LinkDamaged)? >> 4 {
-        4 => Ok(Network {
-            protocol: IPV4,
-            bytes,
-        }),
-        6 => Ok(Network {
-            protocol: IPV6,
-            bytes,
-        }),
-        _ => Err(Reject::NotIp),
-    }
-}
-
-/// What the next bytes of a frame are.
-#[derive(Clone, Copy, Debug)]
-enum Layer<'a> {
-    /// What a link type says.
-    Link(LinkType, &'a [u8]),
-    /// What an EtherType says.
-    EtherType(u16, &'a [u8]),
-    /// An IEEE 802.2 header.
-    Llc(&'a [u8]),
-    /// A PPP packet, with its protocol field.
-    Ppp(&'a [u8]),
-    /// The end of the link layer.
-    Network(Network<'a>),
 }
 
 #[cold]
@@ -177,31 +126,19 @@ fn by_link_type(link: LinkType, bytes: &[u8]) -> Result<Layer<'_>, Reject> {
     }
 }
 
-/// EtherTypes as the IEEE has registered them.
+/// Continues by EtherType, one layer at a time.
 fn by_ether_type(protocol: u16, bytes: &[u8]) -> Result<Layer<'_>, Reject> {
     match protocol {
         // Tags as in `ether_type`.
-        0x8100 | 0x88a8 | 0x9100 => Ok(Layer::EtherType(be16(bytes, 2)?, after(bytes, 4)?)),
-        0x8847 | 0x8848 => mpls::stack(bytes),
-        0x8864 => ppp::session(bytes),
-        0x880b => Ok(Layer::Ppp(bytes)),
-        length if length < MIN_ETHER_TYPE => Ok(Layer::Llc(bytes)),
+        ether_type::C_TAG | ether_type::S_TAG | ether_type::OLD_S_TAG => {
+            Ok(Layer::EtherType(be16(bytes, 2)?, after(bytes, 4)?))
+        }
+        ether_type::MPLS | ether_type::MPLS_UPSTREAM => mpls::stack(bytes),
+        ether_type::PPPOE_SESSION => ppp::session(bytes),
+        ether_type::PPP => Ok(Layer::Ppp(bytes)),
+        0..ether_type::MIN => Ok(Layer::Llc(bytes)),
         _ => Ok(Layer::Network(Network { protocol, bytes })),
     }
-}
-
-fn after(bytes: &[u8], count: usize) -> Result<&[u8], Reject> {
-    bytes.get(count..).ok_or(Reject::LinkDamaged)
-}
-
-/// `N` bytes from `at` on.
-fn array<const N: usize>(bytes: &[u8], at: usize) -> Result<[u8; N], Reject> {
-    let found = bytes.get(at..).and_then(<[u8]>::first_chunk);
-    found.copied().ok_or(Reject::LinkDamaged)
-}
-
-fn be16(bytes: &[u8], at: usize) -> Result<u16, Reject> {
-    array(bytes, at).map(u16::from_be_bytes)
 }
 
 #[cfg(test)]

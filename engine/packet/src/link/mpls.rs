@@ -1,20 +1,20 @@
-//! MPLS: labels, and below them something that no field names.
+//! MPLS: a label stack, and below it a payload that no field identifies.
 
-use super::{IPV4, IPV6, Layer, Network, after, array, be16};
-use crate::LinkType;
-use crate::Reject;
+use super::layer::{Layer, Network, after, array, be16};
+use crate::numbers::ether_type::{self, IPV4, IPV6};
+use crate::{LinkType, Reject};
 
-/// Labels that are stepped over; networks use fewer than ten.
+/// Labels that are skipped; networks use fewer than ten.
 const MAX_LABELS: usize = 16;
 
-/// RFC 3032 section 2.1, each entry of the stack:
+/// RFC 3032, section 2.1, each entry of the stack:
 ///
 /// ```text
 /// label 20 bits | traffic class 3 bits | bottom of stack 1 bit | time to live 8 bits
 /// ```
 ///
-/// RFC 4928 keeps the first half byte below the last label apart for those who have to guess what follows: 4
-/// and 6 are IP, 0 the control word of a pseudowire, 1 its associated channel.
+/// Below the last label, the first 4 bits tell what follows (RFC 4928): 4 and 6 are IP, 0 is the
+/// control word of a pseudowire, 1 its associated channel.
 pub(super) fn stack(mut bytes: &[u8]) -> Result<Layer<'_>, Reject> {
     for _ in 0..MAX_LABELS {
         let [_, _, class_and_bottom, _] = array(bytes, 0)?;
@@ -26,9 +26,9 @@ pub(super) fn stack(mut bytes: &[u8]) -> Result<Layer<'_>, Reject> {
     Err(Reject::LinkDamaged)
 }
 
-/// Ethernet pseudowires have a control word or none, as their ends agreed (RFC 4448 section 4.6), and a
-/// destination address may start with any half byte. So IP needs a header length that can be, and Ethernet
-/// an EtherType that leads on; the control word is tried first, because it is what the 0 stands for.
+/// Ethernet pseudowires have a control word or none, as their ends agreed (RFC 4448, section 4.6),
+/// and a destination address may start with any 4 bits. So IP needs a valid header length, and
+/// Ethernet an EtherType that leads on. The control word is tried first, because 0 stands for it.
 ///
 /// ```text
 /// 0 4 bits | flags 4 bits | fragment 2 bits | length 6 bits | sequence 2 | Ethernet ..
@@ -54,14 +54,13 @@ fn payload(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
     }
 }
 
-/// Whether an Ethernet header is followed by what its EtherType says, as far as can be seen.
+/// Whether the bytes behind an Ethernet header look like what its EtherType says.
 fn leads_on(frame: &[u8]) -> Result<bool, Reject> {
     let [first] = array(frame, 14)?;
     Ok(match be16(frame, 12)? {
         IPV4 => first >> 4 == 4,
         IPV6 => first >> 4 == 6,
-        0x8864 => first == 0x11,
-        0x8100 | 0x88a8 | 0x9100 | 0x8847 | 0x8848 => true,
-        _ => false,
+        ether_type::PPPOE_SESSION => first == 0x11,
+        other => ether_type::VLAN_TAGS.contains(&other) || ether_type::MPLS_LABELS.contains(&other),
     })
 }

@@ -1,15 +1,15 @@
-//! Packets that netfilter hands to programs, inside messages with the byte order of the machine they are from.
+//! Netfilter messages that hold a packet, in the byte order of the machine that captured.
 //!
-//! A capture does not say which order that is, but the messages do: types and lengths are small, so one of
-//! the two readings of them is absurd.
+//! A capture does not tell that order. The messages do: types and lengths are small, so only one of
+//! the two readings is plausible.
 
-use super::{Layer, after, array, ip};
+use super::layer::{Layer, after, array, ip};
 use crate::Reject;
 
 /// Netlink family of netfilter (NETLINK_NETFILTER, linux/netlink.h).
 const NETFILTER: u16 = 12;
 
-/// Message that hands a packet to a program to decide about: subsystem 3, message 0
+/// Message that queues a packet for a verdict: subsystem 3, message 0
 /// (linux/netfilter/nfnetlink_queue.h).
 const QUEUE_PACKET: u16 = 0x0300;
 
@@ -22,7 +22,7 @@ const QUEUE_PAYLOAD: u16 = 10;
 /// Attribute with the packet in messages of the log.
 const LOG_PAYLOAD: u16 = 9;
 
-/// Netlink messages, of which the first that has a packet counts. Each starts (linux/netlink.h) with:
+/// Netlink messages; the first with a packet counts. Each starts (linux/netlink.h) with:
 ///
 /// ```text
 /// length 4 | type 2 | flags 2 | sequence 4 | port 4 | ..
@@ -60,7 +60,7 @@ pub(super) fn netlink(family: u16, mut bytes: &[u8]) -> Result<Layer<'_>, Reject
     }
 }
 
-/// LINKTYPE_NFLOG: what a message of the log has behind its netlink header.
+/// LINKTYPE_NFLOG: a message of the log, without its netlink header.
 pub(super) fn log(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
     attributes(bytes, LOG_PAYLOAD)
 }

@@ -1,19 +1,21 @@
-//! PPP and its kin on serial lines and over Ethernet.
+//! PPP and Cisco HDLC, on serial lines and over Ethernet.
 
-use super::{IPV4, IPV6, Layer, Network, after, array, be16, mpls};
+use super::layer::{Layer, Network, after, array, be16};
+use super::mpls;
 use crate::Reject;
+use crate::numbers::{ether_type, ppp};
 
-/// Address and control of HDLC-like framing (RFC 1662 section 3.1).
-const ALL_STATIONS: [u8; 2] = [0xff, 0x03];
-
-/// RFC 1661 section 2. Address and control may have been left out, and of a protocol below 0x100 the first
-/// byte (RFC 1661 sections 6.5 and 6.6): the last byte of a protocol is odd, the one before it even.
+/// RFC 1661, section 2. Address and control may be left out, and so may the first byte of a
+/// protocol below 0x100 (RFC 1661, sections 6.5 and 6.6): the last byte of a protocol is odd, the
+/// one before it even.
 ///
 /// ```text
 /// (address 1 = ff | control 1 = 03) | protocol 1 or 2 | ..
 /// ```
 pub(super) fn packet(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
-    let bytes = bytes.strip_prefix(&ALL_STATIONS).unwrap_or(bytes);
+    let bytes = bytes
+        .strip_prefix(&ppp::ADDRESS_CONTROL.to_be_bytes())
+        .unwrap_or(bytes);
     let [first] = array(bytes, 0)?;
     let (protocol, rest) = if first & 1 == 1 {
         (u16::from(first), after(bytes, 1)?)
@@ -21,22 +23,20 @@ pub(super) fn packet(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
         (be16(bytes, 0)?, after(bytes, 2)?)
     };
     match protocol {
-        // RFC 1332, RFC 5072.
-        0x0021 => Ok(Layer::Network(Network {
-            protocol: IPV4,
+        ppp::IPV4 => Ok(Layer::Network(Network {
+            protocol: ether_type::IPV4,
             bytes: rest,
         })),
-        0x0057 => Ok(Layer::Network(Network {
-            protocol: IPV6,
+        ppp::IPV6 => Ok(Layer::Network(Network {
+            protocol: ether_type::IPV6,
             bytes: rest,
         })),
-        // RFC 3032 section 4.3.
-        0x0281 | 0x0283 => mpls::stack(rest),
+        ppp::MPLS | ppp::MPLS_MULTICAST => mpls::stack(rest),
         _ => Err(Reject::NotIp),
     }
 }
 
-/// PPP over Ethernet (RFC 2516 section 4). Only a session carries packets.
+/// PPP over Ethernet (RFC 2516, section 4). Only a session carries packets.
 ///
 /// ```text
 /// version 4 bits = 1, type 4 bits = 1 | code 1 = 0 | session 2 | length 2 | PPP ..
@@ -49,7 +49,7 @@ pub(super) fn session(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
     }
 }
 
-/// LINKTYPE_PPP_HDLC: the first byte says which of the two it is.
+/// LINKTYPE_PPP_HDLC: the first byte tells Cisco HDLC from PPP.
 pub(super) fn serial(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
     match bytes {
         [0x0f | 0x8f, ..] => cisco(bytes),
@@ -57,7 +57,7 @@ pub(super) fn serial(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
     }
 }
 
-/// Cisco HDLC (RFC 1547 section 4.3.1):
+/// Cisco HDLC (RFC 1547, section 4.3.1):
 ///
 /// ```text
 /// address 1 = 0f to one, 8f to all | control 1 = 0 | EtherType 2 | ..

@@ -1,6 +1,6 @@
-//! IEEE 802.11, and the headers that drivers put in front of it.
+//! IEEE 802.11 data frames, and the headers that drivers put in front of them.
 
-use super::{Layer, after, array};
+use super::layer::{Layer, after, array};
 use crate::LinkType;
 use crate::Reject;
 
@@ -20,7 +20,7 @@ const AGGREGATE: u8 = 0x80;
 /// Radiotap's flags field: padded so that what follows the header is at a multiple of 4.
 const PADDED: u8 = 0x20;
 
-/// IEEE 802.11-2020 section 9.2.3.
+/// IEEE 802.11-2020, section 9.2.3.
 ///
 /// ```text
 /// version 2 bits = 0, type 2 bits, subtype 4 bits | flags 1 | duration 2 | address 6, 6, 6 |
@@ -38,7 +38,7 @@ fn data(bytes: &[u8], padded: bool) -> Result<Layer<'_>, Reject> {
     }
     let header: [u8; 24] = array(bytes, 0)?;
     if header[22] & 0x0f != 0 {
-        // A later fragment has no header of the packet.
+        // A later fragment does not start with the packet's header.
         return Err(Reject::NotIp);
     }
     let mut length = 24;
@@ -57,15 +57,16 @@ fn data(bytes: &[u8], padded: bool) -> Result<Layer<'_>, Reject> {
     if padded {
         length = length.next_multiple_of(4);
     }
-    // Of an aggregate the first frame counts (section 9.3.2.2): destination 6 | source 6 | length 2 | LLC ..
+    // Of an aggregate the first frame counts (section 9.3.2.2): destination 6 | source 6 | length 2
+    // | LLC ..
     if aggregate {
         length += 14;
     }
     Ok(Layer::Llc(after(bytes, length)?))
 }
 
-/// Radiotap (radiotap.org), in little endian order: the fields whose bits are set follow the last word of
-/// bits, each at a multiple of its size. Only the second matters, and the first for its place.
+/// Radiotap (radiotap.org), in little endian order: the fields whose bits are set follow the last
+/// word of bits, each aligned to its size. Only the second is read; the first shifts it.
 ///
 /// ```text
 /// version 1 = 0 | 0 1 | length 2 | present 4, bit 31: another such word follows | .. |
@@ -91,8 +92,9 @@ pub(super) fn radiotap(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
     data(after(bytes, length)?, padded)
 }
 
-/// LINKTYPE_IEEE802_11_PRISM has the header of Prism II, in the byte order of the machine that captured, or,
-/// as LINKTYPE_IEEE802_11_AVS has always, that of AVS, in network byte order. Both start with:
+/// LINKTYPE_IEEE802_11_PRISM has the header of Prism II, in the byte order of the machine that
+/// captured, or, as LINKTYPE_IEEE802_11_AVS has always, that of AVS, in network byte order. Both
+/// start with:
 ///
 /// ```text
 /// 44 00 00 00 or 80 21 10 01, 80 21 10 02 | length 4 | .. | IEEE 802.11 ..

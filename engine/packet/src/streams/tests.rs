@@ -60,7 +60,7 @@ struct Feed {
 
 impl Feed {
     fn segment(&mut self, segment: &Segment<'_>, seconds: u64) -> Taken {
-        let Feed {
+        let Self {
             streams,
             messages,
             losses,
@@ -71,7 +71,7 @@ impl Feed {
     }
 
     fn drain(&mut self) {
-        let Feed {
+        let Self {
             streams,
             messages,
             losses,
@@ -255,7 +255,8 @@ fn a_silent_stream_is_forgotten() {
 }
 
 proptest! {
-    /// Any order of segments, each once or twice, gives every message once, as long as the stream's start is known.
+    /// Any order of segments, each once or twice, gives every message once, as long as the stream's
+    /// start is known.
     #[test]
     fn any_order(size in 5_usize..200, order in any::<u64>(), twice in any::<u64>()) {
         let bytes = stream(&messages());

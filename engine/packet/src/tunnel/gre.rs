@@ -1,16 +1,11 @@
 //! GRE, and ERSPAN inside it.
 
-use super::{after, array, by_ether_type};
+use super::inside::{after, array, by_ether_type};
 use crate::Reject;
 use crate::link::{self, Network};
+use crate::numbers::ether_type;
 
-/// EtherType of ERSPAN types I and II.
-const ERSPAN: u16 = 0x88be;
-
-/// EtherType of ERSPAN type III.
-const ERSPAN_3: u16 = 0x22eb;
-
-/// What is behind a GRE header.
+/// A parsed GRE packet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Packet<'a> {
     protocol: u16,
@@ -19,11 +14,12 @@ pub(super) struct Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
-    /// RFC 2784 section 2.1 with RFC 2890 section 2. A packet with the routing of RFC 1701 has to be discarded,
-    /// and version 1 is PPTP, which carries PPP.
+    /// RFC 2784, section 2.1 with RFC 2890, section 2. A packet with the routing field of RFC 1701
+    /// is damaged; version 1 is PPTP, which carries PPP.
     ///
     /// ```text
-    /// checksum 1 bit, routing 1 bit = 0, key 1 bit, sequence 1 bit, 0 9 bits, version 3 bits = 0 | EtherType 2
+    /// checksum 1 bit, routing 1 bit = 0, key 1 bit, sequence 1 bit, 0 9 bits, version 3 bits = 0 |
+    /// EtherType 2
     /// checksum 2 | 0 2    if its bit is set
     /// key 4               if its bit is set
     /// sequence 4          if its bit is set
@@ -47,29 +43,32 @@ impl<'a> Packet<'a> {
     }
 
     pub(super) fn is_erspan(&self) -> bool {
-        matches!(self.protocol, ERSPAN | ERSPAN_3)
+        ether_type::ERSPAN_TYPES.contains(&self.protocol)
     }
 
     pub(super) fn inside(self) -> Result<Network<'a>, Reject> {
         match self.protocol {
             // Type I has no header of its own, and no sequence number to tell it by.
-            ERSPAN if !self.has_sequence => link::ethernet(self.payload),
-            ERSPAN | ERSPAN_3 => erspan(self.payload),
-            protocol @ (0x8847 | 0x8848) => link::ether_type(protocol, self.payload),
+            ether_type::ERSPAN if !self.has_sequence => link::ethernet(self.payload),
+            ether_type::ERSPAN | ether_type::ERSPAN_3 => erspan(self.payload),
+            protocol @ (ether_type::MPLS | ether_type::MPLS_UPSTREAM) => {
+                link::ether_type(protocol, self.payload)
+            }
             protocol => by_ether_type(protocol, self.payload),
         }
     }
 }
 
-/// draft-foschiano-erspan-03 sections 4.2 and 4.3, types II and III:
+/// draft-foschiano-erspan-03, sections 4.2 and 4.3, types II and III:
 ///
 /// ```text
 /// version 4 bits = 1, VLAN 12 bits | class 3 bits, tag 2 bits, cut 1 bit, session 10 bits |
 /// 0 12 bits, index 20 bits | Ethernet ..
 ///
-/// version 4 bits = 2, VLAN 12 bits | class 3 bits, bad or short 2 bits, cut 1 bit, session 10 bits |
-/// time 4 | group 2 | frame check 1 bit, type 5 bits, hardware 6 bits, direction 1 bit, granularity 2 bits,
-/// platform's header 1 bit | platform's header 8, if its bit is set | Ethernet, or IP if the type is 2 ..
+/// version 4 bits = 2, VLAN 12 bits | class 3 bits, bad or short 2 bits, cut 1 bit,
+/// session 10 bits | time 4 | group 2 | frame check 1 bit, type 5 bits, hardware 6 bits,
+/// direction 1 bit, granularity 2 bits, platform's header 1 bit |
+/// platform's header 8, if its bit is set | Ethernet, or IP if the type is 2 ..
 /// ```
 fn erspan(bytes: &[u8]) -> Result<Network<'_>, Reject> {
     let [version, ..]: [u8; 8] = array(bytes, 0)?;

@@ -1,22 +1,24 @@
-//! Tunnels: which of them are unpacked, and what is inside.
+//! Tunnels: which are decapsulated, and the packet inside.
 //!
-//! A tunnel is told by a UDP port or an IP protocol, and only what was chosen is looked into: another's
-//! traffic to such a port is no tunnel. The module takes off one tunnel at a time; how deep to go, and
-//! putting together what a tunnel had to split, is for the caller.
+//! A tunnel is recognised by a UDP port or an IP protocol, and only chosen kinds are decapsulated.
+//! One call removes one tunnel; nesting and reassembly are the caller's.
 //!
-//! It refuses to tell tunnels apart by their keys, networks and sessions: the same address in two of them is
-//! the same address.
+//! The module refuses to tell tunnels apart by keys, network identifiers and sessions: the same
+//! address in two tunnels is the same address.
 
 mod gre;
+mod inside;
 mod udp;
 
 use std::fmt;
 use std::str::FromStr;
 
-use super::link::{self, IPV4, IPV6, Network};
+use super::link::Network;
 use crate::Reject;
+use crate::numbers::{ether_type, ip_protocol};
+use inside::version;
 
-/// A kind of tunnel, by the word that chooses it.
+/// A kind of tunnel. The discriminants count from 0 in the order of [`Kind::ALL`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
@@ -37,68 +39,60 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All of them.
-    pub const ALL: &[Kind] = &[
-        Kind::Vxlan,
-        Kind::Geneve,
-        Kind::Gre,
-        Kind::Erspan,
-        Kind::Gtp,
-        Kind::Ipip,
-        Kind::SixInFour,
+    /// All kinds.
+    pub const ALL: &[Self] = &[
+        Self::Vxlan,
+        Self::Geneve,
+        Self::Gre,
+        Self::Erspan,
+        Self::Gtp,
+        Self::Ipip,
+        Self::SixInFour,
     ];
 
-    /// The word for it in a list.
+    /// The word that chooses it on a command line.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
-            Kind::Vxlan => "vxlan",
-            Kind::Geneve => "geneve",
-            Kind::Gre => "gre",
-            Kind::Erspan => "erspan",
-            Kind::Gtp => "gtp",
-            Kind::Ipip => "ipip",
-            Kind::SixInFour => "6in4",
+            Self::Vxlan => "vxlan",
+            Self::Geneve => "geneve",
+            Self::Gre => "gre",
+            Self::Erspan => "erspan",
+            Self::Gtp => "gtp",
+            Self::Ipip => "ipip",
+            Self::SixInFour => "6in4",
         }
     }
 
-    /// The UDP ports that it has; either port of a packet may be one. 8472 is what Linux took for VXLAN before
-    /// there was a number.
+    /// Its UDP ports: the IANA's, and for VXLAN 8472, which Linux used before one was assigned.
+    /// Either port of a packet may be one. Empty for a kind that is not carried in UDP.
     #[must_use]
     pub fn udp_ports(self) -> &'static [u16] {
         match self {
-            Kind::Vxlan => &[4789, 8472],
-            Kind::Geneve => &[6081],
-            Kind::Gre => &[4754],
-            Kind::Gtp => &[2152],
-            Kind::Erspan | Kind::Ipip | Kind::SixInFour => &[],
+            Self::Vxlan => &[4789, 8472],
+            Self::Geneve => &[6081],
+            Self::Gre => &[4754],
+            Self::Gtp => &[2152],
+            Self::Erspan | Self::Ipip | Self::SixInFour => &[],
         }
     }
 
-    /// The IP protocol that it has.
+    /// Its IP protocol, or `None` for a kind that is carried in UDP alone.
     #[must_use]
     pub fn ip_protocol(self) -> Option<u8> {
         match self {
-            Kind::Gre | Kind::Erspan => Some(GRE),
-            Kind::Ipip => Some(IPV4_IN_IP),
-            Kind::SixInFour => Some(IPV6_IN_IP),
-            Kind::Vxlan | Kind::Geneve | Kind::Gtp => None,
+            Self::Gre | Self::Erspan => Some(ip_protocol::GRE),
+            Self::Ipip => Some(ip_protocol::IPV4),
+            Self::SixInFour => Some(ip_protocol::IPV6),
+            Self::Vxlan | Self::Geneve | Self::Gtp => None,
         }
     }
 }
 
-/// IP protocols as the IANA has registered them.
-const IPV4_IN_IP: u8 = 4;
-const IPV6_IN_IP: u8 = 41;
-const GRE: u8 = 47;
-
-/// EtherType of Ethernet inside something else (RFC 1701: transparent bridging).
-const ETHERNET: u16 = 0x6558;
-
-/// What is unpacked.
+/// The tunnels and mirrors that are decapsulated. None by default.
 ///
-/// Parsed from a list such as `vxlan,gre`, in which `all` stands for every kind and `none` for no kind; ports of
-/// mirrors are added to it.
+/// Parsed from a list such as `vxlan,gre`, in which `all` stands for every kind and `none` for no
+/// kind. Ports of mirrors are added to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tunnels {
     /// A bit for each kind.
@@ -108,29 +102,29 @@ pub struct Tunnels {
 }
 
 impl Tunnels {
-    /// Every kind, and no mirror.
+    /// Every kind of tunnel, and no mirror.
     #[must_use]
     pub fn all() -> Self {
         Kind::ALL
             .iter()
-            .fold(Tunnels::default(), |tunnels, kind| tunnels.with(*kind))
+            .fold(Self::default(), |tunnels, kind| tunnels.with(*kind))
     }
 
-    /// Also one more kind.
+    /// The same with one more kind.
     #[must_use]
     pub fn with(mut self, kind: Kind) -> Self {
         self.kinds |= 1 << kind as u8;
         self
     }
 
-    /// Also packets to these UDP ports, which carry a record of a capture file.
+    /// The same with packets to these UDP ports, which carry a record of a capture file.
     #[must_use]
     pub fn with_record_ports(mut self, ports: impl IntoIterator<Item = u16>) -> Self {
         self.record_ports.extend(ports);
         self
     }
 
-    /// Also packets to these UDP ports, which carry what a Juniper router mirrors.
+    /// The same with packets to these UDP ports, which a Juniper router mirrors.
     #[must_use]
     pub fn with_juniper_ports(mut self, ports: impl IntoIterator<Item = u16>) -> Self {
         self.juniper_ports.extend(ports);
@@ -144,18 +138,19 @@ impl Tunnels {
         self.kinds & 1 << kind as u8 != 0
     }
 
-    /// The kinds that were chosen.
+    /// The kinds that were chosen, in the order of [`Kind::ALL`].
     pub fn kinds(&self) -> impl Iterator<Item = Kind> {
         Kind::ALL.iter().copied().filter(|kind| self.has(*kind))
     }
 
-    /// The UDP destination ports of mirrors, of both sorts.
+    /// The UDP destination ports of mirrors, those of records first.
     pub fn mirror_ports(&self) -> impl Iterator<Item = u16> {
         self.record_ports.iter().chain(&self.juniper_ports).copied()
     }
 
-    /// What is inside a UDP datagram, if its ports are those of a tunnel; `body` is what follows the UDP
-    /// header. The ports of mirrors, which the user named, come before those that everybody has.
+    /// The packet inside a UDP datagram, or `None` if its ports are not those of a chosen tunnel.
+    /// `body` is the payload behind the UDP header. The ports of mirrors, which the user named, are
+    /// tried before those of tunnels.
     ///
     /// # Errors
     /// As [`Tunnels::in_ip`].
@@ -166,7 +161,7 @@ impl Tunnels {
         destination_port: u16,
         body: &'a [u8],
     ) -> Option<Result<Network<'a>, Reject>> {
-        if *self == Tunnels::default() {
+        if *self == Self::default() {
             return None;
         }
         self.chosen_in_udp([destination_port, source_port], body)
@@ -194,18 +189,21 @@ impl Tunnels {
         }
     }
 
-    /// What is inside an IP packet, if its protocol is that of a tunnel; `body` is what follows the headers of
-    /// IP.
+    /// The packet inside an IP packet, or `None` if its protocol is not that of a chosen tunnel.
+    /// `body` is the payload behind the IP headers.
     ///
     /// # Errors
-    /// [`Reject::TunnelDamaged`]; [`Reject::NotIp`] if something else than a packet is inside; whatever
-    /// [`link::network`] finds wrong with a frame that is.
+    /// [`Reject::TunnelDamaged`] if the tunnel's header is truncated or invalid; [`Reject::NotIp`]
+    /// if it carries no packet; the errors of [`link::network`](crate::link::network) for the frame
+    /// inside.
     #[inline]
     pub fn in_ip<'a>(&self, protocol: u8, body: &'a [u8]) -> Option<Result<Network<'a>, Reject>> {
         match protocol {
-            IPV4_IN_IP if self.has(Kind::Ipip) => Some(version(4, IPV4, body)),
-            IPV6_IN_IP if self.has(Kind::SixInFour) => Some(version(6, IPV6, body)),
-            GRE if self.has(Kind::Gre) || self.has(Kind::Erspan) => self.in_gre(body),
+            ip_protocol::IPV4 if self.has(Kind::Ipip) => Some(version(4, ether_type::IPV4, body)),
+            ip_protocol::IPV6 if self.has(Kind::SixInFour) => {
+                Some(version(6, ether_type::IPV6, body))
+            }
+            ip_protocol::GRE if self.has(Kind::Gre) || self.has(Kind::Erspan) => self.in_gre(body),
             _ => None,
         }
     }
@@ -228,12 +226,12 @@ impl FromStr for Tunnels {
     type Err = UnknownTunnel;
 
     fn from_str(list: &str) -> Result<Self, UnknownTunnel> {
-        let mut tunnels = Tunnels::default();
+        let mut tunnels = Self::default();
         for word in list.split(',').map(str::trim) {
             tunnels = match (word, Kind::ALL.iter().find(|kind| kind.word() == word)) {
                 (_, Some(kind)) => tunnels.with(*kind),
-                ("all", _) => Tunnels::all(),
-                ("none", _) => Tunnels::default(),
+                ("all", _) => Self::all(),
+                ("none", _) => Self::default(),
                 _ => {
                     return Err(UnknownTunnel {
                         word: word.to_owned(),
@@ -245,7 +243,7 @@ impl FromStr for Tunnels {
     }
 }
 
-/// A word that is no kind of tunnel.
+/// A word in a list of tunnels that names none. Its message lists the words that do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownTunnel {
     word: String,
@@ -262,34 +260,6 @@ impl fmt::Display for UnknownTunnel {
 }
 
 impl std::error::Error for UnknownTunnel {}
-
-/// An IP packet of the version that a header outside it has announced.
-fn version(version: u8, protocol: u16, bytes: &[u8]) -> Result<Network<'_>, Reject> {
-    match bytes.first() {
-        Some(first) if first >> 4 == version => Ok(Network { protocol, bytes }),
-        _ => Err(Reject::TunnelDamaged),
-    }
-}
-
-/// What an EtherType of a tunnel's header has announced.
-fn by_ether_type(protocol: u16, bytes: &[u8]) -> Result<Network<'_>, Reject> {
-    match protocol {
-        IPV4 => version(4, IPV4, bytes),
-        IPV6 => version(6, IPV6, bytes),
-        ETHERNET => link::ethernet(bytes),
-        _ => Err(Reject::NotIp),
-    }
-}
-
-fn after(bytes: &[u8], count: usize) -> Result<&[u8], Reject> {
-    bytes.get(count..).ok_or(Reject::TunnelDamaged)
-}
-
-/// `N` bytes from `at` on.
-fn array<const N: usize>(bytes: &[u8], at: usize) -> Result<[u8; N], Reject> {
-    let found = bytes.get(at..).and_then(<[u8]>::first_chunk);
-    found.copied().ok_or(Reject::TunnelDamaged)
-}
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::numbers::ether_type::{IPV4, IPV6};
 
 const V4: &[u8] = &[0x45, 0, 0, 20, 1, 2, 3, 4];
 const V6: &[u8] = &[0x60, 0, 0, 0, 0, 0, 17, 64];
@@ -23,7 +24,8 @@ fn ip(protocol: u8, parts: &[&[u8]]) -> Inside {
     copied(Tunnels::all().in_ip(protocol, &parts.concat()))
 }
 
-/// What a header has inside, in front of a packet of each version. Cut before the packet, it is damaged.
+/// What a header has inside, in front of a packet of each version. Cut before the packet, it is
+/// damaged.
 #[track_caller]
 fn both(unpack: impl Fn(&[&[u8]]) -> Inside, v4: &[&[u8]], v6: &[&[u8]]) {
     for (header, packet, protocol) in [(v4, V4, IPV4), (v6, V6, IPV6)] {

@@ -1,13 +1,13 @@
 //! Tunnels and mirrors over UDP.
 
-use super::{after, array, by_ether_type};
+use super::inside::{after, array, by_ether_type};
 use crate::Reject;
 use crate::link::{self, Network};
 
-/// VXLAN's flag that says that there is a network identifier, as there has to be.
+/// The I flag of VXLAN, which has to be set: the network identifier is valid.
 const VXLAN_IDENTIFIED: u8 = 0x08;
 
-/// RFC 7348 section 5. Other flags than I are to be ignored.
+/// RFC 7348, section 5. All flags but I are ignored.
 ///
 /// ```text
 /// flags 8 bits, I being the fifth | 0 3 | network identifier 3 | 0 1 | Ethernet ..
@@ -20,11 +20,11 @@ pub(super) fn vxlan(body: &[u8]) -> Result<Network<'_>, Reject> {
     link::ethernet(after(body, 8)?)
 }
 
-/// RFC 8926 section 3.4.
+/// RFC 8926, section 3.4.
 ///
 /// ```text
-/// version 2 bits = 0, options 6 bits, in units of 4 bytes | control 1 bit, critical 1 bit, 0 6 bits |
-/// EtherType 2 | network identifier 3 | 0 1 | options .. | what the EtherType says ..
+/// version 2 bits = 0, options 6 bits, in units of 4 bytes |
+/// control 1 bit, critical 1 bit, 0 6 bits | EtherType 2 | network identifier 3 | 0 1 | options .. | what the EtherType says ..
 /// ```
 pub(super) fn geneve(body: &[u8]) -> Result<Network<'_>, Reject> {
     let [version_and_options, _, high, low, ..]: [u8; 8] = array(body, 0)?;
@@ -35,19 +35,20 @@ pub(super) fn geneve(body: &[u8]) -> Result<Network<'_>, Reject> {
     by_ether_type(u16::from_be_bytes([high, low]), after(body, 8 + options)?)
 }
 
-/// GTP-U's message that carries a packet (3GPP TS 29.281 section 6.1).
+/// The G-PDU message, which carries a packet (3GPP TS 29.281, section 6.1).
 const GTP_PACKET: u8 = 255;
-/// Any of the flags E, S and PN: all of their fields are there.
+/// The flags E, S and PN: if any is set, the fields of all three are present.
 const GTP_OPTIONAL: u8 = 0x07;
-/// The flag E: the type of an extension header counts.
+/// The E flag: the type of an extension header is valid.
 const GTP_EXTENSION: u8 = 0x04;
-/// Extension headers that are stepped over; four were ever defined for packets.
+/// Extension headers that are skipped; four are defined for this message.
 const MAX_GTP_EXTENSIONS: usize = 8;
 
-/// 3GPP TS 29.281 section 5.1.
+/// 3GPP TS 29.281, section 5.1.
 ///
 /// ```text
-/// version 3 bits = 1, protocol type 1 bit = 1, 0 1 bit, E, S, PN | message 1 | length 2 | tunnel 4 |
+/// version 3 bits = 1, protocol type 1 bit = 1, 0 1 bit, E, S, PN | message 1 | length 2 |
+/// tunnel 4 |
 /// sequence 2 | number of the packet 1 | type of extension 1      if E, S or PN
 /// length 1, in units of 4 bytes | .. | type of extension 1       while that type is not 0
 /// IP ..
@@ -84,7 +85,7 @@ pub(super) fn gtp(body: &[u8]) -> Result<Network<'_>, Reject> {
     }
 }
 
-/// A packet as a capture file holds it, in the byte order of the machine that captured:
+/// A record of a pcap file, in the byte order of the machine that captured:
 ///
 /// ```text
 /// seconds 4 | microseconds 4 | captured length 4 | length on the wire 4 | Ethernet ..
@@ -93,7 +94,7 @@ pub(super) fn record(body: &[u8]) -> Result<Network<'_>, Reject> {
     link::ethernet(after(body, 16)?)
 }
 
-/// Juniper's mirror (packet mirroring on the E series, DTCP flow-tap):
+/// Packet mirroring of Juniper routers (E series, DTCP flow-tap):
 ///
 /// ```text
 /// intercept 4 | session 4 | IP ..

@@ -1,0 +1,42 @@
+//! DNS messages, read just far enough to know which addresses a name stands for.
+//!
+//! [`Answers::parse`] reads the header, the question and the answer section of one message, once,
+//! from left to right. It does not copy names, and allocates nothing in the long run: the places of
+//! names and the addresses are kept in [`Scratch`], which the caller reuses for each message.
+//!
+//! | question | type |
+//! |---|---|
+//! | What does a message say? | [`Answers`] |
+//! | Which messages qualify, and why not the others? | [`Dialect`], [`MessageReject`] |
+//! | What happens to a message that was cut? | [`Extent`] |
+//! | How is a name in a message checked and copied? | [`NameAt`], [`NameError`] |
+//! | How are the labels of a name read? | [`Name`], [`Labels`] |
+//!
+//! ```text
+//! +---------------------+
+//! |       Header        |  12 bytes: flags and counts
+//! +---------------------+
+//! |      Question       |  the name asked for, type, class
+//! +---------------------+
+//! |       Answer        |  records: A, AAAA and CNAME are interpreted, other types are skipped
+//! +---------------------+
+//! | Authority           |  not read, so damage there is not noticed
+//! | Additional          |
+//! +---------------------+
+//! ```
+//!
+//! (RFC 1035, section 4.1.)
+//!
+//! The module refuses to interpret other record types, to match owner names with the question, and
+//! to judge who may answer what: a sensor records what was said.
+
+mod message;
+mod name;
+mod scratch;
+mod walk;
+
+pub use message::{Answers, Dialect, Extent, MessageReject};
+pub(crate) use message::{HEADER_BYTES, Header, header};
+pub use name::{Labels, MAX_LABEL_BYTES, MAX_NAME_BYTES, Name, NameAt, NameError};
+pub use scratch::Scratch;
+pub(crate) use walk::asks_for_address;
