@@ -171,7 +171,8 @@ packages: build ## Build a .deb and an .rpm into target/packages
 	cargo fetch --locked --quiet
 	install -d $(STAGED)/third-party
 	$(call third_party,engine,dnsflow)
-	$(call third_party,tools,dnsflow-tools)
+	$(call third_party,tools/read,dnsflow-read)
+	$(call third_party,tools/generate,dnsflow-generate)
 	gzip --best --no-name $(STAGED)/third-party/*
 	install -d $(TARGET)/packages
 	$(DATED) $(CARGO_TOOLS)/bin/cargo-deb deb --package dnsflow --no-build --no-strip --output $(TARGET)/packages/ $(DEB)

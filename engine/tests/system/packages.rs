@@ -38,7 +38,7 @@ fn both_name_every_crate_that_is_linked_in() {
     let deb = "dpkg-deb --fsys-tarfile \"$0\" | tar --extract --to-stdout \"./$1\" | gunzip";
     let rpm =
         "rpm2archive --nocompression - < \"$0\" | tar --extract --to-stdout \"./$1\" | gunzip";
-    for programs in ["dnsflow", "dnsflow-tools"] {
+    for programs in ["dnsflow", "dnsflow-read", "dnsflow-generate"] {
         let crates = linked(programs);
         // Not an empty list, nor one without what its dependencies depend on.
         assert!(crates.iter().any(|name| name.starts_with("utf8parse ")));
