@@ -1,12 +1,10 @@
 //! The interpreter against libpcap's own, and against programs made of random instructions.
 
-#[expect(dead_code, reason = "each test program uses its part of the table")]
-mod frames;
-
 use dnsflow_filters::{
     DLT_EN10MB, FilterError, Instruction, Interpreter, Packet, Problem, Program, Selection,
     Tunnels, compile,
 };
+use dnsflow_testkit::frames;
 use pcap::{BpfProgram, Capture, Linktype};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};

@@ -1,17 +1,14 @@
 //! What the programs say of the frames in the table.
 
-mod frames;
-
 use dnsflow_filters::{
     Balance, DLT_EN10MB, Interpreter, MAX_MPLS_LABELS, MAX_VLAN_TAGS, Packet, Program, Selection,
-    Tunnels, compile, sample,
+    Tunnels, VlanTag, compile, sample,
 };
-use frames::build::{
-    DOT1AD, DOT1Q, IPV4, MPLS, QINQ_OLD, QUERY, UDP, dns, ethernet, ipv4, mpls, udp,
+use dnsflow_testkit::frames::build::{
+    ARP, DOT1AD, DOT1Q, IPV4, MPLS, QINQ_OLD, QUERY, UDP, dns, ethernet_of, ipv4, mpls, udp,
 };
-use frames::{
-    CHOICES, JMIRROR_PORT, PCAP_RECORD_PORT, for_each_view, response_v4, response_v6,
-    selection_with,
+use dnsflow_testkit::frames::{
+    self, CHOICES, Expected, Frame, JMIRROR_PORT, PCAP_RECORD_PORT, Tag, response_v4, response_v6,
 };
 
 const SNAP_LENGTH: u32 = 2048;
@@ -45,6 +42,64 @@ fn by_checksum() -> Balance {
 
 fn snap(kept: bool) -> u32 {
     if kept { SNAP_LENGTH } else { 0 }
+}
+
+/// The default selection with one of [`CHOICES`].
+fn selection_with(choice: &str) -> Selection {
+    let selection = Selection::new([53], false);
+    let none = Tunnels::default();
+    selection.clone().tunnels(match choice {
+        "vxlan" => Tunnels {
+            vxlan: true,
+            ..none
+        },
+        "geneve" => Tunnels {
+            geneve: true,
+            ..none
+        },
+        "gre" => Tunnels { gre: true, ..none },
+        "erspan" => Tunnels {
+            erspan: true,
+            ..none
+        },
+        "gtp" => Tunnels { gtp: true, ..none },
+        "ipip" => Tunnels { ipip: true, ..none },
+        "6in4" => Tunnels {
+            six_in_four: true,
+            ..none
+        },
+        "jmirror" => return selection.carriers([JMIRROR_PORT]),
+        "pcap record" => return selection.carriers([PCAP_RECORD_PORT]),
+        other => panic!("no such choice: {other}"),
+    })
+}
+
+/// A frame as a socket gets it, and the tag that the kernel has taken out of it.
+fn received(wire: &[u8]) -> (Vec<u8>, Option<VlanTag>) {
+    let (frame, tag) = frames::received(wire);
+    (frame, tag.map(|Tag { tci, tpid }| VlanTag { tci, tpid }))
+}
+
+/// Runs `check` for every frame as a file has it and as a socket gets it, with a name for failures.
+fn for_each_view(mut check: impl FnMut(&str, Packet<'_>, Expected)) {
+    for Frame {
+        name,
+        bytes,
+        expected,
+    } in frames::table()
+    {
+        check(
+            &format!("{name}, in a file"),
+            Packet::ethernet(&bytes),
+            expected,
+        );
+        let (stripped, vlan) = received(&bytes);
+        let packet = Packet {
+            vlan,
+            ..Packet::ethernet(&stripped)
+        };
+        check(&format!("{name}, received"), packet, expected);
+    }
 }
 
 #[test]
@@ -158,7 +213,7 @@ fn each_packet_with_whole_headers_is_in_one_share() {
 #[test]
 fn what_is_not_ip_is_in_share_0() {
     let everything = || compile("", DLT_EN10MB, SNAP_LENGTH).expect("keeps every packet");
-    let arp = frames::build::ethernet(&[], frames::build::ARP, &[0; 46]);
+    let arp = ethernet_of(&[], ARP, &[0; 46]);
     for (index, kept) in [(0, SNAP_LENGTH), (1, 0)] {
         let share = by_checksum()
             .share(index, 2)
@@ -174,8 +229,8 @@ fn one_too_many_is_not_looked_below() {
     let tags = [DOT1AD, DOT1Q, QINQ_OLD].repeat(4);
     let labels = u8::try_from(MAX_MPLS_LABELS).expect("a few");
     let query = ipv4(&[], 0, UDP, &udp(53, 9, 0, &dns(QUERY)));
-    let tagged = |count| ethernet(&tags[..count], IPV4, &query);
-    let labelled = |labels| ethernet(&[], MPLS, &mpls(labels, &query));
+    let tagged = |count| ethernet_of(&tags[..count], IPV4, &query);
+    let labelled = |labels| ethernet_of(&[], MPLS, &mpls(labels, &query));
     let default = interpreter(&selection(&[53], false));
     for (bytes, looked_below) in [
         (tagged(MAX_VLAN_TAGS), true),
@@ -194,7 +249,7 @@ fn one_too_many_is_not_looked_below() {
 fn one_more_tag_on_the_wire_is_stripped() {
     let tags = [&[DOT1AD][..], &[DOT1Q; MAX_VLAN_TAGS]].concat();
     let default = interpreter(&selection(&[53], false));
-    let (bytes, vlan) = frames::received(&response_v4(&tags));
+    let (bytes, vlan) = received(&response_v4(&tags));
     let packet = Packet {
         vlan,
         ..Packet::ethernet(&bytes)

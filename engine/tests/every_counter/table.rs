@@ -6,7 +6,7 @@ use dnsflow::frame::LinkType;
 use dnsflow::shard::admission::Part;
 use dnsflow_filters::Balance;
 
-use crate::packets::{
+use dnsflow_testkit::packets::{
     ACK, CLIENT_PORT, Ends, FIN_ACK, Response, SYN_ACK, ethernet, ethernet_of, vxlan,
 };
 

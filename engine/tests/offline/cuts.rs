@@ -2,17 +2,20 @@
 
 use std::fs;
 
-use crate::capture::{ETHERNET, HEADER_BYTES, Order, Pcapng, RECORD_BYTES, pcap};
-use crate::export::Export;
-use crate::packet::response;
-use crate::sensor::{Ended, Folder, Sensor};
+use dnsflow_testkit::capture::{HEADER_BYTES, Order, Pcapng, RECORD_BYTES, empty, pcap};
+use dnsflow_testkit::export::Export;
+use dnsflow_testkit::folder::Folder;
+use dnsflow_testkit::packets::{ETHERNET, response};
+use dnsflow_testkit::process::Ended;
+
+use crate::BUILT;
 
 /// What comes of `capture`: how it ended, and the sets that were exported, if it came so far.
 fn outcome(capture: &[u8]) -> (Ended, Option<Vec<String>>) {
     let folder = Folder::new();
     let file = folder.file("capture", capture);
     let export = folder.path("export.pcap");
-    let ended = Sensor::reading(&file).option("-w", &export).run();
+    let ended = BUILT.reading(&file).option("-w", &export).run();
     let sets = export.exists().then(|| Export::of(&export).sets());
     (ended, sets)
 }
@@ -21,7 +24,7 @@ fn outcome(capture: &[u8]) -> (Ended, Option<Vec<String>>) {
 /// the file may end.
 fn cut_everywhere(capture: &[u8], head: usize, ends: &[usize], boundaries: &[usize]) {
     let sets: Vec<String> = (0..)
-        .map(|number| response(number).line())
+        .map(|number| response(number).set())
         .take(ends.len())
         .collect();
     for length in head..=capture.len() {
@@ -70,7 +73,7 @@ fn a_pcapng_file_cut_anywhere_gives_every_whole_packet() {
 
 #[test]
 fn what_is_no_capture_is_called_so() {
-    let head = pcap([]);
+    let head = empty();
     for (bytes, words) in [
         (b"".as_slice(), "the file is empty"),
         (&head[..1], "not a capture file"),
@@ -91,11 +94,11 @@ fn what_is_no_capture_is_called_so() {
 
 #[test]
 fn a_head_alone_is_a_capture_without_packets() {
-    for bytes in [pcap([]), Pcapng::new(Order::Little).bytes()] {
+    for bytes in [empty(), Pcapng::new(Order::Little).bytes()] {
         let (ended, sets) = outcome(&bytes);
         ended.assert_success();
         assert_eq!(sets, Some(vec![]));
-        assert_eq!(ended.account().received, 0);
+        assert_eq!(ended.account().total.received, 0);
     }
 }
 
@@ -105,7 +108,7 @@ fn the_same_is_said_of_standard_input() {
         (b"".as_slice(), "the file is empty"),
         (b"#!/bin/sh\nexit 0\n", "not a capture file"),
     ] {
-        let ended = Sensor::new(["-r", "-"]).fed(bytes).run();
+        let ended = BUILT.sensor(["-r", "-"]).fed(bytes).run();
         ended.assert_failure(1, &[words]);
     }
 }
@@ -115,7 +118,8 @@ fn an_export_that_is_there_survives_a_wrong_name() {
     let folder = Folder::new();
     let export = folder.file("export.pcap", b"precious");
     let wrong = folder.file("capture", b"no capture");
-    Sensor::reading(&wrong)
+    BUILT
+        .reading(&wrong)
         .option("-w", &export)
         .run()
         .assert_failure(1, &["not a capture file"]);
@@ -130,7 +134,7 @@ fn damage_is_told_with_its_place_and_costs_what_follows() {
     capture[second + 8..second + 12].fill(0xff);
     let (ended, sets) = outcome(&capture);
     ended.assert_failure(1, &[&format!("damaged at offset {second}")]);
-    assert_eq!(sets, Some(vec![response(0).line()]));
+    assert_eq!(sets, Some(vec![response(0).set()]));
 
     let file = Pcapng::new(Order::Little)
         .interface(ETHERNET, None, None)
@@ -146,7 +150,7 @@ fn damage_is_told_with_its_place_and_costs_what_follows() {
         capture[second + 4..second + 8].copy_from_slice(&wrong);
         let (ended, sets) = outcome(&capture);
         ended.assert_failure(1, &[&format!("at offset {second}")]);
-        assert_eq!(sets, Some(vec![response(0).line()]));
+        assert_eq!(sets, Some(vec![response(0).set()]));
     }
 }
 
@@ -161,5 +165,5 @@ fn a_packet_that_was_cut_by_a_snap_length_is_counted() {
     let (ended, sets) = outcome(&capture);
     ended.assert_success();
     assert_eq!(sets, Some(vec![]));
-    assert_eq!(ended.account().count("cut"), 1);
+    assert_eq!(ended.account().total.count("cut"), 1);
 }

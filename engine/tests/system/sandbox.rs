@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use dnsflow_testkit::requirements::alone;
+
 use crate::machine::Machine;
-use crate::{alone, needs};
+use crate::needs;
 
 /// Highest exposure that `systemd-analyze security` may find, from 0 to 10.
 const EXPOSURE: f64 = 1.1;
