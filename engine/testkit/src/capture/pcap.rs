@@ -74,6 +74,12 @@ impl Pcap {
         self.file(times.zip(packets))
     }
 
+    /// A file without packets.
+    #[must_use]
+    pub fn empty(&self) -> Vec<u8> {
+        self.file::<&[u8]>([])
+    }
+
     /// A record of such a file.
     #[must_use]
     pub fn record(&self, time: Duration, packet: &[u8]) -> Vec<u8> {
@@ -98,8 +104,8 @@ pub fn pcap<P: AsRef<[u8]>>(packets: impl IntoIterator<Item = P>) -> Vec<u8> {
     Pcap::of(ETHERNET).clocked(packets)
 }
 
-/// The same without any packet.
+/// A file of Ethernet frames without any.
 #[must_use]
 pub fn empty() -> Vec<u8> {
-    pcap::<&[u8]>([])
+    Pcap::of(ETHERNET).empty()
 }

@@ -78,8 +78,8 @@ impl Ends {
 
     /// The EtherType of packets between them.
     #[must_use]
-    pub fn ether_type(self) -> [u8; 2] {
-        if self.is_ipv6() { IPV6 } else { IPV4 }.to_be_bytes()
+    pub fn ether_type(self) -> u16 {
+        if self.is_ipv6() { IPV6 } else { IPV4 }
     }
 
     fn bytes(self) -> Vec<u8> {

@@ -131,7 +131,13 @@ impl Process {
         line
     }
 
-    /// Waits until a line on standard error holds `text`.
+    /// What it has written to standard error so far.
+    #[must_use]
+    pub fn said(&self) -> String {
+        self.stderr.text()
+    }
+
+    /// Waits until a whole line on standard error holds `text`.
     ///
     /// # Panics
     /// If the child ends before, or takes too long.
@@ -139,7 +145,7 @@ impl Process {
         self.wait_until_it_has_said(text, 1);
     }
 
-    /// Waits until so many lines on standard error hold `text`.
+    /// Waits until so many whole lines on standard error hold `text`.
     ///
     /// # Panics
     /// If the child ends before, or takes too long.
@@ -148,7 +154,11 @@ impl Process {
             // Asked first: what is there when the stream has ended is all.
             let has_ended = self.stderr.has_ended();
             let said = self.stderr.text();
-            let found = said.lines().filter(|line| line.contains(text)).count() >= times;
+            // The last line may be half a line.
+            let whole = said
+                .split_inclusive('\n')
+                .filter(|line| line.ends_with('\n') || has_ended);
+            let found = whole.filter(|line| line.contains(text)).count() >= times;
             assert!(found || !has_ended, "{} says no more: {said}", self.name);
             found.then_some(())
         });
