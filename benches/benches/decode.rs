@@ -1,22 +1,19 @@
-//! From a frame in memory to the fate of its packet, its set included where it is usual, for each case. Times are for one packet.
+//! From a frame in memory to the fate of its packet, the set of its response included, for each case. Times are for one
+//! packet.
 
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use dnsflow::counters::Counters;
 use dnsflow_benches::cases::{Case, frame_of};
 use dnsflow_benches::counting::allocations_of;
-use dnsflow_benches::parts::{draft, take};
+use dnsflow_benches::parts::forget;
 
 fn decode(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decode");
     for case in Case::all() {
-        let (mut decoder, mut draft) = (case.decoder(), draft());
-        let mut counters = Counters::default();
+        let (mut decoder, mut sink) = (case.decoder(), forget());
         let mut decode = |bytes: &[u8]| {
-            let frame = frame_of(black_box(bytes));
-            take(&mut decoder, &frame, &mut draft, &mut counters);
-            black_box(&mut draft);
+            decoder.decode(&frame_of(black_box(bytes)), &mut sink);
         };
         let allocated = allocations_of(|| case.frames.iter().for_each(|bytes| decode(bytes)));
         let mut frames = case.frames.iter().cycle();

@@ -13,7 +13,9 @@ use dnsflow::export::collector::Collector;
 use dnsflow::export::{Export, Sinks};
 use dnsflow_benches::cases::{Case, frame_of};
 use dnsflow_benches::counting::allocations_of;
-use dnsflow_benches::parts::{DATAGRAM_BYTES, draft, nowhere, scaled, send};
+use dnsflow_benches::parts::{DATAGRAM_BYTES, nowhere, scaled, send};
+use dnsflow_packet::Sets;
+use dnsflow_wire::v4::Encoder;
 use glommio::LocalExecutorBuilder;
 
 /// Sets in turn; more of them would measure the caches.
@@ -21,12 +23,15 @@ const SETS: usize = 256;
 
 /// The sets of a case's responses.
 fn sets(case: &Case) -> Vec<Vec<u8>> {
-    let (mut decoder, mut draft) = (case.decoder(), draft());
-    let set = |frame: &Vec<u8>| {
-        let found = decoder.usual(&frame_of(frame), &mut draft)?;
-        Some(draft[..found.ok()?].to_vec())
-    };
-    case.frames.iter().filter_map(set).take(SETS).collect()
+    let mut decoder = case.decoder();
+    let mut sets = Vec::new();
+    let mut sink = Sets::new(Encoder::default(), DATAGRAM_BYTES, |set: &[u8], _| {
+        sets.push(set.to_vec());
+    });
+    for frame in case.frames.iter().take(SETS) {
+        decoder.decode(&frame_of(frame), &mut sink);
+    }
+    sets
 }
 
 /// Takes each set once, and sends what is full; returns the time for taking alone.
@@ -91,7 +96,7 @@ fn export(criterion: &mut Criterion) {
         measure(
             criterion,
             "export to one size",
-            &mut Export::new(DATAGRAM_BYTES, sinks),
+            &mut Export::new(Encoder::default(), DATAGRAM_BYTES, sinks),
         );
     });
 }

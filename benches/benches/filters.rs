@@ -7,14 +7,15 @@ use dnsflow_benches::cases::Case;
 use dnsflow_benches::counting::allocations_of;
 use dnsflow_benches::programs::ORIGINAL_EXPRESSION;
 use dnsflow_filters::{
-    Balance, DLT_EN10MB, FilterError, Interpreter, MAX_SNAP_LENGTH, Packet, Program, Selection,
-    compile, sample,
+    Balance, FilterError, Interpreter, MAX_SNAP_LENGTH, Packet, Program, capture_filter, compile,
+    sample,
 };
+use dnsflow_packet::{LinkType, Selection};
 
 /// Programs by what they decide, and whether they are for a fanout.
 fn programs() -> Result<[(&'static str, Program, bool); 4], FilterError> {
-    let selection = Selection::new([53], false).program(DLT_EN10MB, MAX_SNAP_LENGTH)?;
-    let original = compile(ORIGINAL_EXPRESSION, DLT_EN10MB, MAX_SNAP_LENGTH)?;
+    let selection = capture_filter(&Selection::default(), LinkType::Ethernet, MAX_SNAP_LENGTH)?;
+    let original = compile(ORIGINAL_EXPRESSION, LinkType::Ethernet, MAX_SNAP_LENGTH)?;
     Ok([
         ("selection", selection.clone(), false),
         ("original's expression", original, false),

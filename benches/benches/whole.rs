@@ -6,14 +6,14 @@ use std::time::Instant;
 use criterion::{Criterion, criterion_group, criterion_main};
 use dnsflow_benches::cases::Case;
 use dnsflow_benches::counting::allocations_of;
-use dnsflow_benches::parts::{nowhere, scaled, whole};
+use dnsflow_benches::parts::{nowhere, scaled, shard, whole};
 
 fn path(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("whole");
     for case in Case::all() {
         let capture = case.capture();
-        let (mut decoder, mut export) = (case.decoder(), nowhere());
-        let mut pass = || whole(&capture, &mut decoder, &mut export).received;
+        let mut shard = shard(case.decoder(), nowhere());
+        let mut pass = || whole(&capture, &mut shard).received;
         let packets = pass();
         // Those of opening the capture are the same however long it is.
         let allocated = allocations_of(&mut pass);

@@ -6,9 +6,9 @@
 
 use crate::parts::decode;
 use clap::Parser;
-use dnsflow::decode::tunnel::{Kind, Tunnels};
-use dnsflow::decode::{Decoder, Selection};
-use dnsflow::frame::{Frame, LinkType, Timestamp};
+use dnsflow_packet::tunnel::{Kind, Tunnels};
+use dnsflow_packet::{Decoder, Selection};
+use dnsflow_packet::{Frame, LinkType, Timestamp};
 use dnsflow_tools::generate::{Mix, Traffic};
 use etherparse::{PacketBuilder, SlicedPacket, TransportSlice};
 

@@ -149,15 +149,15 @@ pub fn probe(epoch: Instant) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use dnsflow_wire::message::{Answers, Dialect, Extent, Marks};
+    use dnsflow_wire::dns::{Answers, Dialect, Extent, Scratch};
 
     use super::*;
 
     #[test]
     fn a_probe_is_an_answer_that_tells_its_time() {
         let epoch = Instant::now();
-        let (message, mut marks) = (probe(epoch), Marks::default());
-        let answers = Answers::parse(&message, Dialect::Unicast, Extent::Whole, &mut marks);
+        let (message, mut scratch) = (probe(epoch), Scratch::default());
+        let answers = Answers::parse(&message, Dialect::Unicast, Extent::Whole, &mut scratch);
         let answers = answers.expect("an answer");
         assert_eq!((answers.names().len(), answers.ipv4().len()), (1, 1));
         let sent = sent_at(&message[12..]).expect("its time");

@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::path::Path;
 
-use dnsflow::cores;
+use dnsflow::start::cores;
 use serde::Serialize;
 
 use crate::programs::{ORIGINAL_EXPRESSION, Usage, is_installed, measure, ours};

@@ -1,53 +1,41 @@
 //! The steps of a packet's life, run over whole cases in this process.
 //!
-//! What `shard` does is done here with the engine's public parts, without sockets in front; only so can one
-//! step be told from the next.
+//! These are the decoder and the shard of the sensor, without sockets in front; only so can one step be told from the
+//! next.
 
 use std::time::Duration;
 
-use dnsflow::capture::file::Records;
-use dnsflow::counters::Counters;
-use dnsflow::decode::{Decoder, Fate, Unusual};
 use dnsflow::export::{Export, ExportError, Sinks};
-use dnsflow::frame::Frame;
-use dnsflow_wire::transcript::Draft;
+use dnsflow::shard::Shard;
+use dnsflow_capfile::Records;
+use dnsflow_packet::{Counters, Decoder, Frame, Sets, Timestamp};
+use dnsflow_wire::v4::Encoder;
 use futures_lite::future::block_on;
 
 /// UDP payload of a full datagram at an MTU of 1500 over IPv4, in bytes.
 pub const DATAGRAM_BYTES: usize = 1472;
 
+/// A shard that decodes by `decoder`, and exports by `export`.
+#[must_use]
+pub fn shard(decoder: Decoder, export: Export) -> Shard {
+    Shard::new(decoder, export, 0)
+}
+
 /// A stream without sinks: datagrams are made, numbered and forgotten.
 #[must_use]
 pub fn nowhere() -> Export {
-    Export::new(DATAGRAM_BYTES, Sinks::default())
+    Export::new(Encoder::default(), DATAGRAM_BYTES, Sinks::default())
 }
 
-/// Memory for one set.
+/// The sink of a bench: writes the sets of responses, and forgets them.
+pub type Forget = Sets<Encoder, fn(&[u8], Timestamp)>;
+
+/// Such a sink.
 #[must_use]
-pub fn draft() -> Box<Draft> {
-    Box::new([0; size_of::<Draft>()])
-}
-
-/// Decodes a packet as `shard` does, and counts what it gives; what is usual has its set in `draft`.
-#[inline]
-pub fn take(decoder: &mut Decoder, frame: &Frame<'_>, draft: &mut Draft, counters: &mut Counters) {
-    counters.received += 1;
-    match decoder.usual(frame, draft) {
-        Some(Ok(_)) => counters.exported += 1,
-        Some(Err(reason)) => counters.reject(reason),
-        None => unusual(decoder, frame, &mut |fate| {
-            std::hint::black_box(&fate);
-            count(fate, counters);
-        }),
-    }
-}
-
-fn unusual(decoder: &mut Decoder, frame: &Frame<'_>, fate: &mut impl FnMut(Fate<'_>)) {
-    match decoder.datagram(frame) {
-        Ok(response) => fate(Fate::Response(response)),
-        Err(Unusual::Reject(reason)) => fate(Fate::Reject(reason)),
-        Err(Unusual::Involved) => decoder.involved(frame, fate),
-    }
+pub fn forget() -> Forget {
+    Sets::new(Encoder::default(), DATAGRAM_BYTES, |set, _| {
+        std::hint::black_box(set);
+    })
 }
 
 /// Walks the records of a capture in memory; returns their number.
@@ -63,47 +51,32 @@ pub fn walk(capture: &[u8]) -> u64 {
     packets
 }
 
-/// Walks and decodes, sets of usual packets included.
+/// Walks and decodes, and writes the set of each response.
 ///
 /// # Panics
 /// If the capture is damaged.
 pub fn decode(capture: &[u8], decoder: &mut Decoder) -> Counters {
-    let mut counters = Counters::default();
-    let mut draft = draft();
+    let mut sink = forget();
     each_record(capture, |frame| {
-        take(decoder, frame, &mut draft, &mut counters);
-        std::hint::black_box(&mut draft);
+        sink.counters.received += 1;
+        decoder.decode(frame, &mut sink);
     });
-    counters
+    sink.counters
 }
 
-/// Walks, decodes and exports: all that a shard does with a file.
+/// Walks, decodes and exports: all that a shard does with a file. `shard` has a decoder and an export; returns what this
+/// capture has added to its counters.
 ///
 /// # Panics
 /// If the capture is damaged, or a sink fails.
-pub fn whole(capture: &[u8], decoder: &mut Decoder, export: &mut Export) -> Counters {
-    let mut counters = Counters::default();
+pub fn whole(capture: &[u8], shard: &mut Shard) -> Counters {
+    shard.counters = Counters::default();
     each_record(capture, |frame| {
-        counters.received += 1;
-        let usual = export.draft().and_then(|draft| decoder.usual(frame, draft));
-        match usual {
-            Some(Ok(size)) => {
-                counters.exported += 1;
-                export.keep(size);
-            }
-            Some(Err(reason)) => counters.reject(reason),
-            None => unusual(decoder, frame, &mut |fate| {
-                if let Fate::Response(response) = &fate {
-                    export.push(response, frame.at);
-                }
-                count(fate, &mut counters);
-            }),
-        }
-        if export.is_full() {
-            send(export);
+        if shard.fill(&mut std::iter::once(*frame)) {
+            send(&mut shard.export);
         }
     });
-    counters
+    shard.counters
 }
 
 /// Sends what is full.
@@ -129,14 +102,5 @@ fn each_record(capture: &[u8], mut take: impl FnMut(&Frame<'_>)) {
     let mut records = Records::open(capture).expect("a capture of our own");
     while let Some(frame) = records.next_frame().expect("a capture of our own") {
         take(&frame);
-    }
-}
-
-fn count(fate: Fate<'_>, counters: &mut Counters) {
-    match fate {
-        Fate::Response(_) => counters.exported += 1,
-        Fate::Reject(reason) => counters.reject(reason),
-        Fate::Rebuilt => counters.rebuilt += 1,
-        Fate::Loss(what) => counters.lose(what),
     }
 }

@@ -6,9 +6,10 @@ use std::net::UdpSocket;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use dnsflow::decode::Decoder;
 use dnsflow::export::collector::Collector;
 use dnsflow::export::{Export, Sinks};
+use dnsflow_packet::Decoder;
+use dnsflow_wire::v4::Encoder;
 use glommio::LocalExecutorBuilder;
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::UdpGroSegment;
@@ -16,7 +17,7 @@ use nix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
 use crate::cases::selection;
-use crate::parts::{DATAGRAM_BYTES, decode, nowhere, walk, whole};
+use crate::parts::{DATAGRAM_BYTES, decode, nowhere, shard, walk, whole};
 use crate::report::{Spread, table};
 
 /// Bytes that are read to see how fast memory is: more than any cache has.
@@ -50,25 +51,27 @@ pub fn measure(capture: &[u8], rounds: usize) -> Result<Steps, Box<dyn Error>> {
         .make()
         .map_err(|error| format!("no io_uring for sending: {error}"))?;
     executor.run(async {
-        let (mut together, mut apart) = (exporter(&whole_socket)?, exporter(&apart_socket)?);
-        let (mut export, mut decoder) = (nowhere(), Decoder::new(selection()));
-        let counters = whole(capture, &mut decoder, &mut export);
+        let new = |export| shard(Decoder::new(selection()), export);
+        let (mut together, mut apart) =
+            (new(exporter(&whole_socket)?), new(exporter(&apart_socket)?));
+        let (mut forgotten, mut decoder) = (new(nowhere()), Decoder::new(selection()));
+        let counters = whole(capture, &mut forgotten);
         let packets = as_f64(counters.received);
         let responses = as_f64(counters.exported);
         let mut found = [const { Vec::new() }; 5];
         for _ in 0..rounds.max(1) {
             let walked = cpu(|| walk(capture))?;
             let decoded = cpu(|| decode(capture, &mut decoder))?;
-            let exported = cpu(|| whole(capture, &mut decoder, &mut export))?;
-            let sent = cpu(|| whole(capture, &mut decoder, &mut together))?;
-            let sent_apart = cpu(|| whole(capture, &mut decoder, &mut apart))?;
+            let exported = cpu(|| whole(capture, &mut forgotten))?;
+            let sent = cpu(|| whole(capture, &mut together))?;
+            let sent_apart = cpu(|| whole(capture, &mut apart))?;
             found[0].push(walked / packets);
             found[1].push((decoded - walked) / packets);
             found[2].push((exported - decoded) / responses);
             found[3].push((sent - decoded) / responses);
             found[4].push((sent_apart - decoded) / responses);
         }
-        if together.sent().failed + apart.sent().failed > 0 {
+        if together.export.sent().failed + apart.export.sent().failed > 0 {
             return Err("the loopback did not take datagrams".into());
         }
         let [walk, decode, export, send, apart] = found.map(|values| Spread::of(values).median);
@@ -125,7 +128,7 @@ fn exporter(receiver: &UdpSocket) -> Result<Export, Box<dyn Error>> {
         collectors,
         ..Sinks::default()
     };
-    Ok(Export::new(DATAGRAM_BYTES, sinks))
+    Ok(Export::new(Encoder::default(), DATAGRAM_BYTES, sinks))
 }
 
 /// Nanoseconds of CPU that this thread spends on `work`.

@@ -3,7 +3,7 @@
 //!
 //! Allocations are counted by an allocator, sends by the other end: with UDP_GRO a receive gives what one send gave.
 //! That packets take no lock is not tested, because there is none to count: nothing of a shard is shared
-//! (`shard` has no Arc, Mutex or channel besides a file's progress, once in 1,024 packets). Nor are log lines: what
+//! (`shard` has no Arc, Mutex or channel besides a file's progress, once a send or a MiB). Nor are log lines: what
 //! writes one has to format it, and so allocates.
 
 use std::io::IoSliceMut;
@@ -11,16 +11,17 @@ use std::iter::once;
 use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
 
-use dnsflow::capture::file::Records;
-use dnsflow::decode::tunnel::Tunnels;
-use dnsflow::decode::{Decoder, Selection};
 use dnsflow::export::collector::Collector;
 use dnsflow::export::{Export, Sinks};
-use dnsflow::frame::{Frame, LinkType, Timestamp};
 use dnsflow::shard::Shard;
 use dnsflow_benches::counting::allocations;
+use dnsflow_capfile::Records;
+use dnsflow_packet::tunnel::Tunnels;
+use dnsflow_packet::{Decoder, Selection};
+use dnsflow_packet::{Frame, LinkType, Timestamp};
 use dnsflow_testkit::capture::pcap;
 use dnsflow_testkit::packets::{Ends, Response};
+use dnsflow_wire::v4::Encoder;
 use futures_lite::future::block_on;
 use glommio::LocalExecutorBuilder;
 use nix::cmsg_space;
@@ -116,7 +117,7 @@ fn shard(sinks: Sinks) -> Shard {
         plain: false,
         tunnels: Tunnels::default(),
     };
-    let export = Export::new(DATAGRAM_BYTES, sinks);
+    let export = Export::new(Encoder::default(), DATAGRAM_BYTES, sinks);
     Shard::new(Decoder::new(selection), export, 0)
 }
 

@@ -10,20 +10,9 @@
 //! shard knows all three. The [`supervisor`] starts shards and waits.
 
 pub mod capture;
-pub mod check;
-pub mod cli;
-pub mod config;
-pub mod cores;
-pub mod counters;
-pub mod decode;
-pub mod destination;
 pub mod diagnostics;
-pub mod error;
 pub mod export;
-pub mod frame;
-pub mod handover;
-pub mod pidfile;
-pub mod privileges;
-pub mod settings;
+pub mod observe;
 pub mod shard;
+pub mod start;
 pub mod supervisor;

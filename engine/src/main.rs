@@ -4,14 +4,15 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use dnsflow::capture::stock::Stock;
-use dnsflow::check;
-use dnsflow::cli::{Action, Cli};
-use dnsflow::config;
 use dnsflow::diagnostics;
-use dnsflow::error::StartError;
-use dnsflow::handover;
-use dnsflow::settings::{Capture, Settings};
-use dnsflow::{frame::LinkType, supervisor};
+use dnsflow::start::check;
+use dnsflow::start::cli::{Action, Cli};
+use dnsflow::start::config;
+use dnsflow::start::error::StartError;
+use dnsflow::start::handover;
+use dnsflow::start::settings::{Capture, Settings};
+use dnsflow::supervisor;
+use dnsflow_packet::LinkType;
 
 fn main() -> ExitCode {
     // Before anything else takes the number of a descriptor.

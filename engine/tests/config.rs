@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use clap::{Arg, CommandFactory as _, Parser as _};
-use dnsflow::cli::{Cli, Options};
-use dnsflow::config::{COMMAND_LINE_ONLY, load};
+use dnsflow::start::cli::{Cli, Options};
+use dnsflow::start::config::{COMMAND_LINE_ONLY, load};
 use dnsflow_testkit::folder::Folder;
 use dnsflow_testkit::process::Process;
 

@@ -6,9 +6,9 @@ use std::fs;
 use std::path::Path;
 
 use clap::CommandFactory as _;
-use dnsflow::cli::Cli;
-use dnsflow::decode::{Loss, Reject};
-use dnsflow::supervisor::metrics::{FAMILIES, Family};
+use dnsflow::observe::metrics::{FAMILIES, Family};
+use dnsflow::start::cli::Cli;
+use dnsflow_packet::{Loss, Reject};
 
 const PAGE: &str = include_str!("../../docs/operators.md");
 
@@ -129,7 +129,7 @@ fn every_subcommand() {
 fn names_of_the_architecture() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut sources = String::new();
-    for folder in ["engine/src", "engine/wire/src", "filters/src", "tools/src"] {
+    for folder in ["engine", "filters", "tools"] {
         read_sources(&root.join(folder), &mut sources);
     }
     let words: BTreeSet<&str> = sources

@@ -1,28 +1,28 @@
-//! Writes programs with named places to jump to, in place of counted distances.
+//! Assembles programs with labels as jump targets, in place of counted distances.
 
 use crate::instruction::{Instruction, code};
 use crate::operation::Ancillary;
 
-/// A place in a program, bound once, after all the jumps to it.
+/// A jump target, bound once, after all jumps to it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Label(usize);
 
-/// Where a jump goes: on to the next instruction, or to a label.
+/// The target of a jump: the next instruction, or a label.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum To {
     Next,
     Label(Label),
 }
 
-/// Instructions so far, the labels among them, and the jumps to those.
+/// The program so far: its instructions, labels and jumps.
 #[derive(Debug, Default)]
 pub(crate) struct Assembler {
     pieces: Vec<Piece>,
-    /// Index of the piece that a label stands before.
+    /// Index of the piece behind each label, once that is bound.
     places: Vec<Option<usize>>,
 }
 
-/// One instruction, with where it jumps still a label.
+/// One instruction, its jump targets still labels.
 #[derive(Debug)]
 struct Piece {
     instruction: Instruction,
@@ -33,7 +33,7 @@ struct Piece {
 enum Jump {
     None,
     Always(Label),
-    /// Targets, and for which of them the distance is too long for the instruction's 8 bits.
+    /// Targets, and which of them are too far for the 8 bits of `jt` and `jf`.
     Branch {
         holds: To,
         fails: To,
@@ -77,7 +77,7 @@ impl Assembler {
         self.places[label.0] = Some(self.pieces.len());
     }
 
-    /// Instructions that are complete: all their jumps are inside, and the last one returns.
+    /// Appends a complete program: all its jumps are inside, and its last instruction returns.
     pub(crate) fn append(&mut self, instructions: Vec<Instruction>) {
         let pieces = instructions.into_iter().map(|instruction| Piece {
             instruction,
@@ -96,10 +96,13 @@ impl Assembler {
         self.pieces.push(Piece { instruction, jump });
     }
 
-    /// The instructions. A conditional jump over more than 255 instructions goes by way of a `ja`
-    /// behind it, which goes any distance.
+    /// The instructions, with all distances counted. A conditional jump over more than 255
+    /// instructions goes through a `ja` behind it, which reaches any distance.
+    ///
+    /// # Panics
+    /// If a label that is jumped to was not bound: a bug in this crate.
     pub(crate) fn finish(mut self) -> Vec<Instruction> {
-        // Every round makes at least one more side far, and none near again.
+        // Each round marks at least one more side far, and never unmarks one.
         let starts = loop {
             let starts = self.starts();
             if !self.mark_far(&starts) {
@@ -160,7 +163,7 @@ impl Assembler {
         starts
     }
 
-    /// Whether there were branches too long for their 8 bits that had not been marked.
+    /// Marks branches whose distance exceeds 8 bits. Whether any was marked that was not before.
     fn mark_far(&mut self, starts: &[usize]) -> bool {
         let mut any = false;
         for index in 0..self.pieces.len() {

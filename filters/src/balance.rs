@@ -1,18 +1,17 @@
-//! Which shard gets a packet, decided in the kernel.
+//! Balance: which shard gets a packet, decided in the kernel.
 //!
 //! One program picks a socket of the fanout group (`PACKET_FANOUT_CBPF`: the kernel takes its value
 //! modulo the number of sockets). The same key can instead stand before a capture filter, for
 //! processes started by hand that share an interface but no fanout group.
 //!
-//! The fragments of a datagram, the segments of a connection and the packets of a tunnel have to
-//! meet in one shard. So only what is whole in one packet, UDP responses, goes by anything but
-//! addresses.
+//! All fragments of a datagram, segments of a connection and packets of a tunnel have to reach the
+//! same shard. So only UDP responses that fit in one packet are balanced by anything but addresses.
 //!
 //! The programs count from the network header (`SKF_NET_OFF`), because a fanout program's data
 //! starts there for received packets, and at the MAC header for outgoing ones. What is at the
 //! network header is told by the kernel's protocol of the packet, which also makes the programs fit
-//! any link type. The kernel strips one VLAN tag before they run; of further ones the network header
-//! is the first tag's control information, and the packet's protocol is that tag's:
+//! any link type. The kernel strips one VLAN tag before they run; of further ones the network
+//! header is the first tag's control information, and the packet's protocol is that tag's:
 //!
 //! ```text
 //!            protocol  net+0   net+2   net+4   net+6   net+8
@@ -31,14 +30,16 @@
 
 use std::collections::BTreeSet;
 
+use dnsflow_packet::numbers::ip_protocol;
+
 use crate::assembler::{Assembler, Label, To};
 use crate::instruction::{NETWORK_OFFSET, code};
-use crate::link::{self, Targets};
+use crate::link::{Targets, from_type, one_of};
 use crate::operation::Ancillary;
 use crate::ports;
 use crate::{FilterError, Program, Prologue};
 
-/// What packets that must stay together have in common.
+/// The key of a balance: packets with the same key reach the same shard.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Balance {
     key: Key,
@@ -51,17 +52,17 @@ enum Key {
 }
 
 impl Balance {
-    /// By client: the destination address of a response. Of IPv6, the four words of the address
-    /// exclusive-ored. All responses to a client meet in one shard; so does all that a tunnel
-    /// carries, whose destination is the tunnel's end.
+    /// By client: the destination address of a response; for IPv6, its four 32-bit words combined
+    /// by exclusive or. All responses to a client reach one shard, and so do all packets of a
+    /// tunnel, whose destination is the tunnel's endpoint.
     #[must_use]
     pub fn client() -> Self {
         Self { key: Key::Client }
     }
 
-    /// By the checksum of UDP from these ports, evenly spread also where a few clients (a resolver
-    /// behind a resolver) get most responses. Without one (0), for any fragment, including the
-    /// first, and for all else, by the client.
+    /// By the UDP checksum for datagrams from these ports. The load is even also where a few
+    /// clients, such as forwarding resolvers, get most responses. Packets without a checksum (0),
+    /// all fragments including the first, and everything else go by client.
     pub fn checksum(ports: impl IntoIterator<Item = u16>) -> Self {
         let ports = ports.into_iter().collect();
         Self {
@@ -69,7 +70,8 @@ impl Balance {
         }
     }
 
-    /// The fanout program. Its value for what is not IP is 0.
+    /// The fanout program (`PACKET_FANOUT_CBPF`, packet(7)). Its value is any 32-bit number, which
+    /// the kernel takes modulo the number of sockets; for packets that are not IP it is 0.
     ///
     /// # Errors
     ///
@@ -143,7 +145,7 @@ impl Balance {
             other,
         };
         program.load_ancillary(Ancillary::Protocol);
-        link::from_type(program, NETWORK_OFFSET, 0, targets);
+        from_type(program, NETWORK_OFFSET, 0, targets);
         program.bind(ip);
         load(program, code::B, 0);
         program.emit(code::ALU | code::AND | code::K, 0xf0);
@@ -183,7 +185,7 @@ impl Balance {
             load(program, code::H, 6);
             program.branch(code::JSET, IPV4_FRAGMENT_BITS, To::Label(client), To::Next);
             load(program, code::B, 9);
-            program.branch(code::JEQ, IPPROTO_UDP, To::Next, To::Label(client));
+            one_of(program, [ip_protocol::UDP], To::Next, To::Label(client));
             program.emit(code::STX, BEFORE);
             load(program, code::B, 0);
             program.emit(code::ALU | code::AND | code::K, 0x0f);
@@ -221,7 +223,7 @@ impl Balance {
         let client = program.label();
         if let Key::Checksum { ports } = &self.key {
             load(program, code::B, 6);
-            program.branch(code::JEQ, IPPROTO_UDP, To::Next, To::Label(client));
+            one_of(program, [ip_protocol::UDP], To::Next, To::Label(client));
             load(program, code::H, 40);
             one_of_ports(program, ports, client);
             load(program, code::H, 46);
@@ -240,7 +242,6 @@ impl Balance {
     }
 }
 
-const IPPROTO_UDP: u32 = 17;
 /// More fragments, and the fragment offset: any fragment, also the first (RFC 791, section 3.1).
 const IPV4_FRAGMENT_BITS: u32 = 0x3fff;
 

@@ -1,28 +1,28 @@
 //! Compiles pcap expressions with libpcap.
 //!
-//! Always without a capture handle. On a live one libpcap turns `vlan` into a test of the tag that
+//! It never uses a live capture handle. On one, libpcap turns `vlan` into a test of the tag that
 //! the kernel has stripped, which misses a second tag in the frame; without one, it tests only the
-//! frame, so that `(X) or (vlan and (X))` finds `X` in untagged frames, in frames whose only tag was
-//! stripped, and below a tag that is still there.
+//! frame, so that `(X) or (vlan and (X))` finds `X` in untagged frames, in frames whose only tag
+//! was stripped, and below a tag that is still there.
 
+use dnsflow_packet::LinkType;
 use pcap::{BpfInstruction, Capture, Linktype};
 
 use crate::assembler::Assembler;
 use crate::instruction::{Instruction, NETWORK_OFFSET, code};
 use crate::relocation::relocate;
-use crate::selection::{DLT_RAW, NETWORK_HEADER};
 use crate::{FilterError, Program};
 
 /// Largest snap length, in bytes: any packet whole, as in libpcap's `MAXIMUM_SNAPLEN`.
 pub const MAX_SNAP_LENGTH: u32 = 262_144;
 
-/// Compiles a pcap expression, optimised, for a link type given as a DLT number.
+/// Compiles a pcap expression (pcap-filter(7)), optimised, for packets of a link type.
 ///
-/// For [`NETWORK_HEADER`] it is compiled as for packets that start with their IP header, and counts from
-/// the kernel's network header: it finds nothing where tags or labels are there. Lengths in such an
-/// expression are of all that was received.
+/// For [`LinkType::Network`] it is compiled as for packets that start with their IP header, and
+/// counts from the kernel's network header: it finds nothing where tags or labels are there.
+/// Lengths in such an expression are of all that was received.
 ///
-/// The program returns `snap_length` bytes for a packet that it keeps; 0 stands for
+/// The program returns `snap_length`, in bytes, for a packet that it keeps; 0 stands for
 /// [`MAX_SNAP_LENGTH`], and more is cut to that. An empty expression keeps every packet.
 ///
 /// A host name in the expression is resolved while it is compiled, and that sends DNS queries;
@@ -31,44 +31,74 @@ pub const MAX_SNAP_LENGTH: u32 = 262_144;
 /// # Errors
 ///
 /// [`FilterError::Expression`] with libpcap's words if it does not accept the expression, or knows
-/// no such link type; [`FilterError::TooLong`] if the kernel would not take the result.
-pub fn compile(expression: &str, link_type: i32, snap_length: u32) -> Result<Program, FilterError> {
-    let refused = |error: pcap::Error| FilterError::Expression {
+/// no such link type; [`FilterError::TooLong`] or [`FilterError::Invalid`] if the kernel would not
+/// take the result.
+pub fn compile(
+    expression: &str,
+    link_type: LinkType,
+    snap_length: u32,
+) -> Result<Program, FilterError> {
+    let kept = kept_bytes(snap_length);
+    match link_type.dlt() {
+        Some(number) => by_libpcap(expression, link_type, number, kept),
+        None => from_network_header(&compile(expression, LinkType::Ip, kept)?),
+    }
+}
+
+/// The program that libpcap compiles for a DLT_ number.
+fn by_libpcap(
+    expression: &str,
+    link_type: LinkType,
+    number: u32,
+    kept: u32,
+) -> Result<Program, FilterError> {
+    let refused = |reason: String| FilterError::Expression {
         expression: expression.to_owned(),
         link_type,
-        reason: reason(error),
+        reason,
     };
-    let snap_length = kept_bytes(snap_length);
-    if link_type == NETWORK_HEADER {
-        return from_network_header(&compile(expression, DLT_RAW, snap_length)?);
-    }
-    let capture = Capture::dead(Linktype(link_type)).map_err(refused)?;
-    let program = capture.compile(expression, true).map_err(refused)?;
+    // libpcap has no link type of such a number either, and says so.
+    let number = i32::try_from(number).unwrap_or(i32::MAX);
+    let capture = Capture::dead(Linktype(number)).map_err(|error| refused(words(error)))?;
+    let program = capture
+        .compile(expression, true)
+        .map_err(|error| refused(words(error)))?;
     let instructions = program
         .get_instructions()
         .iter()
         .map(|instruction| {
-            let instruction = parse(instruction).ok_or_else(|| FilterError::Expression {
-                expression: expression.to_owned(),
-                link_type,
-                reason: format!("unreadable instruction `{instruction}`"),
-            })?;
-            Ok(with_snap_length(instruction, snap_length))
+            let instruction = parse(instruction)
+                .ok_or_else(|| refused(format!("unreadable instruction `{instruction}`")))?;
+            Ok(with_snap_length(instruction, kept))
         })
         .collect::<Result<Vec<_>, FilterError>>()?;
     Program::new(expression, instructions)
 }
 
-/// A program for packets from their IP header on, for the same wherever the kernel has found them.
+/// The program of packets that start with their IP header, for wherever the kernel has found it.
 fn from_network_header(bare: &Program) -> Result<Program, FilterError> {
     let mut program = Assembler::new();
     program.emit(code::LDX | code::IMM, 0);
-    relocate(bare, NETWORK_OFFSET, &mut program).ok_or_else(|| FilterError::Expression {
-        expression: bare.name().to_owned(),
-        link_type: DLT_RAW,
-        reason: "the program needs all of scratch memory".to_owned(),
-    })?;
+    append_relocated(bare, NETWORK_OFFSET, &mut program)?;
     Program::new(bare.name(), program.finish())
+}
+
+/// Appends `bare`, a program for packets that start with their IP header, to run with `X` as the
+/// offset of that header from `origin` on.
+///
+/// # Errors
+///
+/// [`FilterError::Expression`] if `bare` leaves too little scratch memory.
+pub(crate) fn append_relocated(
+    bare: &Program,
+    origin: u32,
+    into: &mut Assembler,
+) -> Result<(), FilterError> {
+    relocate(bare, origin, into).ok_or_else(|| FilterError::Expression {
+        expression: bare.name().to_owned(),
+        link_type: LinkType::Ip,
+        reason: "the program needs all of scratch memory".to_owned(),
+    })
 }
 
 /// The value of a program that keeps a packet.
@@ -80,7 +110,7 @@ pub(crate) fn kept_bytes(snap_length: u32) -> u32 {
 }
 
 /// libpcap's own words, without the crate's prefix.
-fn reason(error: pcap::Error) -> String {
+fn words(error: pcap::Error) -> String {
     match error {
         pcap::Error::PcapError(reason) => reason,
         pcap::Error::InvalidInputString => "it contains a NUL byte".to_owned(),
@@ -121,13 +151,10 @@ fn with_snap_length(instruction: Instruction, snap_length: u32) -> Instruction {
 mod tests {
     use super::*;
 
-    const DLT_EN10MB: i32 = 1;
-    const DLT_LINUX_SLL: i32 = 113;
-
     #[test]
     fn snap_length_is_what_is_returned() {
         let returned = |snap_length| {
-            let program = compile("udp", DLT_EN10MB, snap_length).expect("`udp` compiles");
+            let program = compile("udp", LinkType::Ethernet, snap_length).expect("`udp` compiles");
             let constant = |i: &Instruction| (i.code == code::RET | code::K).then_some(i.k);
             program
                 .instructions()
@@ -142,17 +169,19 @@ mod tests {
 
     #[test]
     fn errors_carry_libpcaps_words() {
-        let error = compile("udp and flavour 7", DLT_EN10MB, 0).expect_err("no such primitive");
+        let error =
+            compile("udp and flavour 7", LinkType::Ethernet, 0).expect_err("no such primitive");
         let text = error.to_string();
         assert!(text.contains("`udp and flavour 7`"), "{text}");
         assert!(text.contains("syntax error"), "{text}");
 
-        let error = compile("vlan", DLT_LINUX_SLL, 0).expect_err("no tags in Linux cooked frames");
+        let error =
+            compile("vlan", LinkType::Cooked, 0).expect_err("no tags in Linux cooked frames");
         assert!(error.to_string().contains("no VLAN support"), "{error}");
 
-        let error = compile("udp\0", DLT_EN10MB, 0).expect_err("NUL ends a string in C");
+        let error = compile("udp\0", LinkType::Ethernet, 0).expect_err("NUL ends a string in C");
         assert!(error.to_string().contains("NUL"), "{error}");
 
-        compile("udp", -7, 0).expect_err("no such link type");
+        compile("udp", LinkType::Unsupported(u32::MAX), 0).expect_err("no such link type");
     }
 }

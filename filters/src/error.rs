@@ -1,12 +1,14 @@
-//! Why a program could not be had.
+//! Errors of making, joining and running programs.
 
+use dnsflow_packet::LinkType;
 use thiserror::Error;
 
-use crate::program::MAX_INSTRUCTIONS;
+use crate::instruction::MAX_INSTRUCTIONS;
 
 /// Why a filter could not be compiled, built, joined or run.
 ///
-/// Everything here happens at start or reload, never for a packet.
+/// Errors occur at start or reload, or when a file's first packet of a link type is read: running
+/// a program can't fail.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FilterError {
@@ -17,8 +19,8 @@ pub enum FilterError {
     Expression {
         /// The expression as it was given.
         expression: String,
-        /// DLT number that it was compiled for.
-        link_type: i32,
+        /// Link type that it was compiled for, printed as its DLT_ number.
+        link_type: LinkType,
         /// libpcap's own words.
         reason: String,
     },
@@ -30,7 +32,7 @@ pub enum FilterError {
     TooLong {
         /// Name of the program.
         name: String,
-        /// Instructions in it.
+        /// Number of its instructions.
         instructions: usize,
     },
     /// A program without any instruction.
@@ -49,7 +51,7 @@ pub enum FilterError {
         /// What is wrong with it.
         problem: Problem,
     },
-    /// The program asks for something that only a kernel knows about a packet.
+    /// The program reads ancillary data that only a kernel has.
     #[error(
         "filter program `{name}`, instruction {index} reads `{ancillary}`, which only the kernel \
          knows; it can't be run over a file"
@@ -72,12 +74,12 @@ pub enum FilterError {
         /// Shares in all.
         count: u32,
     },
-    /// One of none can't be sampled.
+    /// A sample of 1 in 0 packets.
     #[error("a sample of 1 in 0 packets can't be taken: give 1 or more")]
     SampleOfNone,
 }
 
-/// What the kernel would not accept in an instruction (`bpf_check_classic`, `net/core/filter.c`).
+/// Why the kernel would refuse an instruction (`bpf_check_classic`, `net/core/filter.c`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Problem {
@@ -87,7 +89,7 @@ pub enum Problem {
     /// An absolute load above `SKF_AD_OFF` that names no ancillary data.
     #[error("unknown ancillary load at {0:#010x}")]
     UnknownAncillary(u32),
-    /// Scratch memory has 16 words.
+    /// A scratch word beyond `M[15]`.
     #[error("there is no scratch word M[{0}]")]
     UnknownSlot(u32),
     /// Division by, or remainder of, the constant 0.
@@ -99,7 +101,7 @@ pub enum Problem {
     /// A jump beyond the last instruction.
     #[error("jumps past the end")]
     JumpPastEnd,
-    /// A scratch word that some way through the program has not written yet.
+    /// A read of a scratch word that not all paths have written.
     #[error("reads a scratch word that may not have been written")]
     UnwrittenSlot,
     /// The last instruction of a program must return.

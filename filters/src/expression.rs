@@ -1,11 +1,11 @@
 //! What a selection keeps, as a pcap expression over IP packets.
 //!
-//! Expressions stay text because operators know them: what is selected can be printed, tried with
-//! other tools, changed and given back. It speaks of IP packets only; how they are found below the
-//! link layer, tags and labels is the program's matter.
+//! The expression is text because operators know pcap-filter(7): it can be printed, tried with
+//! other tools, changed, and given back with `-f`. It describes IP packets only; the program finds
+//! those below the link layer, tags and labels.
 //!
-//! Where libpcap's own words (`udp`, `src port`) pass over an IPv6 fragment header silently, or
-//! would be tested again for each port, fields are spelled as bytes:
+//! libpcap's primitives `udp` and `src port` skip an IPv6 fragment header silently, or repeat their
+//! test for each port. There, fields are given as bytes:
 //!
 //! ```text
 //!   IPv4  ip[6:2]  fragment bits      ip[9]    protocol
@@ -17,37 +17,57 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use crate::Selection;
-use crate::ports;
+use dnsflow_packet::Selection;
+use dnsflow_packet::numbers::ip_protocol::{GRE, IPV6_EXTENSIONS, IPV6_FRAGMENT, TCP, UDP};
 
-/// IPv6 extension headers: hop-by-hop options, routing, fragment, authentication, destination
-/// options (RFC 8200, section 4; RFC 4302).
-const EXTENSIONS: [u8; 5] = [0, 43, 44, 51, 60];
-const FRAGMENT: u8 = 44;
-const TCP: u8 = 6;
-const UDP: u8 = 17;
-const GRE: u8 = 47;
+use crate::ports;
+use crate::tunnel;
 
 /// The protocol of GRE, behind an IPv4 header of any length, and behind that of IPv6.
 const GRE_PROTOCOL_V4: &str = "ip[((ip[0] & 0xf) << 2) + 2:2]";
 const GRE_PROTOCOL_V6: &str = "ip6[42:2]";
 
-impl Selection {
-    /// The pcap expression for what is kept of IP packets. It compiles for any link type that
-    /// libpcap finds IP on, and says the same there of packets that are neither tagged nor labelled.
-    #[must_use]
-    pub fn ip_expression(&self) -> String {
-        format!(
-            "(ip and ({})) or (ip6 and ({}))",
-            self.over_ipv4(),
-            self.over_ipv6()
-        )
+/// The pcap expression (pcap-filter(7)) for what a selection keeps of IP packets. It compiles for
+/// any link type that libpcap finds IP on, and says the same there of packets that are neither
+/// tagged nor labelled.
+#[must_use]
+pub fn ip_expression(selection: &Selection) -> String {
+    let words = Words::new(selection);
+    format!(
+        "(ip and ({})) or (ip6 and ({}))",
+        words.over_ipv4(),
+        words.over_ipv6()
+    )
+}
+
+/// A selection, as the sets of numbers that the expression lists.
+struct Words<'a> {
+    selection: &'a Selection,
+    /// Source ports of responses.
+    ports: BTreeSet<u16>,
+    /// UDP ports of tunnels, either of a packet's two.
+    tunnel_ports: BTreeSet<u16>,
+    /// UDP destination ports of mirrors.
+    mirror_ports: BTreeSet<u16>,
+    /// IP protocols of tunnels.
+    protocols: BTreeSet<u8>,
+}
+
+impl<'a> Words<'a> {
+    fn new(selection: &'a Selection) -> Self {
+        Self {
+            selection,
+            ports: selection.source_ports(),
+            tunnel_ports: tunnel::ports(&selection.tunnels),
+            mirror_ports: selection.tunnels.mirror_ports().collect(),
+            protocols: tunnel::protocols(&selection.tunnels),
+        }
     }
 
     fn over_ipv4(&self) -> String {
         let ports = any_of("src ", &self.ports);
         let mut kept = Vec::new();
-        if self.plain {
+        if self.selection.plain {
             kept.push(format!("(udp and {ports} and udp[10] & 0x80 != 0)"));
         } else {
             // Later fragments have no ports. A first one may end before the QR bit.
@@ -61,8 +81,8 @@ impl Selection {
             ));
         }
         kept.extend(self.carrying());
-        for protocol in self.tunnels.protocols() {
-            kept.push(match self.tunnels.gre_test(GRE_PROTOCOL_V4) {
+        for &protocol in &self.protocols {
+            kept.push(match self.gre_test(GRE_PROTOCOL_V4) {
                 Some(test) if protocol == GRE => {
                     format!("(ip[9] = {GRE} and (ip[6:2] & 0x1fff != 0 or {test}))")
                 }
@@ -76,30 +96,34 @@ impl Selection {
         let ports = any_of("src ", &self.ports);
         let udp = format!("(ip6[6] = {UDP} and ip6[50] & 0x80 != 0)");
         let mut kept = Vec::new();
-        if self.plain {
+        if self.selection.plain {
             kept.push(format!("({ports} and {udp})"));
         } else {
             kept.push(format!("({ports} and (ip6[6] = {TCP} or {udp}))"));
         }
         kept.extend(self.carrying());
-        for protocol in self.tunnels.protocols() {
-            kept.push(match self.tunnels.gre_test(GRE_PROTOCOL_V6) {
+        for &protocol in &self.protocols {
+            kept.push(match self.gre_test(GRE_PROTOCOL_V6) {
                 Some(test) if protocol == GRE => format!("(ip6[6] = {GRE} and {test})"),
                 _ => format!("ip6[6] = {protocol}"),
             });
         }
-        if !self.plain {
+        if !self.selection.plain {
             kept.extend(self.behind_extensions());
         }
         kept.join(" or ")
     }
 
-    /// UDP of tunnels and carriers.
+    fn gre_test(&self, protocol_field: &str) -> Option<String> {
+        tunnel::gre_test(&self.selection.tunnels, protocol_field)
+    }
+
+    /// UDP of tunnels and mirrors.
     fn carrying(&self) -> Vec<String> {
-        [("", self.tunnels.ports()), ("dst ", self.carriers.clone())]
+        [("", &self.tunnel_ports), ("dst ", &self.mirror_ports)]
             .into_iter()
             .filter(|(_, ports)| !ports.is_empty())
-            .map(|(direction, ports)| format!("(udp and {})", any_of(direction, &ports)))
+            .map(|(direction, ports)| format!("(udp and {})", any_of(direction, ports)))
             .collect()
     }
 
@@ -107,16 +131,16 @@ impl Selection {
     /// them says comes next, whatever the ports.
     fn behind_extensions(&self) -> [String; 2] {
         let mut later = vec![UDP, TCP];
-        later.extend(self.tunnels.protocols());
-        later.extend(EXTENSIONS);
-        let others = EXTENSIONS.into_iter().filter(|&header| header != FRAGMENT);
-        let others: Vec<u8> = others.collect();
+        later.extend(&self.protocols);
+        later.extend(IPV6_EXTENSIONS);
+        let others = IPV6_EXTENSIONS.into_iter();
+        let others: Vec<u8> = others.filter(|&header| header != IPV6_FRAGMENT).collect();
 
         let mut first = vec![in_field("ip6[48:2]", &self.ports)];
         for (field, ports) in [
-            ("ip6[48:2]", &self.tunnels.ports()),
-            ("ip6[50:2]", &self.tunnels.ports()),
-            ("ip6[50:2]", &self.carriers),
+            ("ip6[48:2]", &self.tunnel_ports),
+            ("ip6[50:2]", &self.tunnel_ports),
+            ("ip6[50:2]", &self.mirror_ports),
         ] {
             if !ports.is_empty() {
                 first.push(format!("(ip6[40] = {UDP} and {})", in_field(field, ports)));
@@ -130,7 +154,7 @@ impl Selection {
             .collect();
         [
             format!(
-                "(ip6[6] = {FRAGMENT} and ({} or ({} and (ip6[42:2] & 0xfff8 != 0 or {}))))",
+                "(ip6[6] = {IPV6_FRAGMENT} and ({} or ({} and (ip6[42:2] & 0xfff8 != 0 or {}))))",
                 equal("ip6[40]", &rest),
                 equal("ip6[40]", &[UDP, TCP]),
                 first.join(" or "),
@@ -176,12 +200,13 @@ fn either(ports: &BTreeSet<u16>, test: impl Fn(RangeInclusive<u16>) -> String) -
 
 #[cfg(test)]
 mod tests {
+    use dnsflow_packet::tunnel::{Kind, Tunnels};
+
     use super::*;
-    use crate::Tunnels;
 
     #[test]
     fn adjacent_ports_share_a_test() {
-        let expression = Selection::new([53, 54, 5300], true).ip_expression();
+        let expression = ip_expression(&Selection::new([53, 54, 5300], true));
         assert!(
             expression.contains("(src portrange 53-54 or src port 5300 or src port 5353)"),
             "{expression}"
@@ -194,7 +219,7 @@ mod tests {
 
     #[test]
     fn plain_is_udp_alone() {
-        let expression = Selection::new([53], false).plain().ip_expression();
+        let expression = ip_expression(&Selection::new([53], false).plain());
         assert_eq!(
             expression,
             "(ip and ((udp and (src port 53) and udp[10] & 0x80 != 0))) or \
@@ -205,59 +230,18 @@ mod tests {
     #[test]
     fn tunnels_are_named_when_chosen() {
         let selection = Selection::new([53], false);
-        for (tunnels, words) in [
-            (
-                Tunnels {
-                    vxlan: true,
-                    ..Tunnels::default()
-                },
-                "port 4789 or port 8472",
-            ),
-            (
-                Tunnels {
-                    geneve: true,
-                    ..Tunnels::default()
-                },
-                "(udp and (port 6081))",
-            ),
-            (
-                Tunnels {
-                    gtp: true,
-                    ..Tunnels::default()
-                },
-                "(udp and (port 2152))",
-            ),
-            (
-                Tunnels {
-                    ipip: true,
-                    ..Tunnels::default()
-                },
-                "ip6[6] = 4 ",
-            ),
-            (
-                Tunnels {
-                    six_in_four: true,
-                    ..Tunnels::default()
-                },
-                "ip[9] = 41",
-            ),
-            (
-                Tunnels {
-                    erspan: true,
-                    ..Tunnels::default()
-                },
-                "ip6[42:2] = 0x88be",
-            ),
-            (
-                Tunnels {
-                    gre: true,
-                    ..Tunnels::default()
-                },
-                "ip6[42:2] != 0x88be",
-            ),
+        for (kind, words) in [
+            (Kind::Vxlan, "port 4789 or port 8472"),
+            (Kind::Geneve, "(udp and (port 6081))"),
+            (Kind::Gtp, "(udp and (port 2152))"),
+            (Kind::Ipip, "ip6[6] = 4 "),
+            (Kind::SixInFour, "ip[9] = 41"),
+            (Kind::Erspan, "ip6[42:2] = 0x88be"),
+            (Kind::Gre, "ip6[42:2] != 0x88be"),
         ] {
-            assert!(!selection.ip_expression().contains(words), "{words}");
-            let chosen = selection.clone().tunnels(tunnels).ip_expression() + " or";
+            assert!(!ip_expression(&selection).contains(words), "{words}");
+            let tunnels = Tunnels::default().with(kind);
+            let chosen = ip_expression(&selection.clone().tunnels(tunnels)) + " or";
             assert!(chosen.contains(words), "{words} in {chosen}");
         }
     }

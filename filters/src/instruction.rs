@@ -79,6 +79,9 @@ pub(crate) mod code {
     pub(crate) const TXA: u16 = 0x80;
 }
 
+/// Instructions that the kernel takes in one program (`BPF_MAXINSNS`, `linux/bpf_common.h`).
+pub const MAX_INSTRUCTIONS: usize = 4096;
+
 /// Words of scratch memory, `M[0]` to `M[15]` (`BPF_MEMWORDS`).
 pub(crate) const MEMORY_WORDS: usize = 16;
 

@@ -1,8 +1,8 @@
 //! Runs a program over a packet in user space, with the kernel's semantics.
 //!
-//! The engine filters files with it, and the tests of this crate hold the programs against frames
-//! that are named for what they are. All that can be decided before a packet comes is decided when
-//! the interpreter is made, so that a run allocates nothing and can't fail: it ends with a value.
+//! The engine filters files with it, and the tests of this crate run all programs over a table of
+//! frames with it. Everything that does not depend on a packet is checked when the interpreter is
+//! made, so that a run allocates nothing and can't fail: it ends with a value.
 //!
 //! It refuses, when it is made, programs that read what only a kernel knows: the interface, the
 //! receive queue, the processor, marks, hashes, netlink attributes and the payload offset.
@@ -100,14 +100,14 @@ impl<'a> Packet<'a> {
 
 const _: () = assert!(ANCILLARY_OFFSET > NETWORK_OFFSET && NETWORK_OFFSET > LINK_OFFSET);
 
-/// A program, ready to run.
+/// A program that can run in user space.
 #[derive(Debug, Clone)]
 pub struct Interpreter {
     operations: Box<[Operation]>,
 }
 
 impl Interpreter {
-    /// Makes a program ready to run.
+    /// Prepares a program.
     ///
     /// # Errors
     ///

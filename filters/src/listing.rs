@@ -1,6 +1,6 @@
 //! Programs as text, in the way of `tcpdump -d`.
 //!
-//! Two things go beyond it: ancillary loads carry the names of the kernel's own assembler
+//! Two things differ: ancillary loads carry the names of the kernel's own assembler
 //! (`Documentation/networking/filter.rst`), and loads relative to a header say which one:
 //! `[net + 16]`, `[x + net + 16]`, `[mac + 12]`.
 

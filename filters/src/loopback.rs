@@ -1,4 +1,4 @@
-//! Each packet of the loopback once.
+//! A prologue that drops the outgoing copy of each loopback packet.
 
 use crate::Prologue;
 use crate::assembler::{Assembler, To};
@@ -8,9 +8,10 @@ use crate::operation::Ancillary;
 /// Type of a packet that this machine sends (`PACKET_OUTGOING`, `linux/if_packet.h`).
 const OUTGOING: u32 = 4;
 
-/// A prologue for a socket that is bound to all interfaces. On the loopback such a socket sees every
-/// packet twice, going out and coming in; this drops the first. `loopback_index` is the number of that
-/// interface, 1 in every network namespace (`LOOPBACK_IFINDEX`, `net/net_namespace.h`).
+/// A prologue for a socket that is bound to all interfaces. On the loopback such a socket sees
+/// every packet twice, outgoing and incoming; this drops the outgoing copy. `loopback_index` is the
+/// number of that interface, 1 in every network namespace (`LOOPBACK_IFINDEX`,
+/// `net/net_namespace.h`).
 ///
 /// ```text
 ///       if interface != loopback: go on
@@ -32,13 +33,14 @@ pub fn without_loopback_echo(loopback_index: u32) -> Prologue {
 
 #[cfg(test)]
 mod tests {
+    use dnsflow_packet::{LinkType, Selection};
+
     use super::*;
-    use crate::{FilterError, Interpreter, Selection};
+    use crate::{FilterError, Interpreter, capture_filter};
 
     #[test]
     fn only_a_kernel_can_tell() {
-        let filter = Selection::default()
-            .program(crate::NETWORK_HEADER, 0)
+        let filter = capture_filter(&Selection::default(), LinkType::Network(0), 0)
             .expect("a short program");
         let program = without_loopback_echo(1).then(filter);
         let program = program.expect("a short program");

@@ -1,8 +1,8 @@
 //! What an instruction does, parsed from its numbers.
 //!
-//! The check at construction, the listing and the interpreter all ask the same question of an
-//! instruction. It is answered once, here, as a type that has no room for an unknown code: what
-//! parses is what `chk_code_allowed` and the per instruction half of `bpf_check_classic`
+//! The check at construction, the listing and the interpreter all need the meaning of an
+//! instruction. It is parsed once, here, to a type that can't hold an unknown code: what parses is
+//! what `chk_code_allowed` and the per instruction half of `bpf_check_classic`
 //! (`net/core/filter.c`) let through.
 
 use crate::error::Problem;

@@ -1,9 +1,9 @@
-//! Sets of ports as runs, so that adjacent ones cost one test.
+//! Sets of ports as ranges of adjacent ports, each of which costs one test.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-/// The runs of adjacent ports, ascending.
+/// The ranges of adjacent ports, ascending.
 pub(crate) fn runs(ports: &BTreeSet<u16>) -> Vec<RangeInclusive<u16>> {
     let mut runs: Vec<RangeInclusive<u16>> = Vec::new();
     for &port in ports {

@@ -1,12 +1,8 @@
 //! A complete program: instructions that the kernel will accept.
 
-use crate::FilterError;
-use crate::error::Problem;
-use crate::instruction::{Instruction, code};
+use crate::error::{FilterError, Problem};
+use crate::instruction::{Instruction, MAX_INSTRUCTIONS, code};
 use crate::operation::{Operation, Slot};
-
-/// Instructions that the kernel takes in one program (`BPF_MAXINSNS`, `linux/bpf_common.h`).
-pub const MAX_INSTRUCTIONS: usize = 4096;
 
 /// A classic BPF program that the kernel will accept.
 ///
@@ -28,8 +24,8 @@ impl Program {
     ///
     /// # Errors
     ///
-    /// [`FilterError::Empty`], [`FilterError::TooLong`], and [`FilterError::Invalid`] with the first
-    /// instruction that the kernel would refuse.
+    /// [`FilterError::Empty`], [`FilterError::TooLong`], and [`FilterError::Invalid`] with the
+    /// first instruction that the kernel would refuse.
     pub fn new(
         name: impl Into<String>,
         instructions: Vec<Instruction>,

@@ -1,8 +1,7 @@
-//! The part of a program that stands before another and thins out what reaches it.
+//! Prologues: the part of a program that runs before a filter and drops some of the packets.
 //!
-//! A prologue falls through into what follows, or drops the packet by a `ret #0` of its own. The
-//! drop has to be inside: a conditional jump skips at most 255 instructions, and the body may be
-//! longer than that.
+//! A prologue falls through to the filter, or drops the packet by a `ret #0` of its own. It needs
+//! its own: a conditional jump skips at most 255 instructions, and the filter may be longer.
 
 use crate::instruction::Instruction;
 use crate::{FilterError, Program};

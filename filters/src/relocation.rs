@@ -1,11 +1,10 @@
-//! Moves a program that libpcap has compiled for packets from their IP header on to packets whose
-//! IP header is anywhere.
+//! Relocates a program that libpcap has compiled for packets that start with their IP header, to
+//! packets whose IP header is at any offset.
 //!
-//! libpcap compiles an expression to loads at fixed offsets. Below any mix of tags and labels there
-//! is no fixed offset, and an expression in its language that lists all the mixes would be hundreds
-//! of times longer than what is meant. So the expression says what is meant of an IP packet, and
-//! its program is moved: the offset of the IP header is kept in a scratch word, and every load
-//! adds it.
+//! libpcap compiles an expression to loads at fixed offsets. Below tags and labels the offset
+//! varies, and an expression that lists all combinations would be hundreds of times longer. So the
+//! expression describes an IP packet, and its program is relocated: the offset of the IP header is
+//! kept in a scratch word, and every load adds it.
 //!
 //! ```text
 //!   ld  [k]               X = M[BASE];  ld [X + k]
@@ -14,15 +13,15 @@
 //!   ld  len, ldx len      the same less M[BASE]
 //! ```
 //!
-//! A register that is lost by this and read later is saved in another scratch word meanwhile.
+//! A register that this overwrites and the program reads later is saved in a second scratch word.
 
 use crate::assembler::{Assembler, Label, To};
 use crate::instruction::{LINK_OFFSET, MEMORY_WORDS, code};
 use crate::operation::{Operand, Operation, Test};
 use crate::{Instruction, Program};
 
-/// Appends `program` to `into`, to run with `X` as the offset of its packet, from `origin` on: 0 for the
-/// start of the frame, or one of the kernel's negative offsets. Lengths are less `X` alone.
+/// Appends `program` to `into`, to run with `X` as the offset of its packet, from `origin` on: 0
+/// for the start of the frame, or one of the kernel's negative offsets. Lengths are less `X` alone.
 ///
 /// `None` if the program leaves fewer than two scratch words free.
 pub(crate) fn relocate(program: &Program, origin: u32, into: &mut Assembler) -> Option<()> {

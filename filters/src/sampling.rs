@@ -1,4 +1,4 @@
-//! Random sampling in the kernel.
+//! A prologue for random sampling, in the kernel or in the interpreter.
 
 use crate::assembler::{Assembler, To};
 use crate::instruction::code;

@@ -1,16 +1,17 @@
 //! The interpreter against libpcap's own, and against programs made of random instructions.
 
 use dnsflow_filters::{
-    DLT_EN10MB, FilterError, Instruction, Interpreter, Packet, Problem, Program, Selection,
-    Tunnels, compile,
+    FilterError, Instruction, Interpreter, Packet, Problem, Program, compile, ip_expression,
 };
+use dnsflow_packet::tunnel::Tunnels;
+use dnsflow_packet::{LinkType, Selection};
 use dnsflow_testkit::frames;
 use pcap::{BpfProgram, Capture, Linktype};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-/// Expressions that between them use most instructions that libpcap emits. Shifts by 32 and more are
-/// left out: they give 0 in libpcap, while the kernel takes the low five bits.
+/// Expressions that between them use most instructions that libpcap emits. Shifts by 32 and more
+/// are left out: they give 0 in libpcap, while the kernel takes the low five bits.
 const EXPRESSIONS: [&str; 16] = [
     "",
     "udp src port 53",
@@ -37,14 +38,13 @@ struct Pair {
 }
 
 fn pairs() -> Vec<Pair> {
-    let default = Selection::new([53, 99, 100, 5300], true)
-        .tunnels(Tunnels::ALL)
-        .ip_expression();
-    let capture = Capture::dead(Linktype(DLT_EN10MB)).expect("enough memory");
+    let selection = Selection::new([53, 99, 100, 5300], true).tunnels(Tunnels::all());
+    let default = ip_expression(&selection);
+    let capture = Capture::dead(Linktype::ETHERNET).expect("enough memory");
     let expressions = EXPRESSIONS.map(str::to_owned).into_iter().chain([default]);
     expressions
         .map(|expression| {
-            let ours = compile(&expression, DLT_EN10MB, 0).expect("compiles");
+            let ours = compile(&expression, LinkType::Ethernet, 0).expect("compiles");
             let ours = Interpreter::new(&ours).expect("nothing that only a kernel knows");
             let theirs = capture.compile(&expression, true).expect("compiles");
             Pair {
@@ -107,7 +107,7 @@ fn agrees_with_libpcap_on_any_frame() {
 /// libpcap walks header chains with a loop, which the kernel does not run.
 #[test]
 fn jumps_backwards_are_refused() {
-    let error = compile("ip6 protochain 17", DLT_EN10MB, 0).expect_err("a backward jump");
+    let error = compile("ip6 protochain 17", LinkType::Ethernet, 0).expect_err("a backward jump");
     assert!(
         matches!(
             error,

@@ -1,9 +1,9 @@
 //! The programs of link types other than Ethernet, and of packets at other offsets, against those
 //! that the table of frames and libpcap vouch for.
 
-use dnsflow_filters::{
-    DLT_EN10MB, Interpreter, NETWORK_HEADER, Packet, Selection, Tunnels, compile,
-};
+use dnsflow_filters::{Interpreter, Packet, capture_filter, compile, ip_expression};
+use dnsflow_packet::tunnel::{Kind, Tunnels};
+use dnsflow_packet::{LinkType, Selection};
 use dnsflow_testkit::frames::{
     self,
     build::{DOT1Q, IPV4, IPV6, ethernet_of},
@@ -11,12 +11,33 @@ use dnsflow_testkit::frames::{
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-const DLT_NULL: i32 = 0;
-const DLT_RAW: i32 = 12;
-const ETHERNET: usize = 14;
+/// Link types as capture files number them.
+const NULL: u32 = 0;
+const ETHERNET: u32 = 1;
+const TOKEN_RING: u32 = 6;
+const ARCNET: u32 = 7;
+const PPP: u32 = 9;
+const FDDI: u32 = 10;
+const RAW: u32 = 12;
+const RAW_IP: u32 = 101;
+const CISCO_HDLC: u32 = 104;
+const WIRELESS: u32 = 105;
+const LOOP: u32 = 108;
+const COOKED: u32 = 113;
+const NFLOG: u32 = 239;
+const COOKED_2: u32 = 276;
+const SWITCH_TAGS: [u32; 3] = [281, 284, 285];
+const NOBODYS: u32 = 4242;
 
-fn interpreter(selection: &Selection, link_type: i32) -> Interpreter {
-    let program = selection.program(link_type, 0).expect("below the limit");
+/// Bytes of an Ethernet header.
+const ETHERNET_BYTES: usize = 14;
+
+fn interpreter(selection: &Selection, link_type: u32) -> Interpreter {
+    on(selection, LinkType::from_number(link_type))
+}
+
+fn on(selection: &Selection, link_type: LinkType) -> Interpreter {
+    let program = capture_filter(selection, link_type, 0).expect("below the limit");
     Interpreter::new(&program).expect("nothing that only a kernel knows")
 }
 
@@ -28,7 +49,7 @@ fn keeps(program: &Interpreter, bytes: &[u8]) -> bool {
 fn table() -> impl Iterator<Item = (&'static str, u16, Vec<u8>, bool)> {
     frames::table().into_iter().filter_map(|frame| {
         let ethertype = u16::from_be_bytes(*frame.bytes.get(12..)?.first_chunk()?);
-        let rest = frame.bytes[ETHERNET..].to_vec();
+        let rest = frame.bytes[ETHERNET_BYTES..].to_vec();
         Some((frame.name, ethertype, rest, frame.expected.dns))
     })
 }
@@ -42,11 +63,11 @@ fn what_has_an_ethertype_is_kept_as_on_ethernet() {
     let cooked = [0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0];
     let cooked2 = [0, 0, 0, 0, 0, 2, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0];
     for (link_type, header) in [
-        (104, &[0x0f, 0][..]),
-        (113, &cooked),
-        (281, &[0; 16]),
-        (284, &[0; 16]),
-        (285, &[0; 20]),
+        (CISCO_HDLC, &[0x0f, 0][..]),
+        (COOKED, &cooked),
+        (SWITCH_TAGS[0], &[0; 16]),
+        (SWITCH_TAGS[1], &[0; 16]),
+        (SWITCH_TAGS[2], &[0; 20]),
     ] {
         let program = interpreter(&default, link_type);
         for (name, ethertype, rest, kept) in table() {
@@ -54,7 +75,7 @@ fn what_has_an_ethertype_is_kept_as_on_ethernet() {
             assert_eq!(keeps(&program, &bytes), kept, "{name} on {link_type}");
         }
     }
-    let program = interpreter(&default, 276);
+    let program = interpreter(&default, COOKED_2);
     for (name, ethertype, rest, kept) in table() {
         let bytes = [&ethertype.to_be_bytes(), &cooked2[..], &rest].concat();
         assert_eq!(keeps(&program, &bytes), kept, "{name} on 276");
@@ -76,7 +97,7 @@ fn behind(before: &[u8], protocol: u16, rest: &[u8], check: impl Fn(Packet<'_>))
 
 #[test]
 fn what_the_kernel_has_found_is_kept_as_on_ethernet() {
-    let program = interpreter(&Selection::default(), NETWORK_HEADER);
+    let program = on(&Selection::default(), LinkType::Network(0));
     for (name, protocol, rest, kept) in table() {
         for before in [&[][..], &[0; 14], &[0x45; 24]] {
             behind(before, protocol, &rest, |packet| {
@@ -103,7 +124,7 @@ fn an_expression_counts_from_the_network_header() {
             let program = compile(expression, link_type, 0).expect("it is sound");
             Interpreter::new(&program).expect("nothing that only a kernel knows")
         };
-        let (bare, found) = (compiled(DLT_RAW), compiled(NETWORK_HEADER));
+        let (bare, found) = (compiled(LinkType::Ip), compiled(LinkType::Network(0)));
         let ip = table().filter(|(_, protocol, ..)| [IPV4, IPV6].contains(protocol));
         for (name, protocol, rest, _) in ip {
             let wanted = keeps(&bare, &rest);
@@ -139,17 +160,17 @@ fn ip_is_found_without_an_ethertype() {
         }
         let snap = snap(ethertype);
         for (link_type, header) in [
-            (DLT_RAW, vec![]),
-            (101, vec![]),
-            (DLT_NULL, vec![2, 0, 0, 0]),
-            (108, vec![0, 0, 0, 30]),
-            (9, vec![0xff, 3, 0, ppp(ethertype)]),
-            (9, vec![0, ppp(ethertype)]),
-            (9, vec![ppp(ethertype)]),
-            (9, vec![0xff, 3, ppp(ethertype)]),
-            (10, [&[0x50; 13][..], &snap].concat()),
-            (6, [&token_ring(2)[..], &snap].concat()),
-            (6, [&routed[..], &snap].concat()),
+            (RAW, vec![]),
+            (RAW_IP, vec![]),
+            (NULL, vec![2, 0, 0, 0]),
+            (LOOP, vec![0, 0, 0, 30]),
+            (PPP, vec![0xff, 3, 0, ppp(ethertype)]),
+            (PPP, vec![0, ppp(ethertype)]),
+            (PPP, vec![ppp(ethertype)]),
+            (PPP, vec![0xff, 3, ppp(ethertype)]),
+            (FDDI, [&[0x50; 13][..], &snap].concat()),
+            (TOKEN_RING, [&token_ring(2)[..], &snap].concat()),
+            (TOKEN_RING, [&routed[..], &snap].concat()),
         ] {
             let bytes = [&header[..], &rest].concat();
             let program = interpreter(&default, link_type);
@@ -170,13 +191,13 @@ fn what_can_not_be_looked_into_is_kept() {
     let netlink_cooked2 = [&[0; 8][..], &[3, 0x38], &[0; 10], &[0; 30]].concat();
     // ARCNET, IEEE 802.11, NFLOG, and a number that no one has.
     for (link_type, bytes) in [
-        (7, &[0; 9][..]),
-        (105, &[0; 9]),
-        (239, &[0; 9]),
-        (4242, &[0; 9]),
-        (9, &mpls_in_ppp),
-        (113, &radiotap_cooked),
-        (276, &netlink_cooked2),
+        (ARCNET, &[0; 9][..]),
+        (WIRELESS, &[0; 9]),
+        (NFLOG, &[0; 9]),
+        (NOBODYS, &[0; 9]),
+        (PPP, &mpls_in_ppp),
+        (COOKED, &radiotap_cooked),
+        (COOKED_2, &netlink_cooked2),
     ] {
         assert!(
             keeps(&interpreter(&default, link_type), bytes),
@@ -184,7 +205,7 @@ fn what_can_not_be_looked_into_is_kept() {
         );
     }
     assert!(!keeps(
-        &interpreter(&default, 9),
+        &interpreter(&default, PPP),
         &[0xff, 3, 0xc0, 0x21, 1, 1, 0, 4]
     ));
 }
@@ -212,13 +233,11 @@ fn any_packet() -> impl Strategy<Value = Vec<u8>> {
 
 #[test]
 fn a_packet_is_kept_wherever_it_starts() {
-    let all = Selection::new([53, 60, 61, 5300], true)
-        .tunnels(Tunnels {
-            erspan: true,
-            gre: false,
-            ..Tunnels::ALL
-        })
-        .carriers([30_030]);
+    let but_gre = Kind::ALL.iter().filter(|kind| **kind != Kind::Gre);
+    let tunnels = but_gre
+        .fold(Tunnels::default(), |tunnels, kind| tunnels.with(*kind))
+        .with_juniper_ports([30_030]);
+    let all = Selection::new([53, 60, 61, 5300], true).tunnels(tunnels);
     let selections = [
         Selection::default(),
         Selection::default().plain(),
@@ -226,10 +245,10 @@ fn a_packet_is_kept_wherever_it_starts() {
         all.plain(),
     ];
     let programs = selections.map(|selection| {
-        let expected = compile(&selection.ip_expression(), DLT_RAW, 0).expect("compiles");
+        let expected = compile(&ip_expression(&selection), LinkType::Ip, 0).expect("compiles");
         let expected = Interpreter::new(&expected).expect("nothing that only a kernel knows");
         let of = |link_type| interpreter(&selection, link_type);
-        (expected, of(DLT_NULL), of(9), of(DLT_EN10MB))
+        (expected, of(NULL), of(PPP), of(ETHERNET))
     });
     let config = ProptestConfig {
         failure_persistence: None,
@@ -264,7 +283,7 @@ fn a_packet_is_kept_wherever_it_starts() {
 #[test]
 fn common_packets_are_decided_soon() {
     let default = Selection::default();
-    let program = interpreter(&default, DLT_EN10MB);
+    let program = interpreter(&default, ETHERNET);
     let executed = |name: &str| {
         let frame = frames::table().into_iter().find(|frame| frame.name == name);
         let bytes = frame.expect("a frame of that name").bytes;

@@ -1,9 +1,11 @@
 //! What the programs say of the frames in the table.
 
 use dnsflow_filters::{
-    Balance, DLT_EN10MB, Interpreter, MAX_MPLS_LABELS, MAX_VLAN_TAGS, Packet, Program, Selection,
-    Tunnels, VlanTag, compile, sample,
+    Balance, Interpreter, MAX_MPLS_LABELS, MAX_VLAN_TAGS, Packet, Program, VlanTag, capture_filter,
+    compile, sample,
 };
+use dnsflow_packet::tunnel::Tunnels;
+use dnsflow_packet::{LinkType, Selection};
 use dnsflow_testkit::frames::build::{
     ARP, DOT1AD, DOT1Q, IPV4, MPLS, QINQ_OLD, QUERY, UDP, dns, ethernet_of, ipv4, mpls, udp,
 };
@@ -23,8 +25,7 @@ fn selection(ports: &[u16], mdns: bool) -> Program {
 }
 
 fn program(selection: &Selection) -> Program {
-    selection
-        .program(DLT_EN10MB, SNAP_LENGTH)
+    capture_filter(selection, LinkType::Ethernet, SNAP_LENGTH)
         .expect("below the limit of instructions")
 }
 
@@ -46,32 +47,20 @@ fn snap(kept: bool) -> u32 {
 
 /// The default selection with one of [`CHOICES`].
 fn selection_with(choice: &str) -> Selection {
-    let selection = Selection::new([53], false);
     let none = Tunnels::default();
-    selection.clone().tunnels(match choice {
-        "vxlan" => Tunnels {
-            vxlan: true,
-            ..none
-        },
-        "geneve" => Tunnels {
-            geneve: true,
-            ..none
-        },
-        "gre" => Tunnels { gre: true, ..none },
-        "erspan" => Tunnels {
-            erspan: true,
-            ..none
-        },
-        "gtp" => Tunnels { gtp: true, ..none },
-        "ipip" => Tunnels { ipip: true, ..none },
-        "6in4" => Tunnels {
-            six_in_four: true,
-            ..none
-        },
-        "jmirror" => return selection.carriers([JMIRROR_PORT]),
-        "pcap record" => return selection.carriers([PCAP_RECORD_PORT]),
-        other => panic!("no such choice: {other}"),
+    Selection::default().tunnels(match choice {
+        "jmirror" => none.with_juniper_ports([JMIRROR_PORT]),
+        "pcap record" => none.with_record_ports([PCAP_RECORD_PORT]),
+        word => word.parse().expect("a kind of tunnel"),
     })
+}
+
+/// The default selection with all of [`CHOICES`].
+fn selection_with_all() -> Selection {
+    let tunnels = Tunnels::all()
+        .with_juniper_ports([JMIRROR_PORT])
+        .with_record_ports([PCAP_RECORD_PORT]);
+    Selection::default().tunnels(tunnels)
 }
 
 /// A frame as a socket gets it, and the tag that the kernel has taken out of it.
@@ -117,9 +106,7 @@ fn selections_keep_what_was_chosen() {
 
 #[test]
 fn tunnels_are_kept_if_chosen() {
-    let all = Selection::default()
-        .tunnels(Tunnels::ALL)
-        .carriers([JMIRROR_PORT, PCAP_RECORD_PORT]);
+    let all = selection_with_all();
     let (all, plain) = (
         interpreter(&program(&all)),
         interpreter(&program(&all.plain())),
@@ -212,7 +199,7 @@ fn each_packet_with_whole_headers_is_in_one_share() {
 
 #[test]
 fn what_is_not_ip_is_in_share_0() {
-    let everything = || compile("", DLT_EN10MB, SNAP_LENGTH).expect("keeps every packet");
+    let everything = || compile("", LinkType::Ethernet, SNAP_LENGTH).expect("keeps every packet");
     let arp = ethernet_of(&[], ARP, &[0; 46]);
     for (index, kept) in [(0, SNAP_LENGTH), (1, 0)] {
         let share = by_checksum()

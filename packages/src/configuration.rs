@@ -3,8 +3,9 @@
 
 use clap::{Arg, Command, CommandFactory};
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
-use dnsflow::cli::Cli;
-use dnsflow::{config, supervisor};
+use dnsflow::start::cli::Cli;
+use dnsflow::start::config;
+use dnsflow::supervisor;
 
 /// The page, in section 5 of the manual.
 pub const FILE_NAME: &str = "dnsflow.toml.5";

@@ -60,7 +60,7 @@ fn write(folder: &Path) -> io::Result<()> {
 
 fn commands() -> [Command; 3] {
     [
-        dnsflow::cli::Cli::command(),
+        dnsflow::start::cli::Cli::command(),
         read::Options::command(),
         generate::options::Options::command(),
     ]

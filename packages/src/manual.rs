@@ -33,7 +33,7 @@ pub struct Page {
 pub fn pages() -> Vec<Page> {
     vec![
         Page {
-            command: dnsflow::cli::Cli::command(),
+            command: dnsflow::start::cli::Cli::command(),
             section: "8",
             summary: "sensor for DNS responses",
             synopsis: "dnsflow [-i IF] [-u HOST[:PORT]] [OPTIONS]\n\

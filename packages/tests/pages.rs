@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::CommandFactory as _;
-use dnsflow::cli::Cli;
-use dnsflow::config;
+use dnsflow::start::cli::Cli;
+use dnsflow::start::config;
 use dnsflow_packages::{configuration, manual};
 
 /// A folder with all pages, which goes with the test.

@@ -4,8 +4,8 @@ use std::fs;
 use std::io;
 use std::os::unix::net::UnixDatagram;
 
-use super::sys::{self, Interface};
-use crate::error::StartError;
+use crate::start::error::StartError;
+use dnsflow_sys::Interface;
 
 /// The name for all interfaces at once, as libpcap has it.
 pub const ANY: &str = "any";
@@ -53,7 +53,7 @@ pub fn look_up(name: &str) -> Option<Interface> {
 pub(super) fn ask(name: &str) -> io::Result<Interface> {
     // Interfaces can be asked about through a socket of any kind, so it is one that anybody may open.
     let socket = UnixDatagram::unbound()?;
-    sys::interface(&socket, name)
+    dnsflow_sys::interface(&socket, name)
 }
 
 /// Packets that an interface had no room for, before any socket could count them.

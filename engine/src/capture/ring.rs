@@ -5,8 +5,8 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use dnsflow_filters::Program;
 
-use super::sys::{BlockBytes, KernelCounts, Mapping, PacketSocket};
-use crate::frame::{Frame, LinkType, Timestamp};
+use dnsflow_packet::{Frame, LinkType, Timestamp};
+use dnsflow_sys::{BlockBytes, KernelCounts, Mapping, PacketSocket};
 
 /// Bytes from a packet's header to its address: TPACKET_ALIGN(sizeof(struct tpacket3_hdr)).
 const ADDRESS_OFFSET: usize = 48;

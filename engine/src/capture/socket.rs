@@ -12,9 +12,9 @@ use dnsflow_filters::{FilterError, Program, without_loopback_echo};
 use super::interface::{ANY, ask};
 use super::ring::Ring;
 use super::stock::Stock;
-use super::sys::{FanoutMode, Mapping, PacketSocket, RingShape};
-use crate::error::StartError;
-use crate::frame::LinkType;
+use crate::start::error::StartError;
+use dnsflow_packet::LinkType;
+use dnsflow_sys::{FanoutMode, Mapping, PacketSocket, RingShape};
 
 /// Bytes of a ring block. A wake-up costs tens of microseconds, so large blocks cost least.
 pub const BLOCK_BYTES: u32 = 1 << 20;

@@ -11,8 +11,8 @@ use std::thread;
 
 use sd_notify::NotifyState;
 
-use super::sys::{PacketSocket, handed_over};
-use crate::error::StartError;
+use crate::start::error::StartError;
+use dnsflow_sys::{PacketSocket, handed_over};
 
 /// Threads that close sockets at the end. Closing one waits for an RCU grace period (packet_release,
 /// net/packet/af_packet.c), 12 ms where it was measured; those that are closed at the same time wait together.

@@ -6,8 +6,10 @@
 use std::collections::VecDeque;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use dnsflow_wire::encode::Encode;
+
 use super::batch::Batch;
-use crate::frame::Timestamp;
+use dnsflow_packet::Timestamp;
 
 /// Blocks whose records may wait at the same time. What comes in more of them is taken to be as old as those of
 /// the last.
@@ -61,14 +63,14 @@ impl Default for Waiting {
 
 impl Waiting {
     /// A block begins, whose first packet came at `at`.
-    pub(super) fn mark(&mut self, batch: &Batch, at: Timestamp) {
+    pub(super) fn mark<E: Encode>(&mut self, batch: &Batch<E>, at: Timestamp) {
         if self.marks.len() < MAX_MARKS {
             self.marks.push_back((batch.pooled(), at));
         }
     }
 
     /// So many datagrams leave; `batch` holds them and what stays behind.
-    pub(super) fn leave(&mut self, datagrams: u64, batch: &Batch) {
+    pub(super) fn leave<E: Encode>(&mut self, datagrams: u64, batch: &Batch<E>) {
         let newest = self.marks.back().map(|(_, at)| *at);
         if datagrams > 0
             && let Some(oldest) = self.oldest.or(self.marks.front().map(|(_, at)| *at))

@@ -2,10 +2,9 @@
 
 use std::ops::Range;
 
-use dnsflow_wire::datagram::{Builder, HEADER_BYTES, Stats};
+use dnsflow_wire::encode::{Builder, Draft, Encode, EncodePart, MAX_TRANSCRIPT_BYTES};
 use dnsflow_wire::response::Response;
-use dnsflow_wire::set::{self, Part};
-use dnsflow_wire::transcript::{Draft, MAX_SET_BYTES};
+use dnsflow_wire::v4::Stats;
 
 use super::pool::Pool;
 
@@ -19,27 +18,27 @@ const MAX_RUN_DATAGRAMS: usize = 64;
 /// in most datagrams, and found for all but one in a thousand of them.
 const CLOSE_BYTES: usize = 200;
 
-/// Datagrams of a stream that are not yet sent.
+/// Datagrams of a stream that are not yet sent, with sets in the format of `E`.
 #[derive(Debug)]
-pub(super) struct Batch {
+pub(super) struct Batch<E> {
     /// Finished datagrams, then the one in the making.
     memory: Vec<u8>,
     /// Where each finished datagram ends.
     ends: Vec<usize>,
     /// How many of those wait for each other before they are sent: as many as one send takes.
     full: usize,
-    builder: Builder,
+    builder: Builder<E>,
     /// Where datagrams are to have one size, the sets that wait to make it so.
     pool: Option<Pool>,
     datagram_bytes: usize,
     sequence: u32,
 }
 
-impl Batch {
+impl<E: Encode> Batch<E> {
     /// Datagrams have at most `datagram_bytes`; where `exactly`, nearly all have just that.
     pub(super) fn new(datagram_bytes: usize, exactly: bool) -> Self {
         let full = (MAX_RUN_BYTES / datagram_bytes.max(1)).clamp(1, MAX_RUN_DATAGRAMS);
-        Batch {
+        Self {
             memory: vec![0; (full + 1) * datagram_bytes + size_of::<Draft>()],
             ends: Vec::with_capacity(2 * MAX_RUN_DATAGRAMS),
             full,
@@ -53,9 +52,9 @@ impl Batch {
     /// Datagrams are of another size from now on; the sequence goes on. To be called when nothing waits.
     pub(super) fn reshape(&mut self, datagram_bytes: usize, exactly: bool) {
         if (self.datagram_bytes, self.pool.is_some()) != (datagram_bytes, exactly) {
-            *self = Batch {
+            *self = Self {
                 sequence: self.sequence,
-                ..Batch::new(datagram_bytes, exactly)
+                ..Self::new(datagram_bytes, exactly)
             };
         }
     }
@@ -84,9 +83,9 @@ impl Batch {
     #[inline(never)]
     pub(super) fn push(&mut self, response: &Response<'_>) -> u64 {
         let mut sets = 0;
-        for part in set::parts(response, self.datagram_bytes - HEADER_BYTES) {
+        for part in E::parts(response, self.datagram_bytes - E::HEADER_BYTES) {
             sets += 1;
-            if let Some(draft) = self.draft().filter(|_| part.size() <= MAX_SET_BYTES) {
+            if let Some(draft) = self.draft().filter(|_| part.size() <= MAX_TRANSCRIPT_BYTES) {
                 part.write(draft);
                 self.keep(part.size());
             } else {
@@ -109,10 +108,10 @@ impl Batch {
     /// Ends all datagrams and appends one with stats.
     pub(super) fn stats(&mut self, stats: &Stats) {
         self.finish();
-        let start = self.room().start;
-        let datagram = stats.datagram(self.sequence);
-        self.memory[start..start + datagram.len()].copy_from_slice(&datagram);
-        self.end(start + datagram.len());
+        let room = self.room();
+        let start = room.start;
+        let bytes = E::write_stats(stats, self.sequence, &mut self.memory[room]);
+        self.end(start + bytes);
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -198,7 +197,7 @@ impl Batch {
             } else if room < size + CLOSE_BYTES
                 && let Some(slots) = pool.exactly(room)
             {
-                let aside = at + room + HEADER_BYTES;
+                let aside = at + room + E::HEADER_BYTES;
                 self.memory.copy_within(written, aside);
                 for slot in slots.into_iter().flatten() {
                     self.append_pooled(slot);
@@ -233,7 +232,7 @@ impl Batch {
 
     /// Appends a set to the datagram in the making, or to the next where it has no room.
     #[inline(never)]
-    fn append(&mut self, part: &Part<'_>) {
+    fn append(&mut self, part: &impl EncodePart) {
         if !self.has_room(part.size()) {
             self.close();
         }
@@ -296,18 +295,27 @@ impl Batch {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use dnsflow_wire::dns::MessageReject;
+    use dnsflow_wire::response::Endpoints;
+    use dnsflow_wire::v4::Encoder;
     use proptest::prelude::*;
 
     use super::*;
 
     /// Sizes of sets in words of 4 bytes: many of one size, and all there are.
     fn any_words() -> impl Strategy<Value = usize> {
-        prop_oneof![Just(12), Just(20), 12..=MAX_SET_BYTES / 4]
+        prop_oneof![Just(12), Just(20), 12..=MAX_TRANSCRIPT_BYTES / 4]
     }
 
     /// The number in the first bytes of each set of a datagram; a set says in its next bytes how long it is.
     fn numbers(datagram: &[u8]) -> Vec<u32> {
-        let mut rest = &datagram[HEADER_BYTES..];
+        numbers_from(datagram, Encoder::HEADER_BYTES)
+    }
+
+    fn numbers_from(datagram: &[u8], header_bytes: usize) -> Vec<u32> {
+        let mut rest = &datagram[header_bytes..];
         let mut found = Vec::new();
         while let [a, b, c, d, low, high, ..] = *rest {
             found.push(u32::from_le_bytes([a, b, c, d]));
@@ -323,9 +331,9 @@ mod tests {
     }
 
     /// Writes sets of so many words, and gives the datagrams that they fill in order.
-    fn datagrams_of(batch: &mut Batch, words: &[usize]) -> Vec<Vec<u8>> {
+    fn datagrams_of<E: Encode>(batch: &mut Batch<E>, words: &[usize]) -> Vec<Vec<u8>> {
         let mut taken = Vec::new();
-        let mut take = |batch: &mut Batch| {
+        let mut take = |batch: &mut Batch<E>| {
             taken.extend(batch.datagrams().map(<[u8]>::to_vec));
             batch.clear();
         };
@@ -353,7 +361,7 @@ mod tests {
             datagram_bytes in prop_oneof![Just(576_usize), Just(1472), Just(8972), Just(40_000)],
             exactly: bool,
         ) {
-            let datagrams = datagrams_of(&mut Batch::new(datagram_bytes, exactly), &words);
+            let datagrams = datagrams_of(&mut Batch::<Encoder>::new(datagram_bytes, exactly), &words);
             prop_assert!(datagrams.iter().all(|datagram| datagram.len() <= datagram_bytes));
             let mut found: Vec<u32> = datagrams.iter().flat_map(|datagram| numbers(datagram)).collect();
             if !exactly {
@@ -370,7 +378,7 @@ mod tests {
         let words: Vec<usize> = (0..20_000_usize)
             .map(|n| 12 + n * n * 7 % 1009 % 35)
             .collect();
-        let datagrams = datagrams_of(&mut Batch::new(1472, true), &words);
+        let datagrams = datagrams_of(&mut Batch::<Encoder>::new(1472, true), &words);
         let full = datagrams
             .iter()
             .filter(|datagram| datagram.len() == 1472)
@@ -380,5 +388,59 @@ mod tests {
             "{full} of {}",
             datagrams.len()
         );
+    }
+
+    /// A format of another header, which counts three sets at most.
+    #[derive(Debug)]
+    struct Threes;
+
+    impl Encode for Threes {
+        const HEADER_BYTES: usize = 12;
+        const MAX_SETS: u8 = 3;
+
+        fn transcribe(
+            &mut self,
+            _: &[u8],
+            _: &Endpoints,
+            _: &mut Draft,
+        ) -> Option<Result<usize, MessageReject>> {
+            None
+        }
+
+        fn parts<'a>(
+            response: &'a Response<'a>,
+            room: usize,
+        ) -> impl Iterator<Item = impl EncodePart + use<'a>> {
+            Encoder::parts(response, room)
+        }
+
+        fn write_header(sets: u8, sequence: u32, datagram: &mut [u8]) {
+            datagram[..Self::HEADER_BYTES].fill(0);
+            datagram[1] = sets;
+            datagram[8..12].copy_from_slice(&sequence.to_be_bytes());
+        }
+
+        fn write_stats(_: &Stats, _: u32, _: &mut [u8]) -> usize {
+            0
+        }
+
+        fn write_line(_: &[u8], _: Duration, _: &mut String) {}
+    }
+
+    #[test]
+    fn header_and_number_of_sets_are_those_of_the_format() {
+        for exactly in [false, true] {
+            let words = vec![12; 100];
+            let datagrams = datagrams_of(&mut Batch::<Threes>::new(1472, exactly), &words);
+            let sets: usize = datagrams
+                .iter()
+                .map(|datagram| numbers_from(datagram, Threes::HEADER_BYTES).len())
+                .sum();
+            assert_eq!(sets, words.len());
+            assert!(datagrams.iter().all(|datagram| datagram[1] <= 3));
+            for (sequence, datagram) in (1_u32..).zip(&datagrams) {
+                assert_eq!(datagram[8..12], sequence.to_be_bytes());
+            }
+        }
     }
 }

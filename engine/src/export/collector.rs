@@ -11,8 +11,7 @@ use log::warn;
 use socket2::SockRef;
 
 use super::patience::Patience;
-use crate::capture::sys;
-use crate::destination::Destination;
+use crate::start::destination::Destination;
 
 /// At most one line about the same collector in this time.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
@@ -208,7 +207,7 @@ impl Collector {
     async fn send_later(&mut self, bytes: &[u8], patience: &mut Patience) -> io::Result<usize> {
         let full = io::ErrorKind::WouldBlock;
         let socket = self.socket.as_ref().filter(|_| !self.stuck).ok_or(full)?;
-        let socket = sys::udp_socket(socket.try_clone()?);
+        let socket = dnsflow_sys::udp_socket(socket.try_clone()?);
         let start = Instant::now();
         let sent = timeout(patience.left(start), socket.send(bytes)).await;
         let now = Instant::now();
@@ -230,7 +229,7 @@ impl Collector {
     fn begin_segments(&mut self) {
         let segment = u16::try_from(self.datagram_bytes).unwrap_or(0);
         self.segments = match &self.socket {
-            Some(socket) if sys::segment_sends(socket, segment).is_ok() => Segments::On,
+            Some(socket) if dnsflow_sys::segment_sends(socket, segment).is_ok() => Segments::On,
             _ => Segments::Off,
         };
     }
@@ -239,7 +238,7 @@ impl Collector {
         self.segments = Segments::Off;
         if let Some(socket) = &self.socket {
             // Where that fails there is nothing to end.
-            let _ = sys::segment_sends(socket, 0);
+            let _ = dnsflow_sys::segment_sends(socket, 0);
         }
     }
 

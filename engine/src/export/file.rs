@@ -5,7 +5,7 @@ use std::io::{self, IoSlice, Write};
 use std::os::unix::fs::FileTypeExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use dnsflow_wire::datagram::DEFAULT_PORT;
+use dnsflow_wire::v4::DEFAULT_PORT;
 
 use super::ExportError;
 

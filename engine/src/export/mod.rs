@@ -1,11 +1,11 @@
-//! From a response to the datagrams of one stream, and from there to everybody who wants them.
+//! From a response to the datagrams of one stream, and from there to all destinations.
 //!
-//! A stream is what a collector sees of one shard: a source port, a sequence of numbers without a gap.
-//! Responses are written once, into a `Batch` of datagrams that lie side by side; the batch
-//! leaves when it is full, when the shard has nothing else to do, and when the flush interval is over.
-//! Sinks get each datagram in order: collectors, the file of `-w`; `--print` gets the response itself.
+//! A stream is what a collector sees of one shard: a source port, and sequence numbers without a gap. An
+//! [`Encode`](dnsflow_wire::encode::Encode)r writes each response once, as sets, into a `Batch` of datagrams that lie side by
+//! side. The batch is sent when it is full, when the shard has nothing else to do, and at the end of the flush interval.
+//! Collectors and the file of `-w` get each datagram in order; `--print` reads the sets that were written.
 //!
-//! Export knows nothing of packets, and a collector that does not listen stops nothing.
+//! Export knows nothing of packets nor of the format of records. A collector that does not listen stops nothing.
 
 pub mod age;
 pub(crate) mod batch;
@@ -17,16 +17,18 @@ pub mod print;
 
 use std::io;
 
-use dnsflow_wire::datagram::Stats;
-use dnsflow_wire::response::Response;
-use dnsflow_wire::transcript::Draft;
+use dnsflow_wire::dns::MessageReject;
+use dnsflow_wire::encode::{Draft, Encode};
+use dnsflow_wire::response::{Endpoints, Response};
+use dnsflow_wire::v4::Encoder;
+use dnsflow_wire::v4::Stats;
 use thiserror::Error;
 
-use crate::destination::Destination;
-use crate::frame::Timestamp;
+use crate::start::destination::Destination;
 use age::{Ages, Waiting};
 use batch::Batch;
 use collector::{Collector, CollectorSnapshot};
+use dnsflow_packet::Timestamp;
 use file::PcapFile;
 use patience::Patience;
 use print::Print;
@@ -82,23 +84,26 @@ pub struct Sinks {
     pub print: Option<Print>,
 }
 
-/// One stream: its batch, its sequence and its sinks.
+/// One stream of records in the format of `E`: its batch, its sequence and its sinks.
 #[derive(Debug)]
-pub struct Export {
-    batch: Batch,
+pub struct Export<E = Encoder> {
+    encoder: E,
+    batch: Batch<E>,
     sinks: Sinks,
     sent: Sent,
     waiting: Waiting,
     patience: Patience,
 }
 
-impl Export {
-    /// A stream that starts at sequence number 1 and whose datagrams have at most `datagram_bytes`.
+impl<E: Encode> Export<E> {
+    /// A stream that starts at sequence number 1. Its datagrams have at most `datagram_bytes` bytes, which is at least
+    /// [`Encode::HEADER_BYTES`] and the smallest room into which `encoder` can split any response.
     #[must_use]
-    pub fn new(datagram_bytes: usize, sinks: Sinks) -> Self {
+    pub fn new(encoder: E, datagram_bytes: usize, sinks: Sinks) -> Self {
         // Datagrams of one size leave many at a time; a file does not care, and keeps the order.
         let exactly = !sinks.collectors.is_empty();
-        Export {
+        Self {
+            encoder,
             batch: Batch::new(datagram_bytes, exactly),
             sinks,
             sent: Sent::default(),
@@ -107,34 +112,52 @@ impl Export {
         }
     }
 
-    /// Where a set may be written that [`Export::keep`] takes; nowhere if somebody wants the response itself.
+    /// Takes the response in a unicast message that came whole, and was captured at `at`, in one pass.
+    ///
+    /// Returns why the message gives no record, or `None` if it does not qualify for the fast path: then nothing was
+    /// taken.
+    #[inline(always)]
+    pub fn transcribe(
+        &mut self,
+        message: &[u8],
+        endpoints: &Endpoints,
+        at: Timestamp,
+    ) -> Option<Result<(), MessageReject>> {
+        let draft = self.batch.draft()?;
+        let written = self.encoder.transcribe(message, endpoints, draft)?;
+        Some(written.map(|bytes| {
+            if self.sinks.print.is_some() {
+                self.print_draft(bytes, at);
+            }
+            self.keep(bytes);
+        }))
+    }
+
+    /// Where a set may be written that [`Export::keep`] takes.
     #[inline(always)]
     pub fn draft(&mut self) -> Option<&mut Draft> {
-        if self.sinks.print.is_some() {
-            return None;
-        }
         self.batch.draft()
     }
 
     /// Takes the set of so many bytes that was written to [`Export::draft`].
     #[inline(always)]
-    pub fn keep(&mut self, size: usize) {
+    pub fn keep(&mut self, bytes: usize) {
         self.sent.sets += 1;
-        self.batch.keep(size);
+        self.batch.keep(bytes);
     }
 
     /// Takes a response that was captured at `at`.
     pub fn push(&mut self, response: &Response<'_>, at: Timestamp) {
         self.sent.sets += self.batch.push(response);
-        if self.sinks.print.is_some() {
-            self.print(*response, at);
+        if let Some(print) = &mut self.sinks.print {
+            print.push(response, at);
         }
     }
 
     #[inline(never)]
-    fn print(&mut self, response: Response<'_>, at: Timestamp) {
-        if let Some(print) = &mut self.sinks.print {
-            print.push(&response, at);
+    fn print_draft(&mut self, bytes: usize, at: Timestamp) {
+        if let (Some(print), Some(draft)) = (&mut self.sinks.print, self.batch.draft()) {
+            print.push_set::<E>(draft.get(..bytes).unwrap_or_default(), at);
         }
     }
 

@@ -5,13 +5,13 @@
 //! nearly always one, two or three that do. A set can't wait for long: each datagram starts with the one
 //! that has waited longest.
 
-use dnsflow_wire::transcript::MAX_SET_BYTES;
+use dnsflow_wire::encode::MAX_TRANSCRIPT_BYTES;
 
 /// Sets that wait.
 const POOL_SETS: usize = 32;
 
 // A larger set goes into a datagram at once.
-const _: () = assert!(MAX_SET_BYTES / GRAIN_BYTES < SIZES);
+const _: () = assert!(MAX_TRANSCRIPT_BYTES / GRAIN_BYTES < SIZES);
 
 /// Sizes of sets are multiples of this many bytes.
 const GRAIN_BYTES: usize = 4;
@@ -25,7 +25,7 @@ type Sizes = u128;
 /// Sets in slots of equal size, found by their size.
 #[derive(Debug)]
 pub(super) struct Pool {
-    memory: Box<[[u8; MAX_SET_BYTES]; POOL_SETS]>,
+    memory: Box<[[u8; MAX_TRANSCRIPT_BYTES]; POOL_SETS]>,
     sizes: [usize; POOL_SETS],
     /// When each set came, by the count of all that came.
     born: [u64; POOL_SETS],
@@ -44,7 +44,7 @@ pub(super) type Slots = [Option<usize>; 3];
 impl Default for Pool {
     fn default() -> Self {
         Pool {
-            memory: Box::new([[0; MAX_SET_BYTES]; POOL_SETS]),
+            memory: Box::new([[0; MAX_TRANSCRIPT_BYTES]; POOL_SETS]),
             sizes: [0; POOL_SETS],
             born: [0; POOL_SETS],
             count: 0,
@@ -64,7 +64,7 @@ impl Pool {
         self.taken == u32::MAX
     }
 
-    /// Keeps a set of at most [`MAX_SET_BYTES`]; nothing happens if the pool is full.
+    /// Keeps a set of at most [`MAX_TRANSCRIPT_BYTES`]; nothing happens if the pool is full.
     pub(super) fn add(&mut self, set: &[u8]) {
         let slot = usize::try_from(self.taken.trailing_ones()).unwrap_or(POOL_SETS);
         let memory = self.memory.get_mut(slot);

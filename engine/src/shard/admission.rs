@@ -1,45 +1,45 @@
-//! Which packets of a file a shard takes: what the kernel decides in live capture, decided here by the same
-//! programs.
+//! Which packets of a file a shard decodes. In live capture the kernel decides that; here the same
+//! programs decide it.
 
 use dnsflow_filters::{FilterError, Interpreter, MAX_SNAP_LENGTH, Packet, Program, compile};
+use dnsflow_packet::{Frame, LinkType, Reject, link};
 
-use crate::decode::{Reject, link};
-use crate::frame::{Frame, LinkType};
-
-/// What becomes of a packet.
+/// What a shard does with a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// This shard decodes it.
     Ours,
-    /// This shard counts it.
+    /// This shard counts it under this reason, and does not decode it.
     Reject(Reject),
-    /// Another shard of this process sees to it.
+    /// Another shard of this process decodes or counts it; this one does neither.
     OtherShard,
 }
 
-/// Which of `count` parts is wanted, and the program that says which part a packet is in.
+/// One of `count` parts of a file. A packet is in the part `program value % count`.
 #[derive(Clone, Debug)]
 pub struct Part {
-    /// A fanout program.
+    /// A fanout program: [`Balance::fanout`](dnsflow_filters::Balance::fanout).
     pub program: Program,
     /// 0 to `count` - 1.
     pub index: u32,
-    /// Number of parts.
+    /// Number of parts, at least 1.
     pub count: u32,
 }
 
 /// The tests that a packet of a file has to pass.
 #[derive(Debug)]
 pub struct Admission {
-    /// This shard's part, where there are several.
+    /// This shard's part, if there are several.
     shard: Option<Division>,
     /// This process's part, by `-m`.
     member: Option<Division>,
-    /// The expression of `-f`, compiled for each link type that was seen.
+    /// The expression of `-f`.
     expression: Option<String>,
+    /// The expression compiled, for each link type seen so far.
     compiled: Vec<(LinkType, Interpreter)>,
-    /// 1 of how many is kept; 0 for all.
+    /// 1 of how many packets is kept; 0 and 1 keep all.
     sample: u32,
+    /// State of the random number generator, never 0.
     random: u32,
 }
 
@@ -51,36 +51,29 @@ struct Division {
 }
 
 impl Admission {
+    /// The tests of one shard.
+    ///
+    /// - `shard`: the shard's part of the file, `None` if there is one shard;
+    /// - `member`: this process's share (`-m`), `None` for all packets;
+    /// - `expression`: a pcap expression (`-f`), compiled when a packet of a new link type arrives,
+    ///   `None` to filter nothing;
+    /// - `sample`: 1 of how many packets is kept (`-s`), at random; 0 and 1 keep all.
+    ///
     /// # Errors
-    /// If a program can't be run.
+    /// [`FilterError::KernelOnly`] if the program of a part reads what only a kernel knows;
+    /// [`FilterError::NoSuchShare`] unless a part's `index < count`.
     pub fn new(
         shard: Option<Part>,
         member: Option<Part>,
         expression: Option<String>,
         sample: u32,
     ) -> Result<Self, FilterError> {
-        let division = |part: Option<Part>| {
-            part.map(
-                |Part {
-                     program,
-                     index,
-                     count,
-                 }| {
-                    Interpreter::new(&program).map(|program| Division {
-                        program,
-                        index,
-                        count,
-                    })
-                },
-            )
-            .transpose()
-        };
-        let shard = division(shard)?;
-        // Each shard draws its own numbers; any seed but 0 will do.
+        let shard = shard.map(Division::new).transpose()?;
+        // Each shard has its own sequence; any seed but 0 will do.
         let random = 0x9e37_79b9 ^ shard.as_ref().map_or(0, |division| division.index);
-        Ok(Admission {
+        Ok(Self {
             shard,
-            member: division(member)?,
+            member: member.map(Division::new).transpose()?,
             expression,
             compiled: Vec::new(),
             sample,
@@ -88,7 +81,7 @@ impl Admission {
         })
     }
 
-    /// Whether every packet is this shard's to decode.
+    /// Whether there is no test at all: every verdict is [`Verdict::Ours`].
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.shard.is_none()
@@ -97,8 +90,14 @@ impl Admission {
             && self.sample == 0
     }
 
+    /// Decides about the next packet of the file. The tests are, in this order: the shard's part,
+    /// the process's share ([`Reject::Share`]), the sample ([`Reject::Sampled`]), the expression
+    /// ([`Reject::Filtered`]). A packet of an unsupported link type passes the expression: decode
+    /// counts it.
+    ///
     /// # Errors
-    /// If the expression of `-f` does not compile for a link type that turns up in the file.
+    /// [`FilterError`] if the expression does not compile for the packet's link type, or can't be
+    /// run over a file.
     pub fn verdict(&mut self, frame: &Frame<'_>) -> Result<Verdict, FilterError> {
         if self.is_open() {
             return Ok(Verdict::Ours);
@@ -126,7 +125,7 @@ impl Admission {
             return Ok(Verdict::Reject(Reject::Sampled));
         }
         if let LinkType::Unsupported(_) = frame.link {
-            // No expression compiles for what decode can't read and will count.
+            // No expression compiles for it, and decode counts it.
             return Ok(Verdict::Ours);
         }
         match self.filter(frame.link)? {
@@ -143,7 +142,7 @@ impl Admission {
         let index = match known {
             Some(index) => index,
             None => {
-                let program = compile(expression, link.dlt(), MAX_SNAP_LENGTH)?;
+                let program = compile(expression, link, MAX_SNAP_LENGTH)?;
                 self.compiled.push((link, Interpreter::new(&program)?));
                 self.compiled.len() - 1
             }
@@ -151,7 +150,8 @@ impl Admission {
         Ok(self.compiled.get(index).map(|(_, filter)| filter))
     }
 
-    /// A 32-bit xorshift (Marsaglia 2003): a sample has to be fair, not secret.
+    /// The next number of a 32-bit xorshift (Marsaglia 2003): a sample has to be fair, not
+    /// unpredictable.
     fn draw(&mut self) -> u32 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 17;
@@ -161,12 +161,29 @@ impl Admission {
 }
 
 impl Division {
+    fn new(part: Part) -> Result<Self, FilterError> {
+        let Part {
+            program,
+            index,
+            count,
+        } = part;
+        if index >= count {
+            return Err(FilterError::NoSuchShare { index, count });
+        }
+        Ok(Self {
+            program: Interpreter::new(&program)?,
+            index,
+            count,
+        })
+    }
+
     fn holds(&self, packet: &Packet<'_>) -> bool {
         self.program.run(&packet.for_fanout(), || 0) % self.count == self.index
     }
 }
 
-/// A frame of a file as a socket filter would see it, had it come in over an interface.
+/// A frame of a file as a socket filter would see it, had an interface received it. Of a frame
+/// whose link layer can't be skipped, the network header is at the end and the protocol is 0.
 pub(super) fn as_program_sees<'a>(frame: &Frame<'a>) -> Packet<'a> {
     let (network_offset, protocol) = link::network(frame)
         .map_or((frame.bytes.len(), 0), |network| {

@@ -14,8 +14,8 @@ use dnsflow_filters::Program;
 
 use super::snapshot::Snapshot;
 use crate::capture::ring::Ring;
-use crate::decode::Selection;
-use crate::destination::Destination;
+use crate::start::destination::Destination;
+use dnsflow_packet::Selection;
 
 /// What a shard is told.
 #[derive(Debug)]

@@ -1,17 +1,18 @@
-//! Packets of a divided file that don't stand alone.
+//! Packets of a divided file that need reassembly or decapsulation.
 //!
-//! Each shard reads a part of the file, but a fragment or a TCP segment may belong with others in another
-//! part. Such packets are put off: when all parts are read, each is handed to the shard that all of its
-//! kin are handed to, in the order of the file. Until then shards share nothing.
+//! Each shard reads a part of the file, but a fragment or a TCP segment may belong with others in
+//! another part. Such packets are deferred: when all parts are read, each is handed to one shard,
+//! the same for all packets of a datagram, stream or tunnel, in the order of the file. Until then
+//! shards share nothing.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use dnsflow_filters::{FilterError, Interpreter, Program};
 
 use super::admission::as_program_sees;
-use crate::frame::Frame;
+use dnsflow_packet::Frame;
 
-/// Offsets of records, of one part of the file.
+/// Offsets of deferred records in one part of the file, in bytes from its start.
 #[derive(Debug)]
 struct List {
     part: usize,
@@ -23,24 +24,25 @@ struct List {
 pub struct Deferred {
     part: usize,
     balance: Interpreter,
-    /// What was put off, for each shard.
+    /// Deferred records, for each shard.
     lists: Vec<Vec<u64>>,
     senders: Vec<Sender<List>>,
     receiver: Receiver<List>,
 }
 
 impl Deferred {
-    /// The sides of `count` shards, which hand packets to each other by the value of `program`.
+    /// One side for each of `count` shards. A deferred packet goes to the shard `program value %
+    /// count`.
     ///
     /// # Errors
-    /// If the program can't be run.
+    /// [`FilterError::KernelOnly`] if the program reads what only a kernel knows.
     pub fn among(count: usize, program: &Program) -> Result<Vec<Self>, FilterError> {
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..count).map(|_| channel()).unzip();
         receivers
             .into_iter()
             .enumerate()
             .map(|(part, receiver)| {
-                Ok(Deferred {
+                Ok(Self {
                     part,
                     balance: Interpreter::new(program)?,
                     lists: vec![Vec::new(); count],
@@ -51,7 +53,7 @@ impl Deferred {
             .collect()
     }
 
-    /// Puts off the packet whose record is at `offset`.
+    /// Defers the packet whose record is at `offset`, in bytes from the start of the file.
     #[cold]
     pub(super) fn put_off(&mut self, offset: u64, frame: &Frame<'_>) {
         let value = self.balance.run(&as_program_sees(frame).for_fanout(), || 0);
@@ -62,17 +64,17 @@ impl Deferred {
         }
     }
 
-    /// Hands out what was put off, waits for the others, and gives what they have for this shard, in the
-    /// order of the file.
+    /// Sends the deferred records to their shards, waits until every other shard has done so or has
+    /// ended, and returns the offsets of those for this shard, ascending.
     pub(super) fn exchange(self) -> Vec<u64> {
         for (sender, offsets) in self.senders.iter().zip(self.lists) {
-            // A shard that has gone has said why, and takes nothing any more.
+            // A shard that has ended has reported why, and receives nothing.
             let _ = sender.send(List {
                 part: self.part,
                 offsets,
             });
         }
-        // The receiver ends when every shard has sent, or is gone.
+        // The receiver ends when every shard has sent or ended.
         drop(self.senders);
         let mut lists: Vec<List> = self.receiver.iter().collect();
         lists.sort_unstable_by_key(|list| list.part);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::admission::{Admission, Verdict};
 use super::deferred::Deferred;
 use super::{Progress, Report, Shard, ShardError};
-use crate::capture::file::{FileError, Records};
+use dnsflow_capfile::{FileError, Records};
 
 /// Bytes of the file between two looks at the supervisor.
 const PROGRESS_BYTES: u64 = 1 << 20;
@@ -148,7 +148,7 @@ impl Offline {
                 Verdict::Ours => match &mut deferred {
                     None => self.shard.take(&frame),
                     Some(deferred) => {
-                        if !self.shard.take_usual(&frame) {
+                        if !self.shard.take_alone(&frame) {
                             deferred.put_off(offset, &frame);
                         }
                     }
@@ -186,7 +186,7 @@ impl Offline {
         };
         let mut offset = frames.offset();
         while let Some(frame) = frames.next() {
-            if !self.shard.take_usual(&frame) {
+            if !self.shard.take_alone(&frame) {
                 deferred.put_off(offset, &frame);
             }
             if self.shard.export.is_full() {

@@ -6,9 +6,9 @@ use super::Shard;
 use super::snapshot::TapSnapshot;
 use crate::capture::interface::InterfaceDrops;
 use crate::capture::ring::Ring;
-use crate::capture::sys::KernelCounts;
-use crate::counters::Counters;
 use crate::export::ExportError;
+use dnsflow_packet::Counters;
+use dnsflow_sys::KernelCounts;
 
 /// One interface's packets on one core.
 #[derive(Debug)]

@@ -1,8 +1,9 @@
 //! One core's share of the work, from the packet to the datagram. Nothing is shared with other shards while
 //! packets flow.
 //!
-//! This is the only place that joins capture, decode and export. The life of a packet is `Shard::take`;
-//! the two ways in which packets come, from a ring and from a file, are [`mod@live`] and [`mod@file`].
+//! This is the only place that joins capture, decode and export: `Shard::take` gives a packet to the decoder, and
+//! `Stream` is the sink that the decoder finds there. Packets come from a ring, in [`mod@live`], or from a file, in
+//! [`mod@file`].
 
 pub mod admission;
 pub mod command;
@@ -15,15 +16,17 @@ mod wait;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use dnsflow_wire::datagram::Stats;
+use dnsflow_wire::v4::Stats;
 
-use crate::capture::file::FileError;
-use crate::capture::sys::KernelCounts;
-use crate::counters::Counters;
-use crate::decode::{Decoder, Fate, Unusual};
 use crate::export::{Export, ExportError, Sent};
-use crate::frame::{Frame, Timestamp};
 use command::CaptureChange;
+use dnsflow_capfile::FileError;
+use dnsflow_packet::Counters;
+use dnsflow_packet::{Decoder, Fate, Sink};
+use dnsflow_packet::{Frame, Timestamp};
+use dnsflow_sys::KernelCounts;
+use dnsflow_wire::dns::MessageReject;
+use dnsflow_wire::response::Endpoints;
 use snapshot::TapSnapshot;
 
 /// Why a shard ended before its time.
@@ -148,61 +151,38 @@ impl Shard {
         false
     }
 
-    /// The life of one packet. What it gives waits in the stream's batch, to be sent when that is full.
+    /// The life of one packet: decoded, and its response written into the stream's batch, to be sent when that is full.
     #[inline]
     fn take(&mut self, frame: &Frame<'_>) {
-        if !self.take_usual(frame) {
-            self.take_involved(frame);
-        }
+        self.counters.received += 1;
+        let (decoder, mut stream) = self.split();
+        decoder.decode(frame, &mut stream);
     }
 
-    /// A packet with a response, or with none; false, and nothing done, if there is more to it.
+    /// As [`Shard::take`], for a packet that stands alone. Returns false, and nothing is done, if others may belong with it.
     #[inline(always)]
-    fn take_usual(&mut self, frame: &Frame<'_>) -> bool {
-        let Some(found) = self
-            .export
-            .draft()
-            .and_then(|draft| self.decoder.usual(frame, draft))
-        else {
-            return self.take_datagram(frame);
-        };
-        match found {
-            Ok(size) => {
-                self.counters.exported += 1;
-                self.export.keep(size);
-            }
-            Err(reason) => self.counters.reject(reason),
-        }
-        self.counters.received += 1;
-        true
+    fn take_alone(&mut self, frame: &Frame<'_>) -> bool {
+        let (decoder, mut stream) = self.split();
+        let alone = decoder.decode_alone(frame, &mut stream);
+        self.counters.received += u64::from(alone);
+        alone
     }
 
-    /// As [`Shard::take_usual`], whatever the layers of the packet.
-    #[inline(never)]
-    fn take_datagram(&mut self, frame: &Frame<'_>) -> bool {
-        match self.decoder.datagram(frame) {
-            Ok(response) => {
-                self.counters.exported += 1;
-                self.export.push(&response, frame.at);
-            }
-            Err(Unusual::Reject(reason)) => self.counters.reject(reason),
-            Err(Unusual::Involved) => return false,
-        }
-        self.counters.received += 1;
-        true
-    }
-
-    /// A packet that may complete several responses, or none.
-    #[inline(never)]
+    /// As [`Shard::take`], for a packet of which [`Shard::take_alone`] said that it does not stand alone.
     fn take_involved(&mut self, frame: &Frame<'_>) {
         self.counters.received += 1;
-        let Shard {
-            decoder,
-            export,
-            counters,
-            ..
-        } = self;
-        decoder.involved(frame, &mut |fate| follow(fate, frame.at, counters, export));
+        let (decoder, mut stream) = self.split();
+        decoder.decode_involved(frame, &mut stream);
+    }
+
+    /// The decoder, and the sink for what it finds.
+    #[inline(always)]
+    fn split(&mut self) -> (&mut Decoder, Stream<'_>) {
+        let stream = Stream {
+            export: &mut self.export,
+            counters: &mut self.counters,
+        };
+        (&mut self.decoder, stream)
     }
 
     /// Looks for something else from now on; true if the sample rate is another one.
@@ -213,13 +193,8 @@ impl Shard {
 
     /// The end of a capture: what still waited for more is given up.
     fn finish(&mut self) {
-        let Shard {
-            decoder,
-            export,
-            counters,
-            ..
-        } = self;
-        decoder.finish(&mut |fate| follow(fate, Timestamp::default(), counters, export));
+        let (decoder, mut stream) = self.split();
+        decoder.finish(&mut stream);
     }
 
     /// What a stats datagram says; `taps` is empty for a file.
@@ -227,11 +202,11 @@ impl Shard {
         let captured = self.total(taps).received;
         let kernel = kernel(taps);
         Stats {
-            packets_captured: counter32(captured),
-            packets_received: counter32(kernel.map_or(captured, |counts| counts.packets)),
-            packets_dropped: counter32(kernel.map_or(0, |counts| counts.drops)),
-            packets_ifdropped: counter32(ifdropped),
-            sample_rate: self.sample_rate,
+            captured: counter32(captured),
+            received: counter32(kernel.map_or(captured, |counts| counts.packets)),
+            dropped: counter32(kernel.map_or(0, |counts| counts.drops)),
+            if_dropped: counter32(ifdropped),
+            sample_rate: Some(self.sample_rate),
         }
     }
 
@@ -260,15 +235,34 @@ pub fn kernel(taps: &[TapSnapshot]) -> Option<KernelCounts> {
     })
 }
 
-fn follow(fate: Fate<'_>, at: Timestamp, counters: &mut Counters, export: &mut Export) {
-    match fate {
-        Fate::Response(response) => {
-            counters.exported += 1;
-            export.push(&response, at);
+/// What a shard does with what is found in its packets: counts it, and exports the responses. What changes a record
+/// before any format writes it belongs here.
+struct Stream<'s> {
+    export: &'s mut Export,
+    counters: &'s mut Counters,
+}
+
+impl Sink for Stream<'_> {
+    #[inline(always)]
+    fn message(
+        &mut self,
+        message: &[u8],
+        endpoints: &Endpoints,
+        at: Timestamp,
+    ) -> Option<Result<(), MessageReject>> {
+        let taken = self.export.transcribe(message, endpoints, at);
+        if let Some(Ok(())) = taken {
+            self.counters.exported += 1;
         }
-        Fate::Reject(reason) => counters.reject(reason),
-        Fate::Rebuilt => counters.rebuilt += 1,
-        Fate::Loss(what) => counters.lose(what),
+        taken
+    }
+
+    #[inline]
+    fn take(&mut self, fate: Fate<'_>, at: Timestamp) {
+        self.counters.count(&fate);
+        if let Fate::Response(response) = &fate {
+            self.export.push(response, at);
+        }
     }
 }
 

@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use crate::capture::sys::KernelCounts;
-use crate::counters::Counters;
-pub use crate::decode::Held;
 use crate::export::Sent;
 pub use crate::export::age::Ages;
 pub use crate::export::collector::CollectorSnapshot;
+use dnsflow_packet::Counters;
+pub use dnsflow_packet::Held;
+use dnsflow_sys::KernelCounts;
 
 /// One core's answer.
 #[derive(Clone, Debug, Default)]

@@ -17,7 +17,7 @@ use glommio::timer::Timer;
 use super::intake::Intake;
 use crate::capture::ring::Ring;
 use crate::capture::socket::RETIRE_MS;
-use crate::capture::sys::{self, Readiness};
+use dnsflow_sys::Readiness;
 
 /// Packets in a block from which on the next is expected at once: with one block in [`RETIRE_MS`], 25,600 a second.
 const BUSY_PACKETS: u64 = 256;
@@ -59,12 +59,12 @@ impl Waiter {
         let mut rings = Vec::with_capacity(intakes.len());
         for (index, intake) in intakes.iter().enumerate() {
             readiness.set(index, intake.ring.descriptor()?);
-            rings.push(sys::unix_stream(intake.ring.descriptor()?));
+            rings.push(dnsflow_sys::unix_stream(intake.ring.descriptor()?));
         }
         readiness.set(intakes.len(), control.try_clone()?);
         Ok(Waiter {
             rings,
-            control: sys::unix_stream(control),
+            control: dnsflow_sys::unix_stream(control),
             turn: 0,
             readiness,
             busy: false,
@@ -75,7 +75,7 @@ impl Waiter {
     pub(super) fn replace(&mut self, index: usize, ring: &Ring) -> io::Result<()> {
         if let Some(place) = self.rings.get_mut(index) {
             self.readiness.set(index, ring.descriptor()?);
-            *place = sys::unix_stream(ring.descriptor()?);
+            *place = dnsflow_sys::unix_stream(ring.descriptor()?);
         }
         Ok(())
     }

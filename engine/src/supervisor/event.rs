@@ -8,18 +8,18 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::shards::Shards;
-use crate::destination::Destination;
-use crate::error::StartError;
-use crate::settings::Settings;
 use crate::shard::command::Notice;
 use crate::shard::snapshot::Snapshot;
+use crate::start::destination::Destination;
+use crate::start::error::StartError;
+use crate::start::settings::Settings;
 
 /// Time between two looks at the progress of a file.
 const TICK: Duration = Duration::from_millis(100);
 
 /// Something happened.
 #[derive(Debug)]
-pub(super) enum Event {
+pub(crate) enum Event {
     /// A person or a service manager wants the end.
     End,
     /// The same, for settings that are to be read again.
@@ -38,14 +38,14 @@ pub(super) enum Event {
 
 /// Signals, and what others say.
 #[derive(Debug)]
-pub(super) struct Events {
+pub(crate) struct Events {
     receiver: Receiver<Event>,
     sender: Sender<Event>,
 }
 
 impl Events {
     /// Takes over the signals that end it, and `SIGHUP` where there is something to `reload`.
-    pub(super) fn watch(reload: bool) -> Result<Self, StartError> {
+    pub(crate) fn watch(reload: bool) -> Result<Self, StartError> {
         let failed = |source| StartError::System {
             what: "can't watch for signals",
             source,
@@ -78,12 +78,12 @@ impl Events {
     }
 
     /// For those who have something to say.
-    pub(super) fn sender(&self) -> Sender<Event> {
+    pub(crate) fn sender(&self) -> Sender<Event> {
         self.sender.clone()
     }
 
     /// The next event; nothing if there was none until `deadline`.
-    pub(super) fn next(&self, deadline: Option<Instant>) -> Option<Event> {
+    pub(crate) fn next(&self, deadline: Option<Instant>) -> Option<Event> {
         match deadline {
             // We hold a sender ourselves, so there is always somebody to wait for.
             None => self.receiver.recv().ok(),
@@ -110,18 +110,18 @@ impl Events {
 
 /// For threads beside the supervisor that want to know what the shards have seen.
 #[derive(Clone, Debug)]
-pub(super) struct Asker {
+pub(crate) struct Asker {
     events: Sender<Event>,
 }
 
 impl Asker {
     /// One that asks through this queue.
-    pub(super) fn new(events: Sender<Event>) -> Self {
+    pub(crate) fn new(events: Sender<Event>) -> Self {
         Asker { events }
     }
 
     /// What those shards say that answer within `patience`, by their numbers.
-    pub(super) fn ask(&self, patience: Duration) -> Vec<Snapshot> {
+    pub(crate) fn ask(&self, patience: Duration) -> Vec<Snapshot> {
         let (sender, answers) = channel();
         // A supervisor that has ended drops the question, and with it the last sender.
         let _ = self.events.send(Event::Ask(sender));

@@ -13,11 +13,11 @@ use super::shards::Shards;
 use crate::capture::interface::InterfaceDrops;
 use crate::capture::socket::{Armed, Source, Spread, Tap};
 use crate::capture::stock::Stock;
-use crate::capture::sys::{self, PacketSocket};
-use crate::error::StartError;
-use crate::settings::Capture;
 use crate::shard::command::Command;
 use crate::shard::intake::Intake;
+use crate::start::error::StartError;
+use crate::start::settings::Capture;
+use dnsflow_sys::{self, PacketSocket};
 
 /// Time between two looks at an interface that is away.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -208,7 +208,7 @@ impl Interface {
             .socket
             .bound_to()
             .is_ok_and(|at| at == self.source.index);
-        let found = sys::interface(&self.socket, name).ok();
+        let found = dnsflow_sys::interface(&self.socket, name).ok();
         let is_up = found.is_some_and(|found| found.has(libc::IFF_UP));
         let is_same = is_bound && found.is_some_and(|found| found.index == self.source.index);
         match self.state {

@@ -12,26 +12,26 @@ use log::{error, info, warn};
 
 use super::Reload;
 use super::event::{Asker, Event, Events};
-use super::inquiry::Inquiry;
 use super::interfaces::Interfaces;
-use super::metrics::Listening;
 use super::names::Names;
 use super::output::{Output, Outputs};
 use super::reload::{self, Pending};
 use super::requirements;
 use super::shards::Shards;
-use super::watch::Watch;
 use crate::capture::interface::default_interface;
 use crate::capture::socket::Tap;
 use crate::capture::stock::Stock;
-use crate::decode::Decoder;
-use crate::destination::Destination;
-use crate::error::StartError;
-use crate::settings::{Capture, Settings};
+use crate::observe::inquiry::Inquiry;
+use crate::observe::metrics::Listening;
+use crate::observe::watch::Watch;
 use crate::shard::command::{Change, Command, Notice};
 use crate::shard::intake::Intake;
 use crate::shard::live::Live;
 use crate::shard::{Report, Shard};
+use crate::start::destination::Destination;
+use crate::start::error::StartError;
+use crate::start::settings::{Capture, Settings};
+use dnsflow_packet::Decoder;
 
 /// What runs, and what it was asked for.
 struct Sensor {
@@ -134,7 +134,7 @@ impl Sensor {
         output: Output,
     ) -> Result<(), StartError> {
         let Capture { sample, .. } = self.settings.capture;
-        let selection = self.settings.capture.decode();
+        let selection = self.settings.capture.selection.clone();
         let core = self.shards.count();
         let events = self.events.sender();
         let tell = Box::new(move |notice| {

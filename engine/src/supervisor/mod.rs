@@ -4,13 +4,10 @@
 //! shards to end, for what they tell. While packets flow it shares nothing with them; what changes it tells them, and
 //! they see to it between two blocks.
 
-mod event;
-mod inquiry;
+pub(crate) mod event;
 mod interfaces;
 mod live;
-pub mod metrics;
 mod names;
-mod notify;
 mod offline;
 mod output;
 mod progress;
@@ -18,7 +15,6 @@ mod reload;
 mod requirements;
 mod shards;
 mod summary;
-mod watch;
 
 use std::fs::File;
 use std::path::Path;
@@ -26,10 +22,10 @@ use std::path::Path;
 use log::debug;
 
 use crate::capture::stock::Stock;
-use crate::error::StartError;
-use crate::pidfile::PidFile;
-use crate::privileges::Identity;
-use crate::settings::{Input, Settings};
+use crate::start::error::StartError;
+use crate::start::pidfile::PidFile;
+use crate::start::privileges::Identity;
+use crate::start::settings::{Input, Settings};
 use event::Events;
 pub use reload::waits_for_start;
 use summary::summarise;

@@ -11,9 +11,9 @@ use log::{info, warn};
 
 use super::Reload;
 use super::event::Event;
-use crate::destination::Destination;
-use crate::error::StartError;
-use crate::settings::Settings;
+use crate::start::destination::Destination;
+use crate::start::error::StartError;
+use crate::start::settings::Settings;
 
 /// Time between two look-ups of a name.
 const EVERY: Duration = Duration::from_secs(60);

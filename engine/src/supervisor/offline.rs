@@ -16,17 +16,17 @@ use super::event::Events;
 use super::output::{Output, Outputs};
 use super::progress;
 use super::shards::Shards;
-use crate::capture::file::{Records, split};
-use crate::capture::input::{self, Source};
 use crate::capture::relay::{Stop, relay};
-use crate::decode::Decoder;
-use crate::error::StartError;
-use crate::frame::LinkType;
-use crate::settings::{Capture, Settings};
 use crate::shard::admission::{Admission, Part};
 use crate::shard::deferred::Deferred;
 use crate::shard::file::Offline;
 use crate::shard::{Progress, Report, Shard, ShardError};
+use crate::start::error::StartError;
+use crate::start::settings::{Capture, Settings};
+use dnsflow_capfile::input::{self, Source};
+use dnsflow_capfile::{Records, split};
+use dnsflow_packet::Decoder;
+use dnsflow_packet::LinkType;
 
 /// What one shard reads.
 enum Share {
@@ -106,7 +106,7 @@ fn check_expression(capture: &Capture, first: Option<LinkType>) -> Result<(), Fi
         return Ok(());
     };
     let compiles = |link: LinkType| {
-        let program = compile(expression, link.dlt(), MAX_SNAP_LENGTH)?;
+        let program = compile(expression, link, MAX_SNAP_LENGTH)?;
         Interpreter::new(&program).map(drop)
     };
     if let Some(link) = first.filter(|link| !matches!(link, LinkType::Unsupported(_))) {
@@ -136,7 +136,7 @@ fn spawn(
     output: Output,
     reader: Reader,
 ) -> Result<(), StartError> {
-    let (selection, sample) = (settings.capture.decode(), settings.capture.sample);
+    let (selection, sample) = (settings.capture.selection.clone(), settings.capture.sample);
     let flush = settings.output.flush;
     shards.spawn(cpu, events.sender(), move |_control| async move {
         let shard = Shard::new(Decoder::new(selection), output.export(), sample);

@@ -3,14 +3,16 @@
 use std::fs::File;
 use std::time::Duration;
 
+use dnsflow_wire::v4::Encoder;
+
 use super::create;
-use crate::destination::Destination;
-use crate::error::StartError;
 use crate::export::collector::Collector;
 use crate::export::file::{PcapFile, write_header};
 use crate::export::print::Print;
 use crate::export::{Export, Sinks};
-use crate::settings;
+use crate::start::destination::Destination;
+use crate::start::error::StartError;
+use crate::start::settings;
 
 /// Opened outputs, one for each shard. What has to be made on the shard's own thread is made there.
 #[derive(Debug)]
@@ -94,6 +96,6 @@ impl Output {
                 .map(|(file, path)| PcapFile::new(file, path, stream)),
             print: self.print.then(Print::default),
         };
-        Export::new(self.datagram_bytes, sinks)
+        Export::new(Encoder::default(), self.datagram_bytes, sinks)
     }
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::destination::Destination;
-use crate::settings::{Capture, Output, Settings};
 use crate::shard::command::{CaptureChange, Change, OutputChange};
+use crate::start::destination::Destination;
+use crate::start::settings::{Capture, Output, Settings};
 use dnsflow_filters::Program;
 
 /// Long options, the one to name first, and whether two settings differ in what they say.
@@ -64,7 +64,7 @@ pub(super) fn change(number: u64, settings: &Settings, filters: Vec<Program>) ->
     Arc::new(Change {
         number,
         capture: Some(CaptureChange {
-            selection: settings.capture.decode(),
+            selection: settings.capture.selection.clone(),
             filters,
             sample: settings.capture.sample,
         }),
@@ -144,8 +144,8 @@ mod tests {
     use clap::{CommandFactory as _, Parser as _};
 
     use super::*;
-    use crate::cli::Cli;
-    use crate::config;
+    use crate::start::cli::Cli;
+    use crate::start::config;
 
     fn settings(argument: &str) -> Settings {
         let arguments = ["dnsflow", "--udp=192.0.2.1", argument];

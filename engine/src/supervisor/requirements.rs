@@ -2,9 +2,8 @@
 
 use std::io;
 
-use crate::capture::sys;
-use crate::cores;
-use crate::error::{MEMLOCK_BYTES_PER_CORE, StartError};
+use crate::start::cores;
+use crate::start::error::{MEMLOCK_BYTES_PER_CORE, StartError};
 
 /// The CPUs that this process may use.
 pub(super) fn cpus() -> Result<Vec<usize>, StartError> {
@@ -16,7 +15,7 @@ pub(super) fn cpus() -> Result<Vec<usize>, StartError> {
 
 /// Whether `cores` executors can start.
 pub(super) fn check(cores: usize) -> Result<(), StartError> {
-    let limit = sys::raise_memlock().map_err(|source| StartError::System {
+    let limit = dnsflow_sys::raise_memlock().map_err(|source| StartError::System {
         what: "can't ask for the limit on locked memory",
         source,
     })?;
@@ -28,7 +27,7 @@ pub(super) fn check(cores: usize) -> Result<(), StartError> {
             cores,
         });
     }
-    sys::io_uring_probe().map_err(|source| match source.kind() {
+    dnsflow_sys::io_uring_probe().map_err(|source| match source.kind() {
         // The kernel charges all processes of a user together.
         io::ErrorKind::OutOfMemory => StartError::MemlockUsed {
             have: limit.soft >> 10,

@@ -10,11 +10,11 @@ use glommio::LocalExecutorBuilder;
 use log::info;
 
 use super::event::Event;
-use crate::cores;
-use crate::error::StartError;
 use crate::shard::Report;
 use crate::shard::command::{Command, Control, Line, line};
 use crate::shard::snapshot::Snapshot;
+use crate::start::cores;
+use crate::start::error::StartError;
 
 /// Bytes of registered memory an executor gets; it grows by itself if that is not enough.
 const IO_MEMORY_BYTES: usize = 64 << 10;

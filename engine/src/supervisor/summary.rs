@@ -2,11 +2,11 @@
 
 use log::{error, info};
 
-use crate::capture::sys::KernelCounts;
-use crate::counters::Counters;
 use crate::export::Sent;
 use crate::shard::snapshot::TapSnapshot;
 use crate::shard::{Report, kernel};
+use dnsflow_packet::Counters;
+use dnsflow_sys::KernelCounts;
 
 /// Says what came of it; true if nothing failed. `input` stands before what is wrong with it.
 pub(super) fn summarise(reports: &[Report], input: &str) -> bool {

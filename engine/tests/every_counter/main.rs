@@ -5,23 +5,20 @@
 
 mod table;
 
-use dnsflow::counters::Counters;
-use dnsflow::decode::{Decoder, Fate, Loss, Reject, Unusual};
-use dnsflow::frame::{Frame, Timestamp};
 use dnsflow::shard::admission::{Admission, Verdict};
+use dnsflow_packet::Counters;
+use dnsflow_packet::{Decoder, Frame, Loss, Reject, Sets, Timestamp};
+use dnsflow_wire::v4::Encoder;
+use dnsflow_wire::v4::MIN_SET_ROOM_BYTES;
 use table::{Captured, Row};
 
 #[test]
 fn every_counter_is_incremented_by_some_row() {
     let mut total = Counters::default();
     for row in table::rows() {
-        let counted = run(&row, |decoder, frame, mut fate| {
-            decode(decoder, frame, &mut fate)
-        });
-        let slowly = run(&row, |decoder, frame, mut fate| {
-            decoder.involved(frame, &mut fate)
-        });
-        assert_eq!(counted, slowly, "{}: with no short way", row.name);
+        let counted = run(&row, Decoder::decode);
+        let slowly = run(&row, Decoder::decode_involved);
+        assert_eq!(counted, slowly, "{}: layer by layer", row.name);
         assert!(counted.add_up(), "{}: {counted}", row.name);
         assert_eq!(counted.to_string(), row.counted, "{}", row.name);
         total.add(&counted);
@@ -46,36 +43,39 @@ fn what_stands_alone_is_known_at_once() {
     for row in table::transport() {
         let mut decoder = Decoder::new(row.selection.clone());
         for captured in &row.packets {
-            let found = decoder.datagram(&frame(captured));
-            assert!(
-                matches!(found, Err(Unusual::Reject(_))),
-                "{}: {found:?}",
-                row.name
-            );
+            let mut sink = sink();
+            let alone = decoder.decode_alone(&frame(captured), &mut sink);
+            assert!(alone, "{}", row.name);
+            assert_eq!(sink.counters.exported, 0, "{}", row.name);
         }
     }
 }
 
-type Decode = fn(&mut Decoder, &Frame<'_>, &mut dyn FnMut(Fate<'_>));
+type Records = Sets<Encoder, fn(&[u8], Timestamp)>;
+
+fn sink() -> Records {
+    Sets::new(Encoder::default(), MIN_SET_ROOM_BYTES, |_, _| {})
+}
 
 /// What a shard does with the packets of a file.
-fn run(row: &Row, decode: Decode) -> Counters {
-    let mut counters = Counters::default();
+fn run(row: &Row, decode: fn(&mut Decoder, &Frame<'_>, &mut Records)) -> Counters {
+    let mut sink = sink();
     let mut decoder = Decoder::new(row.selection.clone());
     let mut admission = Admission::new(None, row.share.clone(), row.expression.clone(), row.sample)
         .expect("the programs of the table are sound");
     for captured in &row.packets {
-        counters.received += 1;
+        sink.counters.received += 1;
         let frame = frame(captured);
         match admission.verdict(&frame).expect("the expression compiles") {
-            Verdict::Ours => decode(&mut decoder, &frame, &mut |fate| count(&mut counters, fate)),
-            Verdict::Reject(reason) => counters.reject(reason),
+            Verdict::Ours => decode(&mut decoder, &frame, &mut sink),
+            Verdict::Reject(reason) => sink.counters.reject(reason),
             Verdict::OtherShard => panic!("{}: there is one shard", row.name),
         }
+        let counters = &sink.counters;
         assert!(counters.add_up(), "{}: on the way: {counters}", row.name);
     }
-    decoder.finish(&mut |fate| count(&mut counters, fate));
-    counters
+    decoder.finish(&mut sink);
+    sink.counters
 }
 
 fn frame(captured: &Captured) -> Frame<'_> {
@@ -88,23 +88,5 @@ fn frame(captured: &Captured) -> Frame<'_> {
             nanoseconds: 0,
         },
         link: captured.link,
-    }
-}
-
-fn count(counters: &mut Counters, fate: Fate<'_>) {
-    match fate {
-        Fate::Response(_) => counters.exported += 1,
-        Fate::Reject(reason) => counters.reject(reason),
-        Fate::Rebuilt => counters.rebuilt += 1,
-        Fate::Loss(what) => counters.lose(what),
-    }
-}
-
-/// A packet's way through the decoder, as a shard has it: what becomes of it, and of what it completes.
-fn decode(decoder: &mut Decoder, frame: &Frame<'_>, fate: &mut impl FnMut(Fate<'_>)) {
-    match decoder.datagram(frame) {
-        Ok(response) => fate(Fate::Response(response)),
-        Err(Unusual::Reject(reason)) => fate(Fate::Reject(reason)),
-        Err(Unusual::Involved) => decoder.involved(frame, fate),
     }
 }

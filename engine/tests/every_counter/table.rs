@@ -1,10 +1,10 @@
 //! The rows: packets, and the account that has to come of them.
 
-use dnsflow::decode::Selection;
-use dnsflow::decode::tunnel::Tunnels;
-use dnsflow::frame::LinkType;
 use dnsflow::shard::admission::Part;
 use dnsflow_filters::Balance;
+use dnsflow_packet::LinkType;
+use dnsflow_packet::Selection;
+use dnsflow_packet::tunnel::Tunnels;
 
 use dnsflow_testkit::packets::{
     ACK, CLIENT_PORT, Ends, FIN_ACK, Response, SYN_ACK, ethernet, ethernet_of, vxlan,
@@ -20,7 +20,7 @@ pub(crate) struct Captured {
     pub(crate) seconds: u64,
 }
 
-/// Packets, how they are looked at, and what has to be counted: as [`dnsflow::counters::Counters`] prints it.
+/// Packets, how they are looked at, and what has to be counted: as [`dnsflow_packet::Counters`] prints it.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub(crate) name: &'static str,

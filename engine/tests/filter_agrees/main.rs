@@ -11,18 +11,20 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Parser as _;
-use dnsflow::capture::file::Records;
-use dnsflow::capture::input;
-use dnsflow::cli::Cli;
-use dnsflow::decode::{Decoder, Fate, Selection, Unusual};
-use dnsflow::frame::{Frame, LinkType};
-use dnsflow::settings::Capture;
+use dnsflow::start::cli::Cli;
+use dnsflow::start::settings::Capture;
+use dnsflow_capfile::Records;
+use dnsflow_capfile::input;
 use dnsflow_filters::Interpreter;
-use dnsflow_wire::text;
+use dnsflow_packet::LinkType;
+use dnsflow_packet::{Decoder, Selection, Sets};
+use dnsflow_wire::v4::Encoder;
 use view::{Seen, VIEWS};
+
+/// Room for one set: what a datagram has at an MTU of 1500.
+const SET_ROOM_BYTES: usize = 1464;
 
 /// Command lines, each of which selects something else.
 const CHOICES: [&str; 5] = [
@@ -89,7 +91,7 @@ struct Choice {
     options: &'static str,
     capture: Capture,
     decode: Selection,
-    filters: BTreeMap<i32, Interpreter>,
+    filters: BTreeMap<Option<u32>, Interpreter>,
 }
 
 impl Choices {
@@ -128,30 +130,25 @@ impl Choice {
         let capture = Capture::new(&Cli::parse_from(arguments).options);
         Choice {
             options,
-            decode: capture.decode(),
+            decode: capture.selection.clone(),
             capture,
             filters: BTreeMap::new(),
         }
     }
 
-    /// What is exported of the packets, sorted.
-    fn exported(&mut self, packets: &[Seen], filtered: bool) -> Vec<String> {
+    /// The sets that are exported of the packets, sorted.
+    fn exported(&mut self, packets: &[Seen], filtered: bool) -> Vec<Vec<u8>> {
         let mut decoder = Decoder::new(self.decode.clone());
         let mut exported = Vec::new();
-        let mut note = |fate: Fate<'_>| {
-            if let Fate::Response(response) = fate {
-                let mut line = String::new();
-                text::write_response(&mut line, None, Duration::ZERO, &response)
-                    .expect("a String takes everything");
-                exported.push(line);
-            }
-        };
+        let mut sink = Sets::new(Encoder::default(), SET_ROOM_BYTES, |set: &[u8], _| {
+            exported.push(set.to_vec());
+        });
         for packet in packets {
             if !filtered || self.keeps(packet) {
-                decode(&mut decoder, &packet.frame(), &mut note);
+                decoder.decode(&packet.frame(), &mut sink);
             }
         }
-        decoder.finish(&mut note);
+        decoder.finish(&mut sink);
         exported.sort_unstable();
         exported
     }
@@ -165,14 +162,5 @@ impl Choice {
             Interpreter::new(&program).expect("it reads only what a packet has")
         });
         matches!(packet.link, LinkType::Unsupported(_)) || packet.passes(program)
-    }
-}
-
-/// A packet's way through the decoder, as a shard has it: what becomes of it, and of what it completes.
-fn decode(decoder: &mut Decoder, frame: &Frame<'_>, fate: &mut impl FnMut(Fate<'_>)) {
-    match decoder.datagram(frame) {
-        Ok(response) => fate(Fate::Response(response)),
-        Err(Unusual::Reject(reason)) => fate(Fate::Reject(reason)),
-        Err(Unusual::Involved) => decoder.involved(frame, fate),
     }
 }

@@ -1,6 +1,6 @@
 //! Responses in everything that both sides know: transports, fragments, tags, labels, sessions, tunnels.
 
-use dnsflow::frame::{Frame, LinkType, Timestamp};
+use dnsflow_packet::{Frame, LinkType, Timestamp};
 
 use crate::view::Seen;
 use dnsflow_testkit::packets::{

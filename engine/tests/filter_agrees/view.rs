@@ -1,7 +1,7 @@
 //! The same packet as it is in a file, and as sockets get it.
 
-use dnsflow::frame::{Frame, LinkType, Timestamp};
 use dnsflow_filters::{Interpreter, Packet, VlanTag};
+use dnsflow_packet::{Frame, LinkType, Timestamp};
 
 /// Bytes of an Ethernet header.
 const ETHERNET: usize = 14;

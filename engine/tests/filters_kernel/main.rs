@@ -9,11 +9,10 @@ use clap::Parser as _;
 use dnsflow::capture::ring::Ring;
 use dnsflow::capture::socket::{Spread, Tap};
 use dnsflow::capture::stock::Stock;
-use dnsflow::cli::Cli;
-use dnsflow::settings::Capture;
-use dnsflow_filters::{
-    Balance, DLT_EN10MB, Interpreter, Packet, Program, Selection, Tunnels, VlanTag, compile,
-};
+use dnsflow::start::cli::Cli;
+use dnsflow::start::settings::Capture;
+use dnsflow_filters::{Balance, Interpreter, Packet, Program, VlanTag, capture_filter, compile};
+use dnsflow_packet::{LinkType, Selection};
 use dnsflow_testkit::frames::{self, CHOICES, Frame, JMIRROR_PORT, PCAP_RECORD_PORT};
 use dnsflow_testkit::network::{Injector, OUT, TAP, Wire};
 use dnsflow_testkit::patience::until;
@@ -62,24 +61,26 @@ fn received(wire: &[u8]) -> (Vec<u8>, Option<VlanTag>) {
     (frame, vlan)
 }
 
-/// What a sensor keeps by default and by one of [`CHOICES`].
-fn chosen(choice: &str) -> Selection {
-    let option = match choice {
+/// What a sensor with these options selects.
+fn selected(options: &[String]) -> Selection {
+    let arguments = ["dnsflow".to_owned()].into_iter();
+    let command_line = arguments.chain(options.iter().cloned());
+    Capture::new(&Cli::parse_from(command_line).options).selection
+}
+
+/// The option for one of [`CHOICES`].
+fn option(choice: &str) -> String {
+    match choice {
         "jmirror" => format!("--jmirror={JMIRROR_PORT}"),
         "pcap record" => format!("--pcap-record={PCAP_RECORD_PORT}"),
         tunnel => format!("--decap={tunnel}"),
-    };
-    let options = Cli::parse_from(["dnsflow", &option]).options;
-    Capture::new(&options).selection
+    }
 }
 
 /// Capture filters of all kinds, and shares of everything, which tell the balance values.
 fn programs() -> Vec<Program> {
     let default = Selection::default();
-    let all = default
-        .clone()
-        .tunnels(Tunnels::ALL)
-        .carriers([JMIRROR_PORT, PCAP_RECORD_PORT]);
+    let all = selected(&["all", "jmirror", "pcap record"].map(option));
     let mut selections = vec![
         default.clone(),
         default.clone().plain(),
@@ -87,9 +88,9 @@ fn programs() -> Vec<Program> {
         all.clone(),
         all.plain(),
     ];
-    selections.extend(CHOICES.map(chosen));
+    selections.extend(CHOICES.map(|choice| selected(&[option(choice)])));
     let program = |selection: &Selection, snap_length| {
-        let program = selection.program(DLT_EN10MB, snap_length);
+        let program = capture_filter(selection, LinkType::Ethernet, snap_length);
         program.expect("few ports")
     };
     let mut programs: Vec<_> = selections.iter().map(|chosen| program(chosen, 0)).collect();
@@ -99,7 +100,7 @@ fn programs() -> Vec<Program> {
             let share = balance
                 .share(index, PARTS)
                 .expect("a share below the count");
-            let everything = compile("", DLT_EN10MB, 0).expect("no expression");
+            let everything = compile("", LinkType::Ethernet, 0).expect("no expression");
             programs.push(share.then(everything).expect("a short program"));
         }
     }
@@ -151,7 +152,7 @@ fn group(wire: &Wire, program: Program) -> Vec<Ring> {
         let armed = tap
             .open(source, &mut Stock::default())
             .expect("root may open sockets");
-        let everything = compile("", DLT_EN10MB, 0).expect("no expression");
+        let everything = compile("", LinkType::Ethernet, 0).expect("no expression");
         armed
             .start(&everything)
             .expect("a program of one instruction");

@@ -4,20 +4,17 @@
 //! copy. Nearly all go the short way, and all can go the long one, which makes the same set:
 //!
 //! ```text
-//! bytes -> transcript::Transcriber ----------------------------------> datagram::Builder
+//! bytes -> v4::Transcriber ----------------------------------> v4::Builder
 //!      \   (checked and copied at once)                               /  (room and header)
-//!       -> message::Answers -> response::Response -> set::Part -------
+//!       -> dns::Answers -> response::Response -> v4::Part -------
 //!          (checked places)    (+ who and whom)      (size, the copy)
 //! ```
 //!
 //! The crate has no I/O, no unsafe code and no allocation per message. It refuses to know how the
 //! bytes were captured and where datagrams go.
 
-pub mod datagram;
-pub mod import;
-pub mod message;
-pub mod name;
+pub mod dns;
+pub mod encode;
 pub mod response;
-pub mod set;
 pub mod text;
-pub mod transcript;
+pub mod v4;

@@ -2,7 +2,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::message::Answers;
+use crate::dns::Answers;
 
 /// Client and resolver of a response; both have the IP version of the packet that carried it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,8 +28,8 @@ impl Endpoints {
     #[must_use]
     pub fn client(&self) -> IpAddr {
         match self {
-            Endpoints::V4 { client, .. } => Ipv4Addr::from(*client).into(),
-            Endpoints::V6 { client, .. } => Ipv6Addr::from(*client).into(),
+            Self::V4 { client, .. } => Ipv4Addr::from(*client).into(),
+            Self::V6 { client, .. } => Ipv6Addr::from(*client).into(),
         }
     }
 
@@ -37,13 +37,13 @@ impl Endpoints {
     #[must_use]
     pub fn resolver(&self) -> IpAddr {
         match self {
-            Endpoints::V4 { resolver, .. } => Ipv4Addr::from(*resolver).into(),
-            Endpoints::V6 { resolver, .. } => Ipv6Addr::from(*resolver).into(),
+            Self::V4 { resolver, .. } => Ipv4Addr::from(*resolver).into(),
+            Self::V6 { resolver, .. } => Ipv6Addr::from(*resolver).into(),
         }
     }
 }
 
-/// A response that was chosen for export. Borrows the message and the marks of its decoder.
+/// A response that was chosen for export. Borrows the message and the scratch memory of its decoder.
 #[derive(Clone, Copy, Debug)]
 pub struct Response<'a> {
     /// Who asked and who answered.

@@ -8,7 +8,7 @@
 //! Names come off the network, so whoever answers a query decides what stands in them. They are
 //! escaped until no name can forge a field, a line, or what a terminal does: the bytes of a label
 //! that divide something here (dot, comma, bar, backslash) and all bytes outside 0x21 to 0x7e are
-//! written as `\DDD`, three decimal digits, as zone files have it (RFC 1035 section 5.1). The root is
+//! written as `\DDD`, three decimal digits, as zone files have it (RFC 1035, section 5.1). The root is
 //! `.`; case stays as received. Everything written is ASCII.
 //!
 //! Lines go to any [`core::fmt::Write`]: a `String` that is cleared and filled again allocates nothing
@@ -18,8 +18,8 @@ use core::fmt::{self, Display, Write};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 
-use crate::import;
 use crate::response::Response;
+use crate::v4::Set;
 
 /// The first line: what the fields are called. Without a line end.
 pub const HEADER: &str = "sensor|resolver|client|time|names|ips|ip6s";
@@ -84,7 +84,7 @@ pub fn write_set(
     out: &mut impl Write,
     sensor: Option<IpAddr>,
     time: Duration,
-    set: &import::Set<'_>,
+    set: &Set<'_>,
 ) -> fmt::Result {
     Record {
         sensor,
@@ -115,9 +115,7 @@ pub fn write_response(
         resolver: Some(response.endpoints.resolver()),
         client: response.endpoints.client(),
         time,
-        names: answers
-            .names()
-            .map(|name| name.labels().map(|label| label.bytes())),
+        names: answers.names(),
         ipv4: answers.ipv4().iter().map(|&octets| Ipv4Addr::from(octets)),
         ipv6: answers.ipv6().iter().map(|&octets| Ipv6Addr::from(octets)),
     }

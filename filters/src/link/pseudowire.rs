@@ -9,11 +9,11 @@
 //!   0 |destination 6|source 6|  12 |type|  14 |IP, or up to two tags before it|
 //! ```
 
+use dnsflow_packet::numbers::ether_type;
+
+use super::way::{TAG_BYTES, Targets, Way, one_of};
 use crate::assembler::{Label, To};
 use crate::instruction::code;
-
-use super::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_PPPOE, ETHERTYPES_MPLS, ETHERTYPES_VLAN};
-use super::{TAG_BYTES, Targets, Way, one_of};
 
 const CONTROL_WORD_BYTES: u32 = 4;
 const ETHERNET_BYTES: u32 = 14;
@@ -66,16 +66,19 @@ fn ethernet(way: &mut Way<'_>, offset: u32, otherwise: Label) {
     let [ipv4, ipv6, version, tagged, nested] = std::array::from_fn(|_| way.program.label());
     let payload = offset + ETHERNET_BYTES;
     way.load(code::H, offset + TYPE_IN_ETHERNET);
-    way.program
-        .branch(code::JEQ, ETHERTYPE_IPV4, To::Label(ipv4), To::Next);
-    way.program
-        .branch(code::JEQ, ETHERTYPE_IPV6, To::Label(ipv6), To::Next);
-    one_of(way.program, ETHERTYPES_MPLS, To::Label(deep), To::Next);
-    way.program
-        .branch(code::JEQ, ETHERTYPE_PPPOE, To::Label(deep), To::Next);
+    one_of(way.program, [ether_type::IPV4], To::Label(ipv4), To::Next);
+    one_of(way.program, [ether_type::IPV6], To::Label(ipv6), To::Next);
     one_of(
         way.program,
-        ETHERTYPES_VLAN,
+        ether_type::MPLS_LABELS,
+        To::Label(deep),
+        To::Next,
+    );
+    let session = [ether_type::PPPOE_SESSION];
+    one_of(way.program, session, To::Label(deep), To::Next);
+    one_of(
+        way.program,
+        ether_type::VLAN_TAGS,
         To::Label(tagged),
         To::Label(otherwise),
     );
@@ -98,13 +101,13 @@ fn ethernet(way: &mut Way<'_>, offset: u32, otherwise: Label) {
         way.load(code::H, offset + TYPE_IN_ETHERNET + tag * TAG_BYTES);
         one_of(
             way.program,
-            [ETHERTYPE_IPV4, ETHERTYPE_IPV6],
+            [ether_type::IPV4, ether_type::IPV6],
             To::Label(found),
             To::Next,
         );
         one_of(
             way.program,
-            ETHERTYPES_VLAN,
+            ether_type::VLAN_TAGS,
             To::Label(next),
             To::Label(nested),
         );

@@ -5,8 +5,8 @@ use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use dnsflow_wire::import::{Set, Stats};
 use dnsflow_wire::text::{self, Clock, NameText};
+use dnsflow_wire::v4::{Set, Stats};
 use serde::{Serialize, Serializer};
 
 use super::timestamp::Timestamp;

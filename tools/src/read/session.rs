@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use dnsflow_wire::import::{Content, Datagram, ImportError};
+use dnsflow_wire::v4::{Content, Datagram, DecodeError};
 
 use super::Options;
 use super::frame::{FrameReject, Payload};
@@ -114,7 +114,7 @@ impl Session {
         &mut self,
         time: Duration,
         payload: &Payload<'_>,
-    ) -> io::Result<Result<(), ImportError>> {
+    ) -> io::Result<Result<(), DecodeError>> {
         let mut source = self.sources.account(payload.source, time);
         let datagram = match Datagram::parse(payload.bytes) {
             Ok(datagram) => datagram,
@@ -177,7 +177,7 @@ impl Session {
 /// What is wrong with a datagram.
 struct Bad<'a> {
     payload: &'a Payload<'a>,
-    error: Option<ImportError>,
+    error: Option<DecodeError>,
 }
 
 impl std::fmt::Display for Bad<'_> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use dnsflow_wire::import::Stats;
+use dnsflow_wire::v4::Stats;
 
 use super::sequence::{Arrival, Sequence};
 

@@ -1,21 +1,21 @@
 //! The same datagrams, read by the project's reader.
 
-use dnsflow_wire::import;
+use dnsflow_wire::v4;
 
 use super::datagram::{Content, Datagram, Stats, text};
 
 pub(super) fn read(bytes: &[u8]) -> Result<Datagram, String> {
-    let datagram = import::Datagram::parse(bytes).map_err(|error| error.to_string())?;
+    let datagram = v4::Datagram::parse(bytes).map_err(|error| error.to_string())?;
     let content = match datagram.content().map_err(|error| error.to_string())? {
-        import::Content::Stats(stats) => Content::Stats(Stats {
+        v4::Content::Stats(stats) => Content::Stats(Stats {
             captured: stats.captured,
             received: stats.received,
             dropped: stats.dropped,
             if_dropped: stats.if_dropped,
             sample_rate: stats.sample_rate.ok_or("version 4 has a sample rate")?,
         }),
-        import::Content::Sets(sets) => {
-            let line = |set: Result<import::Set<'_>, import::ImportError>| match set {
+        v4::Content::Sets(sets) => {
+            let line = |set: Result<v4::Set<'_>, v4::DecodeError>| match set {
                 Ok(set) => line(&set),
                 Err(error) => Err(error.to_string()),
             };
@@ -28,7 +28,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Datagram, String> {
     })
 }
 
-fn line(set: &import::Set<'_>) -> Result<String, String> {
+fn line(set: &v4::Set<'_>) -> Result<String, String> {
     let resolver = set.resolver().ok_or("version 4 has a resolver")?;
     let names: Vec<String> = set.names().map(|name| text(name.labels())).collect();
     let ipv4: Vec<String> = set.ipv4().map(|address| address.to_string()).collect();

@@ -2,9 +2,9 @@
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use dnsflow_wire::message::{Answers, Dialect, Extent, Marks};
+use dnsflow_wire::dns::{Answers, Dialect, Extent, Scratch};
 use dnsflow_wire::response::{Endpoints, Response};
-use dnsflow_wire::set::MIN_SET_ROOM_BYTES;
+use dnsflow_wire::v4::MIN_SET_ROOM_BYTES;
 use proptest::prelude::*;
 
 use crate::message::{Compression, Labels, Message, any_message};
@@ -57,8 +57,8 @@ proptest! {
         let bytes_on_wire = message.write();
         prop_assume!(!message.ipv4().is_empty() || !message.ipv6().is_empty());
         is_transcribed(&bytes_on_wire, endpoints);
-        let mut marks = Marks::default();
-        let answers = Answers::parse(&bytes_on_wire, Dialect::Unicast, Extent::Whole, &mut marks);
+        let mut scratch = Scratch::default();
+        let answers = Answers::parse(&bytes_on_wire, Dialect::Unicast, Extent::Whole, &mut scratch);
         let response = Response { endpoints, answers: answers.expect("a response to choose") };
         let wanted = wanted(&message, &endpoints);
         let most = wanted.names.len().max(wanted.ipv4.len()).max(wanted.ipv6.len());
@@ -81,12 +81,12 @@ proptest! {
             message.compression = compression;
             let bytes = message.write();
             prop_assume!(!message.ipv4().is_empty() || !message.ipv6().is_empty());
-            let mut marks = Marks::default();
-            let answers = Answers::parse(&bytes, Dialect::Unicast, Extent::Whole, &mut marks);
+            let mut scratch = Scratch::default();
+            let answers = Answers::parse(&bytes, Dialect::Unicast, Extent::Whole, &mut scratch);
             let answers = answers.expect("a response to choose");
             let names: Vec<Labels> = answers
                 .names()
-                .map(|name| name.labels().map(|label| label.bytes().to_vec()).collect())
+                .map(|name| name.labels().map(<[u8]>::to_vec).collect())
                 .collect();
             found.push((message.answers.len(), names));
         }
@@ -100,9 +100,9 @@ proptest! {
     #[test]
     fn a_cut_message_gives_what_was_whole(mut message in any_message(), cut: prop::sample::Index) {
         let bytes = message.write();
-        let mut marks = Marks::default();
+        let mut scratch = Scratch::default();
         let length = cut.index(bytes.len());
-        let parsed = Answers::parse(&bytes[..length], Dialect::Unicast, Extent::Cut, &mut marks);
+        let parsed = Answers::parse(&bytes[..length], Dialect::Unicast, Extent::Cut, &mut scratch);
         if let Ok(answers) = parsed {
             let ipv4: Vec<[u8; 4]> = answers.ipv4().to_vec();
             let ipv6: Vec<[u8; 16]> = answers.ipv6().to_vec();
@@ -110,7 +110,7 @@ proptest! {
             prop_assert!(message.ipv6().starts_with(&ipv6));
             let names: Vec<Labels> = answers
                 .names()
-                .map(|name| name.labels().map(|label| label.bytes().to_vec()).collect())
+                .map(|name| name.labels().map(<[u8]>::to_vec).collect())
                 .collect();
             prop_assert!(message.names().starts_with(&names));
         }

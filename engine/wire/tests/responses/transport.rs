@@ -3,12 +3,13 @@
 use core::cell::RefCell;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use dnsflow_wire::datagram::{Builder, HEADER_BYTES};
-use dnsflow_wire::import::{Content, Datagram, HEADER_LEN};
-use dnsflow_wire::message::{Answers, Dialect, Extent, Marks};
+use dnsflow_wire::dns::{Answers, Dialect, Extent, Scratch};
+use dnsflow_wire::encode::Draft;
 use dnsflow_wire::response::{Endpoints, Response};
-use dnsflow_wire::set::{MIN_SET_ROOM_BYTES, SET_HEADER_BYTES, parts};
-use dnsflow_wire::transcript::{Draft, Transcriber};
+use dnsflow_wire::v4::{
+    Builder, Content, Datagram, HEADER_BYTES, MIN_SET_ROOM_BYTES, SET_HEADER_BYTES, Transcriber,
+    parts,
+};
 
 use crate::message::Labels;
 
@@ -67,8 +68,8 @@ pub(crate) fn is_transcribed(message: &[u8], endpoints: Endpoints) -> bool {
     let Some(found) = found else {
         return false;
     };
-    let mut marks = Marks::default();
-    let answers = Answers::parse(message, Dialect::Unicast, Extent::Whole, &mut marks);
+    let mut scratch = Scratch::default();
+    let answers = Answers::parse(message, Dialect::Unicast, Extent::Whole, &mut scratch);
     let wanted = answers.map(|answers| {
         let response = Response { endpoints, answers };
         let mut parts = parts(&response, MIN_SET_ROOM_BYTES);
@@ -88,7 +89,7 @@ fn receive(builder: &mut Builder, memory: &mut [u8], sequence: &mut u32, receive
     if bytes == 0 {
         return;
     }
-    assert!(bytes > HEADER_LEN);
+    assert!(bytes > HEADER_BYTES);
     let datagram = Datagram::parse(&memory[..bytes]).expect("a datagram");
     assert_eq!(datagram.version().number(), 4);
     assert_eq!(datagram.sequence(), *sequence);

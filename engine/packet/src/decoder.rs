@@ -1,0 +1,503 @@
+//! The ladder that every packet climbs, as far as it has to.
+//!
+//! ```text
+//! frame -> usual ----------------------------------------------> Sink::message
+//!      \-> link -> network -> payload -> UDP ----> message -----> Sink::take
+//!                    ^  |        |  \--> TCP -> streams --^
+//!                    |  |        \-----> tunnel --\
+//!                    |  \-> fragments -> payload   |
+//!                    \-----------------------------/
+//! ```
+//!
+//! The ladder has three rungs. Nearly all packets leave on the first: `usual` finds their message at fixed offsets, and the
+//! sink turns it into a record in one pass. Packets that have other layers, or a message that does not qualify for that,
+//! are decoded layer by layer. Packets that others may belong with, or that carry packets, are *involved*: their parts wait
+//! in `fragments` and `streams`, whose memory is bounded.
+
+use dnsflow_wire::dns::{Answers, Dialect, Extent, MessageReject, Scratch};
+use dnsflow_wire::response::{Endpoints, Response};
+use etherparse::{IpNumber, TcpHeaderSlice, UdpHeaderSlice};
+
+use crate::fragments::{Datagram, Fragment, Fragments, GivenUp, Placed};
+use crate::link::Network;
+use crate::network::{Carried, Payload};
+use crate::numbers::port;
+use crate::streams::{Found, Key, Segment, Streams, Taken};
+use crate::{Frame, Loss, Reject, Selection, Sink, Timestamp, link, network, usual};
+
+/// Tunnels inside each other that are followed.
+const MAX_TUNNELS: u8 = 4;
+
+/// What became of a packet, or of something that was put together from several.
+///
+/// For each packet there is one `Response` or `Reject`, and one more for each `Rebuilt`.
+#[derive(Clone, Copy, Debug)]
+pub enum Fate<'a> {
+    /// It carries a response that is to be exported.
+    Response(Response<'a>),
+    /// It gives no set.
+    Reject(Reject),
+    /// A datagram was put together, or a message found in a stream; its own fate follows.
+    Rebuilt,
+    /// Something that was to be put together is not whole.
+    Loss(Loss),
+}
+
+/// Why the layers of a packet have no message to give that stands alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unusual {
+    /// The packet gives no response.
+    Reject(Reject),
+    /// It needs reassembly or decapsulation.
+    Involved,
+}
+
+impl From<Reject> for Unusual {
+    fn from(reason: Reject) -> Self {
+        Unusual::Reject(reason)
+    }
+}
+
+/// Memory of what waits for more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Datagrams of which fragments are missing.
+    pub datagrams: usize,
+    /// Bytes of those.
+    pub datagram_bytes: usize,
+    /// TCP streams that are followed.
+    pub streams: usize,
+    /// Bytes of messages and segments that wait in them.
+    pub stream_bytes: usize,
+}
+
+/// A decoder: what to look for, and the memory for what is found or waits to be whole.
+#[derive(Debug)]
+pub struct Decoder {
+    selection: Selection,
+    /// The port that nearly all responses come from.
+    usual_port: Option<u16>,
+    scratch: Scratch,
+    fragments: Fragments,
+    streams: Streams,
+}
+
+impl Decoder {
+    /// A decoder that has not seen a packet.
+    #[must_use]
+    pub fn new(selection: Selection) -> Self {
+        Decoder {
+            usual_port: selection.usual_port(),
+            selection,
+            scratch: Scratch::default(),
+            fragments: Fragments::default(),
+            streams: Streams::default(),
+        }
+    }
+
+    /// Decodes a packet, and tells `sink` what becomes of it and of what it completes.
+    #[inline(always)]
+    pub fn decode(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) {
+        if !self.decode_alone(frame, sink) {
+            self.decode_involved(frame, sink);
+        }
+    }
+
+    /// Decodes a packet that stands alone. Returns false, with nothing told to `sink`, if the packet needs reassembly or
+    /// decapsulation: [`Decoder::decode_involved`] then decodes it, now or later.
+    #[inline(always)]
+    pub fn decode_alone(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) -> bool {
+        let Some((endpoints, message)) = usual::message(frame, self.usual_port) else {
+            return self.datagram(frame, sink);
+        };
+        match sink.message(message, &endpoints, frame.at) {
+            Some(Ok(())) => true,
+            Some(Err(reason)) => {
+                sink.take(Fate::Reject(reason.into()), frame.at);
+                true
+            }
+            None => self.datagram(frame, sink),
+        }
+    }
+
+    /// Decodes any packet layer by layer, reassembly and decapsulation included.
+    #[inline(never)]
+    pub fn decode_involved(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) {
+        let mut tell = |fate: Fate<'_>| sink.take(fate, frame.at);
+        let done = link::network(frame)
+            .and_then(|network| self.network(&network, 0, frame.at.seconds, &mut tell));
+        if let Err(reason) = done {
+            tell(Fate::Reject(reason));
+        }
+    }
+
+    /// A UDP datagram that is whole and in no tunnel, whatever its layers; false for all other packets.
+    #[inline(never)]
+    fn datagram(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) -> bool {
+        let fate = match self.response(frame) {
+            Ok(response) => Fate::Response(response),
+            Err(Unusual::Reject(reason)) => Fate::Reject(reason),
+            Err(Unusual::Involved) => return false,
+        };
+        sink.take(fate, frame.at);
+        true
+    }
+
+    fn response<'a>(&'a mut self, frame: &Frame<'a>) -> Result<Response<'a>, Unusual> {
+        let network = link::network(frame)?;
+        let packet = self.packet(&network)?;
+        let Carried::Whole(payload) = packet.carried else {
+            return Err(Unusual::Involved);
+        };
+        if payload.protocol != IpNumber::UDP {
+            return Err(self.no_datagram(payload));
+        }
+        match self.udp(payload)? {
+            Inside::Message(message) if message.extent == Extent::Whole => {
+                Ok(message.read(packet.endpoints, &mut self.scratch)?)
+            }
+            _ => Err(Unusual::Involved),
+        }
+    }
+
+    /// Whether there may be more to what is in no UDP datagram.
+    #[inline(never)]
+    fn no_datagram(&self, payload: Payload<'_>) -> Unusual {
+        let refused = match payload.protocol {
+            IpNumber::TCP if !self.selection.plain => self.tcp_header(payload).err(),
+            _ => self.in_ip(payload).err(),
+        };
+        refused.map_or(Unusual::Involved, Unusual::Reject)
+    }
+
+    /// Looks for something else from now on. What waits to be whole goes on waiting.
+    pub fn select(&mut self, selection: Selection) {
+        self.usual_port = selection.usual_port();
+        self.selection = selection;
+    }
+
+    /// What waits to be whole.
+    #[must_use]
+    pub fn held(&self) -> Held {
+        let (datagrams, datagram_bytes) = self.fragments.held();
+        let (streams, stream_bytes) = self.streams.held();
+        Held {
+            datagrams,
+            datagram_bytes,
+            streams,
+            stream_bytes,
+        }
+    }
+
+    /// Ends a capture: gives up what still waits to be whole, and tells `sink` what becomes of it. There is no packet that
+    /// would say when; the time is the default one.
+    pub fn finish(&mut self, sink: &mut impl Sink) {
+        let fate = &mut |fate: Fate<'_>| sink.take(fate, Timestamp::default());
+        while let Some((why, datagram)) = self.fragments.drain() {
+            self.given_up(why, datagram, fate);
+        }
+        let Self {
+            streams, scratch, ..
+        } = self;
+        streams.drain(&mut |stream, found| in_stream(found, stream, scratch, fate));
+    }
+
+    fn network(
+        &mut self,
+        network: &Network<'_>,
+        depth: u8,
+        seconds: u64,
+        fate: &mut impl FnMut(Fate<'_>),
+    ) -> Result<(), Reject> {
+        let packet = self.packet(network)?;
+        self.carried(packet.endpoints, packet.carried, depth, seconds, fate)
+    }
+
+    /// The original knows of no extension headers: what is behind them is not its.
+    #[inline(always)]
+    fn packet<'a>(&self, network: &Network<'a>) -> Result<network::Packet<'a>, Reject> {
+        if self.selection.plain && network::is_extended(network) {
+            return Err(Reject::Protocol);
+        }
+        network::packet(network)
+    }
+
+    fn carried(
+        &mut self,
+        endpoints: Endpoints,
+        carried: Carried<'_>,
+        depth: u8,
+        seconds: u64,
+        fate: &mut impl FnMut(Fate<'_>),
+    ) -> Result<(), Reject> {
+        match carried {
+            Carried::Whole(payload) => self.payload(endpoints, payload, depth, seconds, fate),
+            Carried::Fragment(fragment) if !self.selection.plain => {
+                self.fragment(&fragment, depth, seconds, fate)
+            }
+            // Of a cut fragment, only the first says whose it is.
+            Carried::CutFragment(Fragment {
+                offset: 0,
+                protocol,
+                payload,
+                ..
+            }) if !self.selection.plain => {
+                let payload = Payload {
+                    protocol: IpNumber(protocol),
+                    bytes: payload,
+                    cut: 1,
+                };
+                self.payload(endpoints, payload, depth, seconds, fate)
+            }
+            Carried::Fragment(_) | Carried::CutFragment(_) => Err(Reject::Cut),
+        }
+    }
+
+    fn payload(
+        &mut self,
+        endpoints: Endpoints,
+        payload: Payload<'_>,
+        depth: u8,
+        seconds: u64,
+        fate: &mut impl FnMut(Fate<'_>),
+    ) -> Result<(), Reject> {
+        let inner = match payload.protocol {
+            IpNumber::UDP => match self.udp(payload)? {
+                Inside::Message(message) => {
+                    message.tell(endpoints, &mut self.scratch, fate);
+                    return Ok(());
+                }
+                Inside::Packet(inner) => inner,
+            },
+            IpNumber::TCP if !self.selection.plain => {
+                return self.tcp(endpoints, payload, seconds, fate);
+            }
+            _ => self.in_ip(payload)?,
+        };
+        if depth == MAX_TUNNELS {
+            return Err(Reject::TunnelDepth);
+        }
+        self.network(&inner, depth + 1, seconds, fate)
+    }
+
+    /// The packet in a tunnel that has a protocol number of its own.
+    fn in_ip<'a>(&self, payload: Payload<'a>) -> Result<Network<'a>, Reject> {
+        let tunnels = &self.selection.tunnels;
+        let inner = tunnels.in_ip(payload.protocol.0, payload.bytes);
+        inner.unwrap_or(Err(Reject::Protocol))
+    }
+
+    /// What a UDP datagram carries.
+    ///
+    /// ```text
+    /// source port 2 | destination port 2 | length 2 | checksum 2 | message ..
+    /// ```
+    #[inline(always)]
+    fn udp<'a>(&self, payload: Payload<'a>) -> Result<Inside<'a>, Reject> {
+        let header = UdpHeaderSlice::from_slice(payload.bytes).map_err(|_| Reject::UdpDamaged)?;
+        let length = usize::from(header.length());
+        let end = length.min(payload.bytes.len());
+        let bytes = payload
+            .bytes
+            .get(header.slice().len()..end)
+            .ok_or(Reject::UdpDamaged)?;
+        let source = header.source_port();
+        let dialect = match source {
+            port::MDNS if self.selection.mdns => Dialect::Multicast,
+            known if self.selection.ports.contains(&known) => Dialect::Unicast,
+            _ => match self
+                .selection
+                .tunnels
+                .in_udp(source, header.destination_port(), bytes)
+            {
+                Some(inner) => return inner.map(Inside::Packet),
+                None if self.selection.any_port => Dialect::Unicast,
+                None => return Err(Reject::Port),
+            },
+        };
+        let extent = match (end < length, payload.cut > 0) {
+            (false, _) => Extent::Whole,
+            (true, true) if !self.selection.plain => Extent::Cut,
+            (true, true) => return Err(Reject::Cut),
+            (true, false) => return Err(Reject::UdpDamaged),
+        };
+        Ok(Inside::Message(Message {
+            bytes,
+            dialect,
+            extent,
+        }))
+    }
+
+    /// The header of a segment from a resolver.
+    ///
+    /// ```text
+    /// source port 2 | destination port 2 | sequence 4 | acknowledgment 4 |
+    /// header words 4 bits, 0 4 bits, flags 8 bits | window 2 | checksum 2 | urgent 2 | options ..
+    /// ```
+    fn tcp_header<'a>(&self, payload: Payload<'a>) -> Result<TcpHeaderSlice<'a>, Reject> {
+        let header = TcpHeaderSlice::from_slice(payload.bytes).map_err(|_| Reject::TcpDamaged)?;
+        if !self.selection.ports.contains(&header.source_port()) {
+            return Err(Reject::Port);
+        }
+        Ok(header)
+    }
+
+    fn tcp(
+        &mut self,
+        endpoints: Endpoints,
+        payload: Payload<'_>,
+        seconds: u64,
+        fate: &mut impl FnMut(Fate<'_>),
+    ) -> Result<(), Reject> {
+        let header = self.tcp_header(payload)?;
+        let key = Key {
+            endpoints,
+            resolver_port: header.source_port(),
+            client_port: header.destination_port(),
+        };
+        let segment = Segment {
+            sequence: header.sequence_number(),
+            syn: header.syn(),
+            fin: header.fin(),
+            rst: header.rst(),
+            payload: payload
+                .bytes
+                .get(header.slice().len()..)
+                .unwrap_or_default(),
+            cut: payload.cut,
+        };
+        let Self {
+            streams, scratch, ..
+        } = self;
+        let taken = streams.segment(key, &segment, seconds, &mut |stream, found| {
+            in_stream(found, stream, scratch, fate);
+        });
+        fate(Fate::Reject(match taken {
+            Taken::New => Reject::Segment,
+            Taken::Empty => Reject::SegmentEmpty,
+            Taken::Duplicate => Reject::SegmentDuplicate,
+        }));
+        Ok(())
+    }
+
+    fn fragment(
+        &mut self,
+        fragment: &Fragment<'_>,
+        depth: u8,
+        seconds: u64,
+        fate: &mut impl FnMut(Fate<'_>),
+    ) -> Result<(), Reject> {
+        while let Some((why, datagram)) = self.fragments.give_up(seconds) {
+            self.given_up(why, datagram, fate);
+        }
+        let datagram = match self.fragments.place(fragment, seconds) {
+            Placed::Held => return Err(Reject::Fragment),
+            Placed::Duplicate => return Err(Reject::FragmentDuplicate),
+            Placed::Overlap => return Err(Reject::FragmentOverlap),
+            Placed::Damaged => return Err(Reject::FragmentDamaged),
+            Placed::Whole(datagram) => datagram,
+        };
+        fate(Fate::Reject(Reject::Fragment));
+        fate(Fate::Rebuilt);
+        let payload = Payload {
+            protocol: IpNumber(datagram.protocol),
+            bytes: &datagram.payload,
+            cut: 0,
+        };
+        let done = network::extensions(datagram.endpoints, payload)
+            .and_then(|carried| self.carried(datagram.endpoints, carried, depth, seconds, fate));
+        if let Err(reason) = done {
+            fate(Fate::Reject(reason));
+        }
+        self.fragments.recycle(datagram.payload);
+        Ok(())
+    }
+
+    /// A datagram that will not get whole: the answers at its start are answers all the same.
+    fn given_up(&mut self, why: GivenUp, datagram: Datagram, fate: &mut impl FnMut(Fate<'_>)) {
+        fate(Fate::Loss(match why {
+            GivenUp::Timeout => Loss::DatagramTimeout,
+            GivenUp::Evicted => Loss::DatagramEvicted,
+            GivenUp::Ended => Loss::DatagramIncomplete,
+        }));
+        if datagram.protocol == IpNumber::UDP.0 && !datagram.payload.is_empty() {
+            fate(Fate::Rebuilt);
+            let payload = Payload {
+                protocol: IpNumber::UDP,
+                bytes: &datagram.payload,
+                cut: 1,
+            };
+            match self.udp(payload) {
+                Ok(Inside::Message(message)) => {
+                    message.tell(datagram.endpoints, &mut self.scratch, fate);
+                }
+                // What is left of a tunnel's packet is not worth following.
+                Ok(Inside::Packet(_)) => fate(Fate::Reject(Reject::Cut)),
+                Err(reason) => fate(Fate::Reject(reason)),
+            }
+        }
+        self.fragments.recycle(datagram.payload);
+    }
+}
+
+/// What a UDP datagram carries.
+enum Inside<'a> {
+    Message(Message<'a>),
+    Packet(Network<'a>),
+}
+
+/// The bytes of a DNS message, and how they are to be read.
+struct Message<'a> {
+    bytes: &'a [u8],
+    dialect: Dialect,
+    extent: Extent,
+}
+
+impl<'a> Message<'a> {
+    #[inline(always)]
+    fn read(self, endpoints: Endpoints, scratch: &'a mut Scratch) -> Result<Response<'a>, Reject> {
+        match Answers::parse(self.bytes, self.dialect, self.extent, scratch) {
+            Ok(answers) => Ok(Response { endpoints, answers }),
+            Err(
+                MessageReject::HeaderShort
+                | MessageReject::QuestionDamaged
+                | MessageReject::NoAddress,
+            ) if self.extent == Extent::Cut => Err(Reject::Cut),
+            Err(reason) => Err(reason.into()),
+        }
+    }
+
+    fn tell(self, endpoints: Endpoints, scratch: &'a mut Scratch, fate: &mut impl FnMut(Fate<'_>)) {
+        match self.read(endpoints, scratch) {
+            Ok(response) => {
+                if response.answers.extent() == Extent::Cut {
+                    fate(Fate::Loss(Loss::Partial));
+                }
+                fate(Fate::Response(response));
+            }
+            Err(reason) => fate(Fate::Reject(reason)),
+        }
+    }
+}
+
+fn in_stream(
+    found: Found<'_>,
+    stream: &Key,
+    scratch: &mut Scratch,
+    fate: &mut impl FnMut(Fate<'_>),
+) {
+    match found {
+        Found::Message(bytes) => {
+            fate(Fate::Rebuilt);
+            let message = Message {
+                bytes,
+                dialect: Dialect::Unicast,
+                extent: Extent::Whole,
+            };
+            message.tell(stream.endpoints, scratch, fate);
+        }
+        Found::Incomplete => fate(Fate::Loss(Loss::MessageIncomplete)),
+        Found::Gap => fate(Fate::Loss(Loss::StreamGap)),
+        Found::Evicted => fate(Fate::Loss(Loss::StreamEvicted)),
+    }
+}

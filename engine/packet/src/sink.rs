@@ -1,0 +1,90 @@
+//! Where a decoder puts what it finds.
+
+use dnsflow_wire::dns::MessageReject;
+use dnsflow_wire::encode::{Draft, Encode, EncodePart};
+use dnsflow_wire::response::Endpoints;
+
+use crate::{Counters, Fate, Timestamp};
+
+/// Takes what a [`Decoder`](crate::Decoder) finds in packets.
+///
+/// Each packet ends in exactly one call that stands for it: [`Sink::message`] with `Some(Ok(()))`, or [`Sink::take`] with a
+/// [`Fate::Response`] or [`Fate::Reject`]. What several packets complete together is told besides, behind a
+/// [`Fate::Rebuilt`].
+pub trait Sink {
+    /// Takes a message on the fast path: it is one of unicast DNS, all there, came alone in a packet that was captured at
+    /// `at`, and nothing in it was looked at yet.
+    ///
+    /// Returns `Some(Ok(()))` if the message was taken as a response, `Some(Err(_))` with the reason for which it gives
+    /// none, and `None` if the message does not qualify for the fast path. The decoder then reads it by itself, and tells
+    /// [`Sink::take`] what became of it.
+    fn message(
+        &mut self,
+        message: &[u8],
+        endpoints: &Endpoints,
+        at: Timestamp,
+    ) -> Option<Result<(), MessageReject>>;
+
+    /// Takes what became of a packet that was captured at `at`, or of what it completed.
+    fn take(&mut self, fate: Fate<'_>, at: Timestamp);
+}
+
+/// A sink that has the sets of each response written, as a stream would export them, and hands them out.
+///
+/// It is the shortest way from packets to records: for tools, tests and benches. A sensor writes sets where they leave
+/// from.
+#[derive(Debug)]
+pub struct Sets<E, F> {
+    /// What was taken. The caller counts what it gives to the decoder as [`received`](Counters::received).
+    pub counters: Counters,
+    encoder: E,
+    room_bytes: usize,
+    memory: Box<Draft>,
+    larger: Vec<u8>,
+    hand_out: F,
+}
+
+impl<E: Encode, F: FnMut(&[u8], Timestamp)> Sets<E, F> {
+    /// Gives each set, of at most `room_bytes` bytes, to `hand_out`, with the time at which the packet was captured that
+    /// completed the response.
+    pub fn new(encoder: E, room_bytes: usize, hand_out: F) -> Self {
+        Self {
+            counters: Counters::default(),
+            encoder,
+            room_bytes,
+            memory: Box::new([0; size_of::<Draft>()]),
+            larger: Vec::new(),
+            hand_out,
+        }
+    }
+}
+
+impl<E: Encode, F: FnMut(&[u8], Timestamp)> Sink for Sets<E, F> {
+    #[inline(always)]
+    fn message(
+        &mut self,
+        message: &[u8],
+        endpoints: &Endpoints,
+        at: Timestamp,
+    ) -> Option<Result<(), MessageReject>> {
+        let written = self
+            .encoder
+            .transcribe(message, endpoints, &mut self.memory)?;
+        Some(written.map(|bytes| {
+            self.counters.exported += 1;
+            (self.hand_out)(self.memory.get(..bytes).unwrap_or_default(), at);
+        }))
+    }
+
+    fn take(&mut self, fate: Fate<'_>, at: Timestamp) {
+        self.counters.count(&fate);
+        if let Fate::Response(response) = &fate {
+            for part in E::parts(response, self.room_bytes) {
+                self.larger.clear();
+                self.larger.resize(part.size(), 0);
+                part.write(&mut self.larger);
+                (self.hand_out)(&self.larger, at);
+            }
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! What the command line asks for, checked and resolved: a value of these types can be run.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use dnsflow_filters::{
+    Balance, FilterError, MAX_SNAP_LENGTH, Program, capture_filter, compile, sample,
+};
+use log::LevelFilter;
+
+use crate::capture::interface::ANY;
+use crate::capture::socket::Spread;
+use crate::start::cli::{Fanout, Options, Share};
+use crate::start::cores::Cores;
+use crate::start::destination::Destination;
+use crate::start::error::StartError;
+use crate::start::privileges::Identity;
+use dnsflow_packet::{LinkType, Selection};
+
+/// Collectors that a sensor sends to at most.
+pub const MAX_COLLECTORS: usize = 64;
+
+/// Bytes of the headers of IPv4 and UDP.
+const IPV4_UDP_BYTES: u16 = 20 + 8;
+
+/// Bytes of the headers of IPv6 and UDP.
+const IPV6_UDP_BYTES: u16 = 40 + 8;
+
+/// Where packets come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Interfaces; none for the first that suits.
+    Live(Vec<String>),
+    /// A capture file, or `-`.
+    File(PathBuf),
+}
+
+/// What is to be captured, by which programs.
+#[derive(Clone, Debug)]
+pub struct Capture {
+    /// The expression of the user's, in place of the filter for `selection`.
+    pub expression: Option<String>,
+    /// What the capture filter keeps and decode looks for.
+    pub selection: Selection,
+    /// 1 of how many packets is kept; 0 for all.
+    pub sample: u32,
+    /// Our share of the packets.
+    pub share: Option<Share>,
+    /// How cores divide them.
+    pub fanout: Fanout,
+}
+
+/// Where records go.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// Collectors, looked up.
+    pub collectors: Vec<Destination>,
+    /// The file of `-w`.
+    pub write: Option<PathBuf>,
+    /// `--print`.
+    pub print: bool,
+    /// Largest packet, IP header included, in bytes.
+    pub mtu: u16,
+    /// Longest time that a set waits.
+    pub flush: Duration,
+}
+
+/// A run of the sensor.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where packets come from.
+    pub input: Input,
+    /// Whether to capture what is addressed to others.
+    pub promiscuous: bool,
+    /// Bytes of each ring.
+    pub ring_bytes: u64,
+    /// What is captured.
+    pub capture: Capture,
+    /// On which CPUs.
+    pub cores: Cores,
+    /// Where it goes.
+    pub output: Output,
+    /// The pid file.
+    pub pidfile: Option<PathBuf>,
+    /// Whom to become.
+    pub user: Option<Identity>,
+    /// What is said.
+    pub log_level: LevelFilter,
+    /// Where metrics are served.
+    pub metrics: Option<SocketAddr>,
+}
+
+impl Settings {
+    /// Checks a command line. Names of collectors are looked up here.
+    ///
+    /// # Errors
+    /// What is wrong, and what would be right.
+    pub fn new(options: Options) -> Result<Self, StartError> {
+        if options.collectors.len() > MAX_COLLECTORS {
+            let message = format!(
+                "-u was given {} times; {MAX_COLLECTORS} is the most",
+                options.collectors.len()
+            );
+            return Err(StartError::Usage(message));
+        }
+        let capture = Capture::new(&options);
+        let collectors = options
+            .collectors
+            .iter()
+            .map(|written| Destination::look_up(written))
+            .collect::<Result<Vec<_>, _>>()?;
+        let nowhere = collectors.is_empty() && options.write.is_none();
+        Ok(Settings {
+            input: match options.read {
+                Some(path) => Input::File(path),
+                None => Input::Live(interfaces(options.interfaces)?),
+            },
+            promiscuous: !options.no_promiscuous,
+            ring_bytes: u64::from(options.ring) << 20,
+            capture,
+            cores: options.cores,
+            output: Output {
+                collectors,
+                write: options.write,
+                print: options.print || nowhere,
+                mtu: options.mtu,
+                flush: Duration::from_secs_f64(options.flush),
+            },
+            pidfile: options.pidfile,
+            user: options.user.map(Identity::look_up).transpose()?,
+            log_level: options.log_level.into(),
+            metrics: options.metrics,
+        })
+    }
+}
+
+impl Output {
+    /// Largest UDP payload, in bytes: what fits into a packet to any of the collectors.
+    #[must_use]
+    pub fn datagram_bytes(&self) -> usize {
+        let is_ipv6 = |collector: &Destination| collector.address().is_ipv6();
+        let headers = if self.collectors.iter().any(is_ipv6) {
+            IPV6_UDP_BYTES
+        } else {
+            IPV4_UDP_BYTES
+        };
+        usize::from(self.mtu - headers)
+    }
+}
+
+impl Capture {
+    /// What a command line says of it.
+    #[must_use]
+    pub fn new(options: &Options) -> Self {
+        let tunnels = options
+            .decap
+            .clone()
+            .with_juniper_ports(options.jmirror.iter().copied())
+            .with_record_ports(options.pcap_record.iter().copied());
+        Capture {
+            expression: options.filter.clone(),
+            selection: Selection {
+                any_port: options.filter.is_some(),
+                plain: options.plain,
+                tunnels,
+                ..Selection::new(options.ports.iter().copied(), options.mdns)
+            },
+            sample: options.sample.unwrap_or(0),
+            share: options.share,
+            fanout: if options.checksum {
+                Fanout::Checksum
+            } else {
+                options.fanout
+            },
+        }
+    }
+
+    /// The program that the kernel runs on each packet: sample, share, selection. Its name says what it keeps.
+    ///
+    /// # Errors
+    /// If the expression is wrong, or all of it is too long for the kernel.
+    pub fn program(&self, link: LinkType) -> Result<Program, FilterError> {
+        let mut program = match &self.expression {
+            Some(expression) => compile(expression, link, MAX_SNAP_LENGTH)?,
+            None => capture_filter(&self.selection, link, MAX_SNAP_LENGTH)?,
+        };
+        if let Some(Share { index, count }) = self.share {
+            program = self.balance().share(index, count)?.then(program)?;
+        }
+        if self.sample > 1 {
+            program = sample(self.sample)?.then(program)?;
+        }
+        Ok(program)
+    }
+
+    /// How the kernel divides packets among sockets.
+    ///
+    /// # Errors
+    /// If there are more ports than a program has room for.
+    pub fn spread(&self) -> Result<Spread, FilterError> {
+        Ok(match self.fanout {
+            Fanout::Hash => Spread::Hash,
+            Fanout::Cpu => Spread::Cpu,
+            Fanout::Client | Fanout::Checksum => Spread::Program(self.balance().fanout()?),
+        })
+    }
+
+    /// By what shares, and the shards of a file, divide packets. There is no hash and no CPU in a file: the
+    /// client's address stands for them.
+    #[must_use]
+    pub fn balance(&self) -> Balance {
+        match self.fanout {
+            Fanout::Checksum => Balance::checksum(self.selection.source_ports()),
+            Fanout::Hash | Fanout::Cpu | Fanout::Client => Balance::client(),
+        }
+    }
+}
+
+/// The interfaces of `-i`, each named once. All of them at once include every other.
+fn interfaces(names: Vec<String>) -> Result<Vec<String>, StartError> {
+    for (index, name) in names.iter().enumerate() {
+        if names[..index].contains(name) {
+            let message = format!("-i {name} was given twice");
+            return Err(StartError::Usage(message));
+        }
+    }
+    if names.len() > 1 && names.iter().any(|name| name == ANY) {
+        let message = "-i any is all interfaces; name no other beside it".to_owned();
+        return Err(StartError::Usage(message));
+    }
+    Ok(names)
+}

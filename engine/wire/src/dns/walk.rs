@@ -1,0 +1,116 @@
+//! The way through a message, from the question to the end of the answer section.
+
+use dns_parser::{QueryType, Type};
+
+use super::message::RECORD_FIXED_BYTES;
+use super::{Extent, HEADER_BYTES, MessageReject, NameAt, NameError, Scratch};
+
+pub(super) struct Walk<'a> {
+    message: &'a [u8],
+    cursor: usize,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(message: &'a [u8]) -> Self {
+        Self {
+            message,
+            cursor: HEADER_BYTES,
+        }
+    }
+
+    pub(super) fn question(&mut self, scratch: &mut Scratch) -> Result<(), MessageReject> {
+        let (name, behind) =
+            NameAt::parse(self.message, self.cursor).map_err(|_| MessageReject::QuestionDamaged)?;
+        let fixed: &[u8; 4] = self
+            .message
+            .get(behind..)
+            .and_then(<[u8]>::first_chunk)
+            .ok_or(MessageReject::QuestionDamaged)?;
+        scratch.names.push(name);
+        self.cursor = behind + fixed.len();
+        if asks_for_address(u16::from_be_bytes([fixed[0], fixed[1]])) {
+            Ok(())
+        } else {
+            Err(MessageReject::QuestionType)
+        }
+    }
+
+    pub(super) fn answers(
+        &mut self,
+        count: u16,
+        extent: Extent,
+        scratch: &mut Scratch,
+    ) -> Result<Extent, MessageReject> {
+        for _ in 0..count {
+            match self.answer(scratch) {
+                Ok(()) => {}
+                Err(Broken::Short) if extent == Extent::Cut => return Ok(Extent::Cut),
+                Err(_) => return Err(MessageReject::AnswerDamaged),
+            }
+        }
+        Ok(Extent::Whole)
+    }
+
+    /// One record of the answer section.
+    ///
+    /// ```text
+    /// owner name | TYPE 2 | CLASS 2 | TTL 4 | RDLENGTH 2 | RDATA
+    /// ```
+    fn answer(&mut self, scratch: &mut Scratch) -> Result<(), Broken> {
+        let (owner, owner_end) =
+            NameAt::parse(self.message, self.cursor).map_err(|error| match error {
+                NameError::Short => Broken::Short,
+                _ => Broken::Wrong,
+            })?;
+        let (fixed, behind) = self
+            .message
+            .get(owner_end..)
+            .and_then(<[u8]>::split_first_chunk::<RECORD_FIXED_BYTES>)
+            .ok_or(Broken::Short)?;
+        let length = usize::from(u16::from_be_bytes([fixed[8], fixed[9]]));
+        if behind.len() < length {
+            return Err(Broken::Short);
+        }
+        let rdata_at = owner_end + RECORD_FIXED_BYTES;
+        self.cursor = rdata_at + length;
+        if scratch.names.is_empty() {
+            scratch.names.push(owner);
+        }
+        let rdata = &behind[..length];
+        match Type::parse(u16::from_be_bytes([fixed[0], fixed[1]])) {
+            Ok(Type::A) => scratch.ipv4.push(address(rdata)?),
+            Ok(Type::AAAA) => scratch.ipv6.push(address(rdata)?),
+            Ok(Type::CNAME) => {
+                let (target, behind) =
+                    NameAt::parse(self.message, rdata_at).map_err(|_| Broken::Wrong)?;
+                if behind != self.cursor {
+                    return Err(Broken::Wrong);
+                }
+                scratch.names.push(target);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Whether a question of this type is for addresses.
+#[inline(always)]
+pub(crate) fn asks_for_address(kind: u16) -> bool {
+    const A: u16 = Type::A as u16;
+    const AAAA: u16 = Type::AAAA as u16;
+    const ANY: u16 = QueryType::All as u16;
+    matches!(kind, A | AAAA | ANY)
+}
+
+fn address<const N: usize>(rdata: &[u8]) -> Result<[u8; N], Broken> {
+    rdata.try_into().map_err(|_| Broken::Wrong)
+}
+
+/// What ended the walk of the answer section.
+pub(super) enum Broken {
+    /// The message ended first.
+    Short,
+    /// The bytes are there and are not what the type calls for.
+    Wrong,
+}

@@ -1,0 +1,22 @@
+//! Reading a datagram from left to right.
+
+/// A place in a datagram that moves past what was taken.
+pub(super) struct Cursor<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    /// The next `len` bytes; `None`, and nothing is taken, if fewer are left.
+    pub(super) fn take(&mut self, len: usize) -> Option<&'a [u8]> {
+        let end = self.at.checked_add(len)?;
+        let taken = self.bytes.get(self.at..end)?;
+        self.at = end;
+        Some(taken)
+    }
+
+    /// The next `N` bytes, likewise.
+    pub(super) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.take(N)?.first_chunk().copied()
+    }
+}

@@ -1,0 +1,199 @@
+//! The data set of version 4: one response as collectors read it, written from a
+//! message that was read.
+//!
+//! A response of many addresses, or of long names, can be larger than a datagram, and a set counts
+//! names and addresses in one byte each. [`parts`] then gives several sets, each of which starts
+//! with the name asked for; together they hold every alias once and every address once. What the
+//! protocol can't say is never dropped here.
+
+use super::set_header::write_header;
+use super::{IPV4_BYTES, IPV6_BYTES, SET_HEADER_BYTES};
+use crate::dns::NameAt;
+use crate::response::{Endpoints, Response};
+
+/// Names, IPv4 or IPv6 addresses that one set can count.
+const MAX_COUNT: usize = 255;
+
+/// Smallest room for a set into which any response can be split: the header, the longest name
+/// asked for beside the longest alias, padded, and one IPv6 address.
+pub const MIN_SET_ROOM_BYTES: usize = SET_HEADER_BYTES + 2 * 256 + IPV6_BYTES;
+
+/// One set: all of a response, or a part of one.
+///
+/// ```text
+///  0               1               2               3
+/// +---------------+---------------+---------------+---------------+
+/// |    ip_vers    |  names_count  |   ips_count   |   ip6s_count  |
+/// |           names_len           |               0               |
+/// |                client_ip, 16 bytes                            |
+/// |                resolver_ip, 16 bytes                          |
+/// |  names: (length, label, .., 0) ..        | 0 to 3 bytes of 0  |
+/// |  ips: 4 bytes each ..                                         |
+/// |  ip6s: 16 bytes each ..                                       |
+/// +---------------------------------------------------------------+
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'a> {
+    endpoints: &'a Endpoints,
+    message: &'a [u8],
+    asked: Option<&'a NameAt>,
+    aliases: &'a [NameAt],
+    ipv4: &'a [[u8; 4]],
+    ipv6: &'a [[u8; 16]],
+    /// Without padding, the name asked for included.
+    names_len: usize,
+}
+
+impl Part<'_> {
+    /// Bytes of the set: a multiple of 4.
+    #[inline]
+    #[must_use]
+    pub fn size(&self) -> usize {
+        SET_HEADER_BYTES
+            + padded(self.names_len)
+            + IPV4_BYTES * self.ipv4.len()
+            + IPV6_BYTES * self.ipv6.len()
+    }
+
+    /// Writes the set to the front of `out`.
+    ///
+    /// # Panics
+    /// If `out` is shorter than the set.
+    pub fn write(&self, out: &mut [u8]) {
+        let names_bytes = padded(self.names_len);
+        let (head, body) = out.split_at_mut(SET_HEADER_BYTES);
+        if let Some(head) = head.first_chunk_mut() {
+            let counts = [1 + self.aliases.len(), self.ipv4.len(), self.ipv6.len()];
+            write_header(head, counts, names_bytes, self.endpoints);
+        }
+        let (names, addresses) = body.split_at_mut(names_bytes);
+        let mut filled = 0;
+        for name in self.asked.into_iter().chain(self.aliases) {
+            filled += name.write(self.message, &mut names[filled..]);
+        }
+        names[filled..].fill(0);
+        let (ipv4, ipv6) = addresses.split_at_mut(IPV4_BYTES * self.ipv4.len());
+        ipv4.copy_from_slice(self.ipv4.as_flattened());
+        ipv6[..IPV6_BYTES * self.ipv6.len()].copy_from_slice(self.ipv6.as_flattened());
+    }
+}
+
+/// The response in one set, if that has at most `room` bytes; nearly always it has.
+fn whole<'a>(response: &'a Response<'a>, room: usize) -> Option<Part<'a>> {
+    let answers = &response.answers;
+    let (asked, aliases) = answers.names_at().split_first()?;
+    let part = Part {
+        endpoints: &response.endpoints,
+        message: answers.message(),
+        asked: Some(asked),
+        aliases,
+        ipv4: answers.ipv4(),
+        ipv6: answers.ipv6(),
+        names_len: answers.names_at().iter().map(|name| name.wire_len()).sum(),
+    };
+    let counted =
+        aliases.len() < MAX_COUNT && part.ipv4.len() <= MAX_COUNT && part.ipv6.len() <= MAX_COUNT;
+    (counted && part.size() <= room).then_some(part)
+}
+
+/// Splits a response into sets of at most `room` bytes; nearly always it is one.
+///
+/// `room` below [`MIN_SET_ROOM_BYTES`] counts as that.
+#[must_use]
+pub fn parts<'a>(response: &'a Response<'a>, room: usize) -> Parts<'a> {
+    let answers = &response.answers;
+    let names = answers.names_at();
+    Parts {
+        response,
+        room: room.max(MIN_SET_ROOM_BYTES),
+        aliases: names.get(1..).unwrap_or_default(),
+        ipv4: answers.ipv4(),
+        ipv6: answers.ipv6(),
+        started: false,
+    }
+}
+
+/// The sets of a response, in order.
+#[derive(Clone, Debug)]
+pub struct Parts<'a> {
+    response: &'a Response<'a>,
+    room: usize,
+    /// What is not yet given.
+    aliases: &'a [NameAt],
+    ipv4: &'a [[u8; 4]],
+    ipv6: &'a [[u8; 16]],
+    started: bool,
+}
+
+impl<'a> Iterator for Parts<'a> {
+    type Item = Part<'a>;
+
+    fn next(&mut self) -> Option<Part<'a>> {
+        if !self.started {
+            self.started = true;
+            if let Some(part) = whole(self.response, self.room) {
+                (self.aliases, self.ipv4, self.ipv6) = (&[], &[], &[]);
+                return Some(part);
+            }
+        } else if self.aliases.is_empty() && self.ipv4.is_empty() && self.ipv6.is_empty() {
+            return None;
+        }
+        Some(self.slice())
+    }
+}
+
+impl<'a> Parts<'a> {
+    /// As much as fits of what is left: aliases first, then addresses. Room for one address is
+    /// kept while there is one, so that a name never travels without an address to stand for.
+    fn slice(&mut self) -> Part<'a> {
+        let answers = &self.response.answers;
+        let asked = answers.names_at().first();
+        let mut names_len = asked.map_or(1, |name| name.wire_len());
+        let mut room = self.room - SET_HEADER_BYTES;
+        let mut named = 0;
+        while let Some(name) = self.aliases.get(named) {
+            let longer = names_len + name.wire_len();
+            if named + 1 == MAX_COUNT || padded(longer) + IPV6_BYTES > room {
+                break;
+            }
+            names_len = longer;
+            named += 1;
+        }
+        room -= padded(names_len);
+        let aliases = take(&mut self.aliases, named);
+        // Addresses wait for the last aliases, but for one a set.
+        let limit = if self.aliases.is_empty() {
+            MAX_COUNT
+        } else {
+            1
+        };
+        let ipv4 = take(&mut self.ipv4, limit.min(room / IPV4_BYTES));
+        room -= IPV4_BYTES * ipv4.len();
+        let ipv6 = take(&mut self.ipv6, limit.min(room / IPV6_BYTES));
+        Part {
+            endpoints: &self.response.endpoints,
+            message: answers.message(),
+            asked,
+            aliases,
+            ipv4,
+            ipv6,
+            names_len,
+        }
+    }
+}
+
+/// Takes up to `count` from the front.
+fn take<'a, T>(rest: &mut &'a [T], count: usize) -> &'a [T] {
+    let (taken, left) = rest.split_at(count.min(rest.len()));
+    *rest = left;
+    taken
+}
+
+/// Rounded up to whole words of 4 bytes.
+#[inline]
+pub(super) fn padded(bytes: usize) -> usize {
+    (bytes + 3) & !3
+}
+
+#[cfg(test)]
+mod tests;
