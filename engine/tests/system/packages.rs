@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-use crate::alone;
+use dnsflow_testkit::network::TAP;
+use dnsflow_testkit::requirements::{alone, requirements};
+
 use crate::machine::{Machine, package, root};
-use crate::network::TAP;
-use crate::requirements::requirements;
 
 /// Where what is left behind is not the package's: the package manager's own records, logs, and what is in memory.
 const NOT_LOOKED_AT: &str = "-path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /var/tmp \

@@ -1,7 +1,9 @@
 //! What the unit leaves the service, what it takes away, and what operators can change of that.
 
+use dnsflow_testkit::requirements::alone;
+
 use crate::machine::Machine;
-use crate::{alone, needs};
+use crate::needs;
 
 /// Highest exposure that `systemd-analyze security` may find, from 0 to 10.
 const EXPOSURE: f64 = 1.2;

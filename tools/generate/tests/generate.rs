@@ -1,14 +1,28 @@
 //! `dnsflow-gen` as its users meet it: files, interfaces, accounts and errors.
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::{env, fs, process};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use dnsflow_capfile::pcap::{FILE_HEADER_BYTES, RECORD_HEADER_BYTES};
+use dnsflow_testkit::folder::Folder;
+use dnsflow_testkit::generator::number;
+use dnsflow_testkit::network::Namespace;
+use dnsflow_testkit::process::{Ended, Process};
+use dnsflow_testkit::programs::Programs;
+use dnsflow_testkit::requirements::{programs, requirements};
+use dnsflow_testkit::tshark::{self, tshark};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_dnsflow-gen");
+/// The programs that are tested, as cargo has built them.
+const BUILT: Programs = Programs::beside(env!("CARGO_BIN_EXE_dnsflow-gen"));
+
+/// Has tshark check what it does not by default.
+const CHECKS: [&str; 3] = [
+    "-oip.check_checksum:TRUE",
+    "-oudp.check_checksum:TRUE",
+    "-otcp.check_checksum:TRUE",
+];
 
 #[test]
 fn the_same_seed_gives_the_same_bytes() {
@@ -20,7 +34,7 @@ fn the_same_seed_gives_the_same_bytes() {
 
 #[test]
 fn a_file_and_standard_output_get_the_same() {
-    let folder = Folder::new("stdout");
+    let folder = Folder::new();
     let file = folder.path("packets.pcap");
     run(&["-w", text(&file), "-n", "500"]);
     assert_eq!(
@@ -47,7 +61,7 @@ fn every_record_is_whole_and_later_than_the_one_before() {
 
 #[test]
 fn the_account_adds_up() {
-    let folder = Folder::new("account");
+    let folder = Folder::new();
     let expected = folder.path("expected.tsv");
     let capture = folder.path("packets.pcap");
     let options = [
@@ -153,10 +167,10 @@ fn packets_are_of_a_realistic_size() {
 /// authority and odd names are left out of the comparison.
 #[test]
 fn tshark_agrees() {
-    if !available("tshark", &["--version"], "the comparison with tshark") {
+    if !programs("tshark_agrees", &["tshark"]) {
         return;
     }
-    let folder = Folder::new("tshark");
+    let folder = Folder::new();
     let (capture, expected) = (folder.path("packets.pcap"), folder.path("expected.tsv"));
     run(&[
         "-w",
@@ -172,19 +186,9 @@ fn tshark_agrees() {
     ]);
     let wrong = "_ws.malformed or ip.checksum.status == 0 or udp.checksum.status == 0 \
                  or tcp.checksum.status == 0";
-    let complaints = tshark(&capture, &["-Y", wrong]);
+    let complaints = tshark(&capture, &[&CHECKS[..], &["-Y", wrong]].concat());
     assert_eq!(complaints.lines().next(), None, "tshark finds fault");
-    let all = tshark(
-        &capture,
-        &[
-            "-T",
-            "fields",
-            "-e",
-            "frame.number",
-            "-Y",
-            "dns or tcp or udp",
-        ],
-    );
+    let all = tshark(&capture, &["-Y", "dns or tcp or udp"]);
     assert_eq!(all.lines().count(), 20_000);
 
     run(&[
@@ -223,100 +227,47 @@ fn wrong_usage_ends_with_2_and_trouble_with_1() {
     assert_eq!(status(&["-w", "/nowhere/at/all", "-n", "1"]), Some(1));
     let missing = output(&["-i", "no-such-if", "-n", "1"]);
     assert_eq!(missing.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&missing.stderr).contains("no interface no-such-if"));
+    assert!(missing.stderr.contains("no interface no-such-if"));
     let full = output(&["-w", "/dev/full", "-n", "10000"]);
     assert_eq!(full.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&full.stderr).contains("/dev/full"));
+    assert!(full.stderr.contains("/dev/full"));
 }
 
 /// Exactly the frames that were asked for arrive at the other end of a veth pair.
 #[test]
 fn an_interface_gets_exactly_what_is_counted() {
-    let what = "sending through an interface";
-    if !available("ip", &["-V"], what) {
+    if !requirements("an_interface_gets_exactly_what_is_counted", &[]) {
         return;
     }
-    let Some(pair) = Pair::new() else {
-        skip(
-            what,
-            "network namespaces cannot be made here: this needs root",
-        );
-        return;
+    let namespace = Namespace::new("pair");
+    // With IPv6, the kernel's own neighbour discovery would be counted too.
+    let disable = "/proc/sys/net/ipv6/conf/default/disable_ipv6";
+    namespace.shell(&format!("test ! -e {disable} || echo 1 > {disable}"));
+    namespace.ip("link add dev out type veth peer name in");
+    for end in ["out", "in"] {
+        namespace.ip(&format!("link set dev {end} up"));
+    }
+    let received = || -> usize {
+        let packets = namespace.attribute("in", "statistics/rx_packets");
+        packets.parse().expect("a counter")
     };
-    let folder = Folder::new("live");
+    let folder = Folder::new();
     let expected = folder.path("expected.tsv");
     for (rate, threads) in [(&["--rate", "50000"][..], "1"), (&[], "2")] {
-        let before = pair.received();
+        let before = received();
         let options = [
             "-i", "out", "-n", "30001", "--json", "--frames", "4000", "-e",
         ];
         let options = [&options[..], &[text(&expected), "--threads", threads], rate].concat();
-        let output = pair.run(&[&[PROGRAM], &options[..]].concat());
-        assert!(output.status.success(), "{output:?}");
-        let json = String::from_utf8(output.stdout).expect("JSON is text");
-        assert_eq!(number(&json, "packets"), 30_001, "{json}");
-        assert_eq!(number(&json, "dropped"), 0, "{json}");
-        assert_eq!(pair.received() - before, 30_001);
+        let mut command = namespace.command(BUILT.path("dnsflow-gen"));
+        let ended = Process::spawn("dnsflow-gen", command.args(options)).wait();
+        ended.assert_success();
+        let json = ended.text();
+        assert_eq!(number(json, "packets"), 30_001, "{json}");
+        assert_eq!(number(json, "dropped"), 0, "{json}");
+        assert_eq!(received() - before, 30_001);
         let lines = fs::read_to_string(&expected).expect("a file");
-        assert_eq!(lines.lines().count(), number(&json, "responses"));
-    }
-}
-
-/// Two ends of a veth pair, `out` and `in`, in a namespace of their own that goes when this does.
-struct Pair {
-    namespace: String,
-}
-
-impl Pair {
-    fn new() -> Option<Self> {
-        let namespace = format!("dnsflow-gen-{}", process::id());
-        let made = Command::new("ip")
-            .args(["netns", "add", &namespace])
-            .output()
-            .ok()?;
-        if !made.status.success() {
-            return None;
-        }
-        let pair = Self { namespace };
-        // With IPv6, the kernel's own neighbour discovery would be counted too.
-        let disable = "/proc/sys/net/ipv6/conf/default/disable_ipv6";
-        let no_ipv6 = format!("if test -e {disable}; then echo 1 > {disable}; fi");
-        let link = "ip link add dev out type veth peer name in";
-        for command in [
-            &no_ipv6,
-            link,
-            "ip link set dev out up",
-            "ip link set dev in up",
-        ] {
-            let output = pair.run(&["sh", "-c", command]);
-            assert!(output.status.success(), "{command}: {output:?}");
-        }
-        Some(pair)
-    }
-
-    fn run(&self, command: &[&str]) -> Output {
-        let prefix = ["netns", "exec", &self.namespace];
-        Command::new("ip")
-            .args(prefix)
-            .args(command)
-            .output()
-            .expect("ip runs")
-    }
-
-    fn received(&self) -> usize {
-        let output = self.run(&["cat", "/sys/class/net/in/statistics/rx_packets"]);
-        String::from_utf8_lossy(&output.stdout)
-            .trim()
-            .parse()
-            .expect("a counter")
-    }
-}
-
-impl Drop for Pair {
-    fn drop(&mut self) {
-        let _ = Command::new("ip")
-            .args(["netns", "del", &self.namespace])
-            .status();
+        assert_eq!(lines.lines().count(), number(json, "responses"));
     }
 }
 
@@ -351,91 +302,19 @@ fn packets(blob: &[u8]) -> Vec<Packet<'_>> {
 
 /// The sets that tshark finds, in the form of `--expect`.
 fn sets_seen(capture: &Path) -> Vec<String> {
-    let fields = "ip.dst ipv6.dst ip.src ipv6.src dns.qry.name dns.cname dns.a dns.aaaa";
-    let mut options = vec!["-T", "fields", "-E", "separator=/t"];
-    options.extend(fields.split(' ').flat_map(|field| ["-e", field]));
-    let join = |parts: [&str; 2]| {
-        let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-        parts.join(",")
-    };
-    tshark(capture, &options)
-        .lines()
-        .map(|line| {
-            let fields: Vec<&str> = line.split('\t').collect();
-            let [dst4, dst6, src4, src6, name, aliases, ipv4, ipv6] = fields[..] else {
-                panic!("eight fields, not {line}");
-            };
-            let (client, resolver) = (join([dst4, dst6]), join([src4, src6]));
-            format!(
-                "{client}\t{resolver}\t{}\t{ipv4}\t{ipv6}",
-                join([name, aliases])
-            )
-        })
-        .collect()
+    let rows = tshark::fields(capture, &CHECKS, tshark::SET);
+    rows.iter().map(|row| tshark::set(row).join("\t")).collect()
 }
 
-fn tshark(capture: &Path, options: &[&str]) -> String {
-    let checks = [
-        "ip.check_checksum",
-        "udp.check_checksum",
-        "tcp.check_checksum",
-    ];
-    let checks = checks.map(|check| format!("-o{check}:TRUE"));
-    let output = Command::new("tshark")
-        .args(["-n", "-r", text(capture)])
-        .args(checks)
-        .args(options)
-        .output()
-        .expect("tshark runs");
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).expect("tshark prints UTF-8")
+fn output(options: &[&str]) -> Ended {
+    let mut command = Command::new(BUILT.path("dnsflow-gen"));
+    Process::spawn("dnsflow-gen", command.args(options)).wait()
 }
 
-/// Whether `program` is there; says what is skipped where it is not.
-fn available(program: &str, arguments: &[&str], what: &str) -> bool {
-    if Command::new(program).args(arguments).output().is_ok() {
-        return true;
-    }
-    skip(what, &format!("{program} is not installed"));
-    false
-}
-
-/// Past the test harness, which swallows what a passing test prints.
-fn skip(what: &str, why: &str) {
-    assert!(
-        env::var_os("CI").is_none_or(|ci| ci != "true"),
-        "skipped {what}: {why}"
-    );
-    let _ = writeln!(std::io::stderr(), "SKIPPED {what}: {why}");
-}
-
-/// The number after `"key":`.
-fn number(json: &str, key: &str) -> usize {
-    let key = format!("\"{key}\":");
-    let (_, rest) = json
-        .split_once(&key)
-        .unwrap_or_else(|| panic!("no {key} in {json}"));
-    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-    digits
-        .parse()
-        .unwrap_or_else(|_| panic!("no number after {key} in {json}"))
-}
-
-fn output(options: &[&str]) -> Output {
-    Command::new(PROGRAM)
-        .args(options)
-        .output()
-        .expect("the program starts")
-}
-
-fn run(options: &[&str]) -> Output {
-    let output = output(options);
-    assert!(
-        output.status.success(),
-        "{options:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    output
+fn run(options: &[&str]) -> Ended {
+    let ended = output(options);
+    ended.assert_success();
+    ended
 }
 
 fn stdout(options: &[&str]) -> Vec<u8> {
@@ -444,25 +323,4 @@ fn stdout(options: &[&str]) -> Vec<u8> {
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("a path made of ASCII")
-}
-
-/// A folder that goes when this does.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = env::temp_dir().join(format!("dnsflow-gen-{name}-{}", process::id()));
-        fs::create_dir_all(&path).expect("a folder for temporary files");
-        Self(path)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }

@@ -1,12 +1,16 @@
 //! Bad datagrams, bad files, bad usage: what is said, and what is saved.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::io;
 use std::process::Command;
 
-use crate::capture::{SENSOR, Shape, file, gzip, udp, zstd};
+use dnsflow_testkit::capture::gzip;
+use dnsflow_testkit::process::Process;
+use dnsflow_testkit::requirements::is_root;
+
+use crate::BUILT;
+use crate::capture::{SENSOR, Shape, file, udp, zstd};
 use crate::export::{header, simple, simple_line};
-use crate::program::{self, run, run_with};
+use crate::program::{Run, command, run, run_with};
 
 const HEADER: &str = "sensor|resolver|client|time|names|ips|ip6s\n";
 
@@ -233,23 +237,21 @@ fn wrong_usage() {
 #[test]
 fn interfaces_that_cannot_be_opened() {
     // Root without the capability is refused as anyone is.
-    let root = fs::metadata("/proc/self").unwrap().uid() == 0;
-    let refused = if root {
-        Command::new("setpriv")
-            .args(["--bounding-set=-net_raw", program::PATH, "-i", "lo"])
-            .output()
+    let mut bare = if is_root() {
+        let mut command = Command::new("setpriv");
+        command.arg("--bounding-set=-net_raw");
+        command.arg(BUILT.path("dnsflow-read"));
+        command
     } else {
-        Command::new(program::PATH).args(["-i", "lo"]).output()
+        Command::new(BUILT.path("dnsflow-read"))
     };
-    let refused = refused.unwrap();
-    let said = String::from_utf8(refused.stderr).unwrap();
-    assert_eq!(refused.status.code(), Some(1));
-    assert!(
-        said.contains("no permission to capture on 'lo': CAP_NET_RAW is needed"),
-        "{said}"
+    let refused = Process::spawn("dnsflow-read", bare.args(["-i", "lo"])).wait();
+    refused.assert_failure(
+        1,
+        &["no permission to capture on 'lo': CAP_NET_RAW is needed"],
     );
 
-    if root {
+    if is_root() {
         let found = run(&["-i", "nosuch0"]);
         assert_eq!(found.status, Some(1));
         assert!(
@@ -276,8 +278,9 @@ fn a_reader_that_goes_away_is_no_error() {
         .map(|number| udp(4000, &simple(number, "x")))
         .collect();
     let path = file("long.pcap", &SENSOR.pcap(&packets));
-    let mut child = program::spawn(&["-r", path.to_str().unwrap()]);
-    drop(child.stdout.take());
-    let found = program::finish(child);
+    let (reader, writer) = io::pipe().unwrap();
+    drop(reader);
+    let mut command = command(&["-r", path.to_str().unwrap()]);
+    let found = Run::of(Process::start("dnsflow-read", command.stdout(writer)).wait());
     assert_eq!((found.status, found.stderr.as_str()), (Some(0), ""));
 }

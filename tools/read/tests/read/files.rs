@@ -2,7 +2,9 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use crate::capture::{SENSOR, Shape, file, gzip, udp, udp6, zstd};
+use dnsflow_testkit::capture::{Order, Unit, gzip};
+
+use crate::capture::{SENSOR, Shape, file, udp, udp6, zstd};
 use crate::export::{data, name, set_3, set_4, set_old, simple, simple_line, stats};
 use crate::program::{Run, run, run_with};
 
@@ -101,7 +103,7 @@ fn good(stdout: impl Into<String>) -> Run {
 #[test]
 fn every_version_in_every_kind_of_capture() {
     let want = good(format!("{EVERY_VERSION}\n{SUMMARIES}"));
-    let heads: [(u32, &[u8]); 10] = [
+    let heads: [(u16, &[u8]); 10] = [
         (0, &[2, 0, 0, 0]),
         (0, &[0, 0, 0, 2]),
         (108, &[0, 0, 0, 2]),
@@ -115,14 +117,17 @@ fn every_version_in_every_kind_of_capture() {
     ];
     let mut number = 0;
     for (link, head) in heads {
-        for (big_endian, nanoseconds) in
-            [(false, false), (false, true), (true, false), (true, true)]
-        {
+        for (order, unit) in [
+            (Order::Little, Unit::Micro),
+            (Order::Little, Unit::Nano),
+            (Order::Big, Unit::Micro),
+            (Order::Big, Unit::Nano),
+        ] {
             let shape = Shape {
                 link,
                 head: if link == 276 { &[] } else { head },
-                big_endian,
-                nanoseconds,
+                order,
+                unit,
             };
             // The type of what follows stands at the end of most headers, and first in SLL2.
             let packets: Vec<Vec<u8>> = every_version()
@@ -151,7 +156,7 @@ fn every_version_in_every_kind_of_capture() {
                 let found = run(&["-r".as_ref(), path.as_os_str()]);
                 assert_eq!(
                     found, want,
-                    "link type {link}, header {head:x?}, {kind}, big endian {big_endian}, nanoseconds {nanoseconds}"
+                    "link type {link}, header {head:x?}, {kind}, {order:?}, {unit:?}"
                 );
                 std::fs::remove_file(path).unwrap();
             }

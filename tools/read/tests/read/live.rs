@@ -1,39 +1,40 @@
 //! Input that comes as it is made: sockets, interfaces, pipes, and the signals that end it.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::net::{SocketAddr, UdpSocket};
-use std::os::unix::fs::MetadataExt;
-use std::process::{Child, ChildStderr, ChildStdout};
+
+use dnsflow_testkit::process::Process;
+use dnsflow_testkit::requirements::root;
 
 use crate::capture::{SENSOR, udp};
 use crate::export::{simple, simple_line, stats};
-use crate::program::{finish, run, signal, spawn};
+use crate::program::{Run, run, spawn};
 
 /// A running reader whose output is read while it runs.
 struct Reader {
-    child: Child,
-    stdout: BufReader<ChildStdout>,
-    stderr: BufReader<ChildStderr>,
+    process: Process,
+    /// Bytes of its output that were looked at.
+    printed: usize,
+    /// Bytes of what it said that were looked at.
+    said: usize,
 }
 
 impl Reader {
     fn start(args: &[&str]) -> Self {
-        let mut child = spawn(args);
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        let stderr = BufReader::new(child.stderr.take().unwrap());
         Self {
-            child,
-            stdout,
-            stderr,
+            process: spawn(args),
+            printed: 0,
+            said: 0,
         }
     }
 
     fn listening(args: &[&str]) -> (Self, SocketAddr) {
         let mut reader = Self::start(args);
-        let mut line = String::new();
-        reader.stderr.read_line(&mut line).unwrap();
-        let address = line
+        reader.process.wait_until_it_says("listening on");
+        let said = reader.process.said();
+        reader.said = said.len();
+        let address = said
             .trim()
             .strip_prefix("dnsflow-read: listening on ")
             .unwrap();
@@ -41,26 +42,24 @@ impl Reader {
     }
 
     fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.stdout.read_line(&mut line).unwrap();
+        let line = self.process.line();
+        self.printed += line.len();
         line
     }
 
     /// What is left to print, once `name` was sent.
     fn end_by(mut self, name: &str) -> String {
-        signal(&self.child, name);
+        self.process.signal(name);
         self.end()
     }
 
-    fn end(&mut self) -> String {
-        let (mut rest, mut said) = (String::new(), String::new());
-        self.stdout.read_to_string(&mut rest).unwrap();
-        self.stderr.read_to_string(&mut said).unwrap();
+    fn end(self) -> String {
+        let ended = self.process.wait();
         assert_eq!(
-            (self.child.wait().unwrap().code(), said.as_str()),
+            (ended.status.code(), &ended.stderr[self.said..]),
             (Some(0), "")
         );
-        rest
+        ended.text()[self.printed..].to_owned()
     }
 }
 
@@ -134,7 +133,7 @@ fn a_collector_prints_as_it_receives() {
 
 #[test]
 fn a_count_ends_it() {
-    let (mut reader, address) = Reader::listening(&["--listen", "127.0.0.1:0", "-c", "2", "-S"]);
+    let (reader, address) = Reader::listening(&["--listen", "127.0.0.1:0", "-c", "2", "-S"]);
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
     for number in 1..=2 {
         sender.send_to(&simple(number, "x"), address).unwrap();
@@ -149,7 +148,7 @@ fn a_count_ends_it() {
 #[test]
 fn a_pipe_is_printed_as_it_is_written() {
     let mut reader = Reader::start(&["-r", "-", "--no-header"]);
-    let mut stdin = reader.child.stdin.take().unwrap();
+    let mut stdin = reader.process.stdin();
     let packets = [udp(4000, &simple(1, "one")), udp(4000, &simple(2, "two"))];
     let whole = SENSOR.pcap(&packets);
     let (first, second) = whole.split_at(SENSOR.pcap(&packets[..1]).len());
@@ -173,20 +172,14 @@ fn a_named_pipe_is_a_file_too() {
     assert!(made.success());
     let child = spawn(&["-r".as_ref(), path.as_os_str()]);
     fs::write(&path, SENSOR.pcap(&[udp(4000, &simple(1, "piped"))])).unwrap();
-    let found = finish(child);
+    let found = Run::of(child.wait());
     assert!(found.stdout.contains("|piped.example|"), "{found:?}");
     assert_eq!((found.status, found.stderr.as_str()), (Some(0), ""));
 }
 
 #[test]
 fn an_interface_is_printed_as_it_comes() {
-    if fs::metadata("/proc/self").unwrap().uid() != 0 {
-        let skipped = "capturing on lo was NOT tested: it needs root";
-        assert!(
-            std::env::var_os("CI").is_none_or(|ci| ci != "true"),
-            "{skipped}"
-        );
-        eprintln!("{skipped}");
+    if !root("an_interface_is_printed_as_it_comes") {
         return;
     }
     let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();

@@ -6,3 +6,8 @@ mod export;
 mod files;
 mod live;
 mod program;
+
+use dnsflow_testkit::programs::Programs;
+
+/// The programs that are tested, as cargo has built them.
+const BUILT: Programs = Programs::beside(env!("CARGO_BIN_EXE_dnsflow-read"));
