@@ -4,7 +4,6 @@
 use std::error::Error;
 use std::path::Path;
 
-use dnsflow::start::cores;
 use serde::Serialize;
 
 use crate::programs::{ORIGINAL_EXPRESSION, Usage, is_installed, measure, ours};
@@ -39,7 +38,10 @@ impl Contender {
     /// The sensor on one core, as often at once as there are CPUs that this process may use. Nothing is shared between
     /// those, so it shows how much faster more cores can be at all.
     fn side_by_side(sensor: &str, file: &str) -> Result<Option<Self>, Box<dyn Error>> {
-        let cpus: Vec<_> = cores::allowed()?.iter().map(usize::to_string).collect();
+        let cpus: Vec<_> = dnsflow_sys::allowed_cpus()?
+            .iter()
+            .map(usize::to_string)
+            .collect();
         let copies = u32::try_from(cpus.len())?;
         let command = [
             "sh",

@@ -1,13 +1,16 @@
-//! The dnsflow sensor: DNS responses off an interface or out of a file, on every core, to collectors.
+//! The dnsflow sensor: it exports DNS responses from interfaces or a capture file to collectors, on
+//! every core.
 //!
 //! ```text
-//! NIC -> fanout program -> capture filter -> ring block -> decode -> response -> datagram -> collectors
-//!        (which shard?)    (keep it?)        (borrowed)    (views)   (borrowed)  (the one copy)
+//! NIC -> fanout program -> capture filter -> ring block -> decoder -> response -> datagram
+//!        (which shard?)    (keep it?)        (borrowed)    (views)    (borrowed)  (the one copy)
 //! ```
 //!
-//! Every core runs one [`shard`], which owns one capture socket, one decoder, one stream and one set of
-//! counters. [`capture`] gives frames, [`decode`] makes responses of them, [`export`] sends those; only the
-//! shard knows all three. The [`supervisor`] starts shards and waits.
+//! Each core runs one [`shard`], which owns a capture socket, a decoder, a stream and a set of
+//! counters. [`capture`] gives frames, [`dnsflow_packet`] decodes them, [`export`] sends the
+//! records; only the shard knows all three. [`start`] turns a command line into settings, the
+//! [`supervisor`] starts shards and waits for events, [`observe`] serves metrics and reports to the
+//! service manager, and [`diagnostics`] is the logger.
 
 pub mod capture;
 pub mod diagnostics;

@@ -3,11 +3,12 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use dnsflow::capture::stock::Stock;
+use dnsflow::capture::error::CaptureError;
+use dnsflow::capture::inherited::InheritedSockets;
 use dnsflow::diagnostics;
 use dnsflow::start::check;
 use dnsflow::start::cli::{Action, Cli};
-use dnsflow::start::config;
+use dnsflow::start::config::{self, LoadError};
 use dnsflow::start::error::StartError;
 use dnsflow::start::handover;
 use dnsflow::start::settings::{Capture, Settings};
@@ -15,22 +16,25 @@ use dnsflow::supervisor;
 use dnsflow_packet::LinkType;
 
 fn main() -> ExitCode {
-    // Before anything else takes the number of a descriptor.
-    let stock = Stock::handed_over();
+    // This comes first: descriptors that are opened earlier could have the numbers of inherited
+    // ones.
+    let inherited = InheritedSockets::take_over();
     diagnostics::start();
-    let status = status(stock);
+    let status = status(inherited);
     log::logger().flush();
     status
 }
 
-fn status(stock: Result<Stock, StartError>) -> ExitCode {
-    let started = config::load(std::env::args_os()).and_then(|cli| run(cli, stock?));
+fn status(inherited: Result<InheritedSockets, CaptureError>) -> ExitCode {
+    let started = config::load(std::env::args_os())
+        .map_err(StartError::from)
+        .and_then(|cli| run(cli, inherited?));
     match started {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        // Also the way of --help and --version.
-        Err(StartError::Arguments(error)) => error.exit(),
-        // Whoever reads has seen enough.
+        // --help and --version come here too.
+        Err(StartError::Load(LoadError::Arguments(error))) => error.exit(),
+        // The reader of standard output has closed it.
         Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
         Err(error) => {
             log::error!("{error}");
@@ -39,10 +43,10 @@ fn status(stock: Result<Stock, StartError>) -> ExitCode {
     }
 }
 
-fn run(cli: Cli, stock: Stock) -> Result<bool, StartError> {
+fn run(cli: Cli, inherited: InheritedSockets) -> Result<bool, StartError> {
     let options = match cli.action {
         None => cli.options,
-        Some(Action::Check(options)) => return check::run(&Settings::new(*options)?, stock),
+        Some(Action::Check(options)) => return check::run(&Settings::new(*options)?, inherited),
         Some(Action::OpenSockets { count }) => return handover::run(count).map(|()| true),
     };
     log::set_max_level(options.log_level.into());
@@ -59,10 +63,10 @@ fn run(cli: Cli, stock: Stock) -> Result<bool, StartError> {
             });
     }
     let settings = Settings::new(options)?;
-    supervisor::run(settings, stock, Box::new(reload))
+    supervisor::run(settings, inherited, Box::new(reload))
 }
 
-/// The settings as they are now, from the same command line.
+/// Reads the settings again, from the same command line.
 fn reload() -> Result<Settings, StartError> {
     let cli = config::load(std::env::args_os())?;
     Settings::new(cli.options)

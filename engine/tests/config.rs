@@ -226,29 +226,29 @@ fn values_of_the_wrong_type() {
     let cases = [
         (
             "print = 1",
-            "1: 'print': true or false is wanted: print = true",
+            "1: 'print': expected true or false: print = true",
         ),
         (
             "ring = '64'",
-            "1: 'ring': a whole number is wanted: ring = 1",
+            "1: 'ring': expected a whole number: ring = 1",
         ),
-        ("mtu = 1.5", "1: 'mtu': a whole number is wanted: mtu = 1"),
-        ("flush = '1'", "1: 'flush': a number is wanted: flush = 1.5"),
+        ("mtu = 1.5", "1: 'mtu': expected a whole number: mtu = 1"),
+        ("flush = '1'", "1: 'flush': expected a number: flush = 1.5"),
         (
             "read = 1",
-            "1: 'read': a string in quotes is wanted: read = \"..\"",
+            "1: 'read': expected a string in quotes: read = \"..\"",
         ),
         (
             "decap = ['vxlan']",
-            "1: 'decap': a string in quotes is wanted: decap = \"..\"",
+            "1: 'decap': expected a string in quotes: decap = \"..\"",
         ),
         (
             "port = [\n  53,\n  '54',\n]",
-            "3: 'port': a whole number, or a list of numbers, is wanted: port = [1, 1]",
+            "3: 'port': expected a whole number, or a list of numbers: port = [1, 1]",
         ),
         (
             "udp.host = 1",
-            "1: 'udp': a string in quotes, or a list of strings, is wanted: udp = [\"..\", \"..\"]",
+            "1: 'udp': expected a string in quotes, or a list of strings: udp = [\"..\", \"..\"]",
         ),
     ];
     for (text, expected) in cases {
@@ -266,11 +266,11 @@ fn values_out_of_range() {
         ("port = [53, 0]", "1: 'port': '0': 0 is not in 1..=65535"),
         (
             "flush = 0.0",
-            "1: 'flush': '0.0': seconds from 0.001 to 3600 are wanted",
+            "1: 'flush': '0.0': expected seconds from 0.001 to 3600",
         ),
         (
             "fanout = 'best'",
-            "1: 'fanout': 'best': one of hash, cpu, client, checksum is wanted",
+            "1: 'fanout': 'best': expected one of hash, cpu, client, checksum",
         ),
         (
             "share = '4/4'",
@@ -278,7 +278,7 @@ fn values_out_of_range() {
         ),
         (
             "cores = 'two'",
-            "1: 'cores': 'two': 'two' is none of a number, auto, all, or a list such as 0,2-5",
+            "1: 'cores': 'two': 'two' is neither a number, auto, all, nor a list such as 0,2-5",
         ),
         (
             "mtu = 99999999999999999999999999",

@@ -80,7 +80,7 @@ fn every_key_has_its_paragraph() {
         "\\fBudp\\fR = \\fIHOST[:PORT]\\fR\n",
         "\nA whole number; 64 by default. Takes effect at the next start.\n",
         "\nA string in quotes, or a list of strings. Not beside \\fBread\\fR. Takes effect at the next start.\n",
-        "\n.TP\n\\fBmdns\\fR\nAlso multicast DNS",
+        "\n.TP\n\\fBmdns\\fR\nAlso capture multicast DNS",
         "\nThe same as \\fBfanout\\fR checksum.\n",
         ".TP\n\\fBclient\\fR\nBy the client's address\n",
     ] {

@@ -1,35 +1,36 @@
-//! Interfaces by name: which one to take where none is named, and what they lose by themselves.
+//! Interfaces by name, the default interface, and the packets that interfaces lose by themselves.
 
 use std::fs;
 use std::io;
 use std::os::unix::net::UnixDatagram;
 
-use crate::start::error::StartError;
+use crate::capture::error::CaptureError;
 use dnsflow_sys::Interface;
 
-/// The name for all interfaces at once, as libpcap has it.
+/// The name that stands for all interfaces, as with libpcap.
 pub const ANY: &str = "any";
 
-/// The interface that is used where none is named: the first by number that is up, the loopback left out, and one
-/// with a carrier before others.
+/// The interface to capture on if none is named: of those that are up and not the loopback, one
+/// with a carrier if there is one, and then the one of the lowest index.
 ///
 /// # Errors
-/// If there is none, or the system won't list them.
-pub fn default_interface() -> Result<String, StartError> {
+/// If there is none, or interfaces can't be listed.
+pub fn default_interface() -> Result<String, CaptureError> {
     interfaces()
         .into_iter()
         .filter(|(_, it)| it.has(libc::IFF_UP) && !it.has(libc::IFF_LOOPBACK))
         .min_by_key(|(_, it)| (!it.has(libc::IFF_RUNNING), it.index))
         .map(|(name, _)| name)
-        .ok_or(StartError::NoDefaultInterface)
+        .ok_or(CaptureError::NoDefaultInterface)
 }
 
-/// A line for each interface of this network namespace, with its name before a colon (proc_pid_net(5)).
+/// A file with a line for each interface of this network namespace, its name before a colon
+/// (proc_pid_net(5)).
 const INTERFACES: &str = "/proc/self/net/dev";
 
-/// All interfaces that there are, in the order of their names; none where the system won't list them.
+/// All interfaces, ordered by name; none if they can't be listed.
 ///
-/// Found in procfs and not by netlink, so that a sandbox need not allow AF_NETLINK; nor in sysfs, which shows the
+/// They are read from procfs: netlink would need AF_NETLINK in a sandbox, and sysfs shows the
 /// network namespace in which it was mounted.
 #[must_use]
 pub fn interfaces() -> Vec<(String, Interface)> {
@@ -49,41 +50,42 @@ pub fn look_up(name: &str) -> Option<Interface> {
     ask(name).ok()
 }
 
-/// The interface of that name, or why it can't be had.
+/// The interface of that name, or the error of the look-up.
 pub(super) fn ask(name: &str) -> io::Result<Interface> {
-    // Interfaces can be asked about through a socket of any kind, so it is one that anybody may open.
+    // Any socket can be used for the request; this kind needs no privilege.
     let socket = UnixDatagram::unbound()?;
     dnsflow_sys::interface(&socket, name)
 }
 
-/// Packets that an interface had no room for, before any socket could count them.
+/// Packets that an interface dropped before any socket could count them.
 #[derive(Clone, Debug)]
 pub struct InterfaceDrops {
     interface: String,
-    /// What the interface said last.
+    /// The counter of the interface when it was read last.
     last: u64,
     lost: u64,
 }
 
 impl InterfaceDrops {
-    /// Counts from now on.
+    /// Starts to count.
     #[must_use]
     pub fn new(interface: &str) -> Self {
-        InterfaceDrops {
+        Self {
             interface: interface.to_owned(),
             last: drops(interface),
             lost: 0,
         }
     }
 
-    /// Packets lost since [`InterfaceDrops::new`], also of an interface that came back under the name.
+    /// Packets lost since [`InterfaceDrops::new`], including those of a new interface of the same
+    /// name.
     pub fn since_start(&mut self) -> u64 {
         let now = drops(&self.interface);
         self.lost += match now.checked_sub(self.last) {
             Some(more) => more,
-            // Some of those that there were have gone.
+            // An interface was removed, and its packets with it.
             None if self.interface == ANY => 0,
-            // It was made anew and counts from zero.
+            // A new interface of that name counts from zero.
             None => now,
         };
         self.last = now;
@@ -91,8 +93,8 @@ impl InterfaceDrops {
     }
 }
 
-/// What libpcap counts as `ps_ifdrop`: receive misses and FIFO errors of the driver. Those of [`ANY`] are those
-/// of all interfaces that there are.
+/// Receive misses and FIFO errors of the driver, which libpcap calls `ps_ifdrop`; for [`ANY`], over
+/// all interfaces.
 fn drops(interface: &str) -> u64 {
     if interface != ANY {
         return drops_of_one(interface);
@@ -101,7 +103,7 @@ fn drops(interface: &str) -> u64 {
     all.iter().map(|(name, _)| drops_of_one(name)).sum()
 }
 
-/// Those of one interface since it is there.
+/// The same for one interface, since it was created.
 pub(crate) fn drops_of_one(interface: &str) -> u64 {
     ["rx_missed_errors", "rx_fifo_errors"]
         .iter()

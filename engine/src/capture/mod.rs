@@ -1,10 +1,11 @@
-//! Where packets come from: the ring of a live socket, or the records of a capture file.
+//! Live capture: interfaces, packet sockets and their rings, and input that can be read only once.
 //!
-//! Both give [`Frame`](dnsflow_packet::Frame)s that borrow from the memory they arrived in. Nothing here
-//! looks into a frame: which packets are wanted is the filter's matter, and what they say is decode's.
+//! A ring gives [`Frame`](dnsflow_packet::Frame)s that borrow from its memory. Nothing here reads a
+//! frame: the filter decides which packets arrive, and the decoder what they mean.
 
+pub mod error;
+pub mod inherited;
 pub mod interface;
 pub mod relay;
 pub mod ring;
 pub mod socket;
-pub mod stock;

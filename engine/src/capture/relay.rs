@@ -1,7 +1,8 @@
-//! Input that can be read only once, such as a pipe: one thread reads it and passes it on to every shard.
+//! Input that can be read only once, such as a pipe: one thread reads it and passes it on to every
+//! shard.
 //!
-//! It stands between the input and the shards even where there is only one of them: a shard that waits on a
-//! pipe could not be stopped, but one that waits on a socket of our own can.
+//! It is used for a single shard, too: a shard that reads a pipe could not be stopped, and one that
+//! reads a socket of this process can.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
@@ -12,36 +13,37 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
-/// Bytes that are passed on at a time, as many as a pipe holds.
+/// Bytes that are passed on at a time: as many as a pipe holds.
 const PASS_ON_BYTES: usize = 64 << 10;
 
-/// A way to end the input early.
+/// A handle to end the input early.
 #[derive(Debug)]
 pub struct Stop(Vec<UnixStream>);
 
 impl Stop {
-    /// Readers find the end of the input after what has been passed on to them.
+    /// Ends the input of all readers, behind what has been passed on to them.
     pub fn stop(&self) {
         for stream in &self.0 {
-            // It fails only where the shard has gone already.
+            // It fails only if the shard has ended.
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
 }
 
-/// All of the input, from the first byte on.
+/// A reader of the whole input.
 #[derive(Debug)]
 pub struct Relayed {
     stream: UnixStream,
     failure: Arc<OnceLock<io::Error>>,
 }
 
-/// `count` readers, each of which gets all that `path` gives once, `-` being standard input. The slowest
-/// reader sets the pace. A read for which nothing comes in the time of a `pause` ends with `WouldBlock`, so that
-/// what is there already need not wait.
+/// `count` readers, each of which gets the whole of `path`; `-` is standard input. The slowest
+/// reader sets the pace. A read that gets nothing for the time of `pause` returns `WouldBlock`, so
+/// that the caller can send what it has.
 ///
 /// # Errors
-/// What the system says. What it says when the input is opened and read comes to the readers.
+/// If `path` is a directory, or sockets or the thread can't be had. Errors of opening and reading
+/// the input are returned by the readers.
 pub fn relay(path: &Path, count: usize, pause: Duration) -> io::Result<(Vec<Relayed>, Stop)> {
     if path.as_os_str() != "-" && path.metadata()?.is_dir() {
         return Err(ErrorKind::IsADirectory.into());
@@ -63,14 +65,15 @@ pub fn relay(path: &Path, count: usize, pause: Duration) -> io::Result<(Vec<Rela
         .name("input".to_owned())
         .spawn(move || {
             if let Err(error) = pass_on(path, &mut writers) {
-                // Set before the writers are dropped, so that readers find it at their end.
+                // This comes before the writers are dropped, so that readers find it at the end of
+                // the input.
                 let _ = failure.set(error);
             }
         })?;
     Ok((readers, Stop(stops)))
 }
 
-/// Opened here because a FIFO without a writer waits.
+/// Opens the input, which for a FIFO waits for a writer, and passes it on.
 fn pass_on(path: PathBuf, writers: &mut Vec<UnixStream>) -> io::Result<()> {
     let mut source: Box<dyn Read> = if path.as_os_str() == "-" {
         Box::new(io::stdin().lock())
@@ -81,7 +84,7 @@ fn pass_on(path: PathBuf, writers: &mut Vec<UnixStream>) -> io::Result<()> {
     while !writers.is_empty() {
         match source.read(&mut buffer) {
             Ok(0) => break,
-            // A reader that has gone, because it found damage or was stopped, needs no more.
+            // A reader that found damage or was stopped is closed, and needs no more.
             Ok(read) => writers.retain_mut(|out| out.write_all(&buffer[..read]).is_ok()),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),

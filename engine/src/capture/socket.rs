@@ -1,40 +1,42 @@
-//! Opening the sockets of all shards so that nothing unfiltered, doubled or unbalanced is taken.
+//! The sockets of all shards, opened so that no packet is captured unfiltered, twice, or by the
+//! wrong shard.
 //!
-//! The order matters. A socket that is opened for all protocols takes packets from that moment on, before
-//! a filter can be attached; one that joins the fanout group later than it is bound gets what the group
-//! gets as well. So every socket is opened for no protocol, refuses everything, gets its ring, is bound,
-//! joins the group, and only when all have joined does the real filter replace the one that refuses.
+//! The order matters. A socket that is opened for all protocols receives packets from that moment
+//! on, before a filter can be attached; a socket that is bound, but not yet in the fanout group,
+//! receives the packets of the group as well. Therefore each socket is opened without a protocol,
+//! gets a filter that rejects everything, gets its ring, is bound, and joins the group. When all
+//! have joined, the capture filter replaces the one that rejects.
 
 use std::io;
 
 use dnsflow_filters::{FilterError, Program, without_loopback_echo};
 
+use super::inherited::InheritedSockets;
 use super::interface::{ANY, ask};
 use super::ring::Ring;
-use super::stock::Stock;
-use crate::start::error::StartError;
+use crate::capture::error::CaptureError;
 use dnsflow_packet::LinkType;
 use dnsflow_sys::{FanoutMode, Mapping, PacketSocket, RingShape};
 
-/// Bytes of a ring block. A wake-up costs tens of microseconds, so large blocks cost least.
+/// Bytes of a ring block. A wake-up costs tens of microseconds, so that large blocks cost least.
 pub const BLOCK_BYTES: u32 = 1 << 20;
 
-/// Milliseconds until the kernel hands over a block that is not full: the most that capture adds to the
-/// age of a record.
+/// Milliseconds after which the kernel hands over a block that is not full: the most that capture
+/// adds to the age of a record.
 pub const RETIRE_MS: u32 = 10;
 
-/// The index that stands for all interfaces (packet(7)).
+/// The interface index that stands for all interfaces (packet(7)).
 const ALL_INTERFACES: i32 = 0;
 
 /// The index of the loopback, in every network namespace (LOOPBACK_IFINDEX, net/net_namespace.h).
 const LOOPBACK: u32 = 1;
 
-/// How the kernel spreads packets over the sockets.
+/// How the kernel divides packets among sockets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Spread {
     /// By the hash of the flow.
     Hash,
-    /// By the CPU that received.
+    /// By the CPU that received the packet.
     Cpu,
     /// By the value of a program, modulo the number of sockets.
     Program(Program),
@@ -43,67 +45,69 @@ pub enum Spread {
 /// An interface to capture on.
 #[derive(Clone, Debug)]
 pub struct Tap {
-    /// Its name, or [`ANY`] for all that there are and will be. A packet that passes several is then seen on
-    /// each, but for the loopback, where it comes in again at once.
+    /// Its name, or [`ANY`] for all interfaces, including later ones. A packet that passes several
+    /// interfaces is then captured on each; on the loopback, only once.
     pub interface: String,
-    /// Whether to take what is addressed to others too; of no effect on [`ANY`].
+    /// Whether to put the interface into promiscuous mode; without effect for [`ANY`].
     pub promiscuous: bool,
-    /// Sockets to open, one a shard.
+    /// Number of sockets, one for each shard.
     pub shards: usize,
-    /// Bytes of each shard's ring; rounded up to whole blocks.
+    /// Bytes of the ring of each shard; rounded up to whole blocks, at least two.
     pub ring_bytes: u64,
-    /// How the shards divide the packets.
+    /// How packets are divided among the shards.
     pub spread: Spread,
 }
 
-/// The sockets of all shards, which still refuse every packet.
+/// The sockets of all shards, whose filters still reject every packet.
 #[derive(Debug)]
 pub struct Armed {
-    /// One ring a shard.
+    /// One ring for each shard.
     pub rings: Vec<Ring>,
-    /// What they are bound to.
+    /// What the sockets are bound to.
     pub source: Source,
 }
 
-/// What the name of an interface stands for.
+/// What the name of an interface stands for at present.
 #[derive(Clone, Copy, Debug)]
 pub struct Source {
-    /// For bind(2).
+    /// The interface index, for bind(2); 0 for all interfaces.
     pub index: i32,
-    /// What the interface's packets start with.
+    /// The link layer of the packets.
     pub link: LinkType,
-    /// The loopback, where it is among the interfaces.
+    /// The index of the loopback, if that is among the interfaces.
     loopback: Option<u32>,
 }
 
 impl Source {
-    /// Packets from their network header on, each with an EtherType of its own.
+    /// Packets without a link layer, each with an EtherType.
     const NETWORK: LinkType = LinkType::Network(0);
 
-    const EVERY_INTERFACE: Source = Source {
+    const EVERY_INTERFACE: Self = Self {
         index: ALL_INTERFACES,
         link: Self::NETWORK,
         loopback: Some(LOOPBACK),
     };
 
-    fn look_up(name: &str) -> Result<Self, StartError> {
+    fn look_up(name: &str) -> Result<Self, CaptureError> {
         if name == ANY {
             return Ok(Self::EVERY_INTERFACE);
         }
-        let found = ask(name).map_err(|source| StartError::interface(name, source))?;
-        let link = LinkType::from_hardware(found.hardware).ok_or_else(|| StartError::Hardware {
-            interface: name.to_owned(),
-            hardware: found.hardware,
-        })?;
+        let found = ask(name).map_err(|source| CaptureError::interface(name, source))?;
+        let link =
+            LinkType::from_hardware(found.hardware).ok_or_else(|| CaptureError::Hardware {
+                interface: name.to_owned(),
+                hardware: found.hardware,
+            })?;
         if !found.has(libc::IFF_UP) {
-            return Err(StartError::InterfaceDown {
+            return Err(CaptureError::InterfaceDown {
                 interface: name.to_owned(),
             });
         }
         let is_loopback = found.has(libc::IFF_LOOPBACK);
-        Ok(Source {
+        Ok(Self {
             index: found.index,
-            // Some of those drivers leave the header that they have taken off in front of what comes in.
+            // Some of these drivers leave a header that they have removed in front of the packet;
+            // with the offset of the network layer it is skipped.
             link: match link {
                 LinkType::Ip => Self::NETWORK,
                 link => link,
@@ -112,13 +116,13 @@ impl Source {
         })
     }
 
-    /// The program to attach, so that `program` sees each packet once.
+    /// The program to attach so that each packet reaches `program` once, also on the loopback.
     ///
     /// # Errors
-    /// If both are too long for the kernel.
+    /// If the whole is too long for the kernel.
     pub fn filter(&self, program: Program) -> Result<Program, FilterError> {
         match self.loopback {
-            // The kernel's own way, PACKET_IGNORE_OUTGOING, has no effect on the sockets of a fanout group.
+            // PACKET_IGNORE_OUTGOING has no effect on the sockets of a fanout group.
             Some(index) => without_loopback_echo(index).then(program),
             None => Ok(program),
         }
@@ -126,20 +130,25 @@ impl Source {
 }
 
 impl Tap {
-    /// What the name of the interface stands for now.
+    /// Looks up the interface.
     ///
     /// # Errors
-    /// If that can't be captured on.
-    pub fn source(&self) -> Result<Source, StartError> {
+    /// If there is no such interface, it is down, or its link layer is not supported.
+    pub fn source(&self) -> Result<Source, CaptureError> {
         Source::look_up(&self.interface)
     }
 
-    /// Makes the sockets ready on `source`, which come out of `stock`. [`Armed::start`] lets packets in.
+    /// Prepares sockets of `inherited` for `source`. [`Armed::start`] then lets packets in.
     ///
     /// # Errors
-    /// Which step failed and what would mend it. Sockets that can still be used are in `stock` again.
-    pub fn open(&self, source: Source, stock: &mut Stock) -> Result<Armed, StartError> {
-        let sockets = stock.take(self.shards)?;
+    /// The step that failed, and how to fix it. Sockets that can still be used are given back to
+    /// `inherited`.
+    pub fn open(
+        &self,
+        source: Source,
+        inherited: &mut InheritedSockets,
+    ) -> Result<Armed, CaptureError> {
+        let sockets = inherited.take(self.shards)?;
         match self.arm(&sockets, &source) {
             Ok(mappings) => {
                 let both = sockets.into_iter().zip(mappings);
@@ -150,16 +159,16 @@ impl Tap {
                 })
             }
             Err(error) => {
-                stock.give_back(sockets);
+                inherited.give_back(sockets);
                 Err(error)
             }
         }
     }
 
-    fn arm(&self, sockets: &[PacketSocket], source: &Source) -> Result<Vec<Mapping>, StartError> {
+    fn arm(&self, sockets: &[PacketSocket], source: &Source) -> Result<Vec<Mapping>, CaptureError> {
         let mappings = sockets.iter().map(|socket| self.map(socket));
-        // All rings come before the first socket is bound: memory is what may be missing, and what was bound
-        // can't be used again.
+        // All rings are allocated before the first socket is bound: memory is what may be missing,
+        // and a socket that was bound can't be used again.
         let mappings = mappings.collect::<Result<Vec<_>, _>>()?;
         let mut group = None;
         for socket in sockets {
@@ -181,8 +190,8 @@ impl Tap {
         Ok(mappings)
     }
 
-    /// The ring of a socket that lets nothing in.
-    fn map(&self, socket: &PacketSocket) -> Result<Mapping, StartError> {
+    /// Attaches a filter that rejects everything, and maps the ring.
+    fn map(&self, socket: &PacketSocket) -> Result<Mapping, CaptureError> {
         socket
             .set_filter(&Program::drop_all())
             .map_err(step("attach a filter"))?;
@@ -215,24 +224,25 @@ impl Tap {
         }
     }
 
-    fn ring_error(&self, source: io::Error) -> StartError {
-        StartError::Ring {
+    fn ring_error(&self, source: io::Error) -> CaptureError {
+        CaptureError::Ring {
             mebibytes: self.ring_bytes >> 20,
             source,
         }
     }
 }
 
-fn step(what: &'static str) -> impl Fn(io::Error) -> StartError {
-    move |source| StartError::SocketOption { what, source }
+fn step(what: &'static str) -> impl Fn(io::Error) -> CaptureError {
+    move |source| CaptureError::SocketOption { what, source }
 }
 
 impl Armed {
-    /// Swaps in the capture filter, which [`Source::filter`] made: from here on packets come in.
+    /// Attaches the capture filter, which [`Source::filter`] has made. From here on, packets are
+    /// captured.
     ///
     /// # Errors
-    /// What the kernel says of the program.
-    pub fn start(&self, filter: &Program) -> Result<(), StartError> {
+    /// If the kernel rejects the program.
+    pub fn start(&self, filter: &Program) -> Result<(), CaptureError> {
         for ring in &self.rings {
             ring.set_filter(filter)
                 .map_err(step("attach the capture filter"))?;

@@ -1,36 +1,36 @@
-//! How often the same may be said.
+//! Rate limits for messages that repeat.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use log::{Level, Record};
 
-/// Lines about one subject in a [`WINDOW`]; from there on they are counted.
+/// Most messages about one subject in a [`WINDOW`]; further ones are counted.
 const LINES: u64 = 10;
 
-/// How long lines are counted together.
+/// Time for which messages are counted together.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// What a line is about; two about the same say the same, perhaps in other numbers.
+/// What a message is about. Messages of the same subject differ at most in numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Subject {
-    /// Of the sources.
+    /// Module and line in the sources.
     pub(super) module: String,
     pub(super) line: u32,
-    /// Fields that tell apart what the line speaks of.
+    /// The fields that distinguish messages of one place.
     pub(super) identity: String,
 }
 
-/// Lines that were not said.
+/// Messages that were not logged.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct LeftOut {
+pub(super) struct Suppressed {
     pub(super) level: Level,
     pub(super) count: u64,
-    /// The text of the last of them.
+    /// The text of the last one.
     pub(super) last: String,
 }
 
-/// What was said lately.
+/// The messages of the present windows.
 #[derive(Debug, Default)]
 pub(super) struct Limits {
     windows: HashMap<Subject, Window>,
@@ -39,24 +39,27 @@ pub(super) struct Limits {
 #[derive(Debug)]
 struct Window {
     began: Instant,
-    said: u64,
-    left_out: Option<LeftOut>,
+    admitted: u64,
+    suppressed: Option<Suppressed>,
 }
 
 impl Limits {
-    /// Whether a line may be said; counted if not.
+    /// Whether a message may be logged; if not, it is counted.
     pub(super) fn admit(&mut self, subject: Subject, record: &Record<'_>, now: Instant) -> bool {
         let window = self.windows.entry(subject).or_insert(Window {
             began: now,
-            said: 0,
-            left_out: None,
+            admitted: 0,
+            suppressed: None,
         });
-        if window.said < LINES {
-            window.said += 1;
+        if window.admitted < LINES {
+            window.admitted += 1;
             return true;
         }
-        let before = window.left_out.take().map_or(0, |left_out| left_out.count);
-        window.left_out = Some(LeftOut {
+        let before = window
+            .suppressed
+            .take()
+            .map_or(0, |suppressed| suppressed.count);
+        window.suppressed = Some(Suppressed {
             level: record.level(),
             count: before + 1,
             last: record.args().to_string(),
@@ -64,18 +67,18 @@ impl Limits {
         false
     }
 
-    /// Ends the windows whose time is over, and gives what was left out in them.
-    pub(super) fn expired(&mut self, now: Instant) -> Vec<LeftOut> {
+    /// Ends the windows whose time is over, and returns what was suppressed in them.
+    pub(super) fn expired(&mut self, now: Instant) -> Vec<Suppressed> {
         let over = self
             .windows
             .extract_if(|_, window| now.saturating_duration_since(window.began) >= WINDOW);
-        over.filter_map(|(_, window)| window.left_out).collect()
+        over.filter_map(|(_, window)| window.suppressed).collect()
     }
 
-    /// Gives what was left out, as if the time were over.
-    pub(super) fn all(&mut self) -> Vec<LeftOut> {
+    /// Ends all windows, and returns what was suppressed in them.
+    pub(super) fn all(&mut self) -> Vec<Suppressed> {
         let over = self.windows.drain();
-        over.filter_map(|(_, window)| window.left_out).collect()
+        over.filter_map(|(_, window)| window.suppressed).collect()
     }
 }
 
@@ -91,7 +94,7 @@ mod tests {
         }
     }
 
-    /// Offers a line with this text.
+    /// Offers a message with this text.
     fn offer(limits: &mut Limits, line: u32, text: &str, now: Instant) -> bool {
         let args = format_args!("{text}");
         let record = Record::builder().level(Level::Warn).args(args).build();
@@ -99,29 +102,29 @@ mod tests {
     }
 
     #[test]
-    fn so_many_a_minute_and_then_their_number() {
+    fn a_limit_for_each_minute_and_then_the_number() {
         let start = Instant::now();
         let mut limits = Limits::default();
-        let said = (0..LINES + 7)
+        let admitted = (0..LINES + 7)
             .filter(|number| offer(&mut limits, 1, &format!("line {number}"), start))
             .count();
-        assert_eq!(u64::try_from(said), Ok(LINES));
+        assert_eq!(u64::try_from(admitted), Ok(LINES));
         assert!(offer(&mut limits, 2, "another", start));
 
         assert_eq!(limits.expired(start + WINDOW / 2), []);
         assert!(!offer(&mut limits, 1, "too early", start + WINDOW / 2));
-        let left_out = LeftOut {
+        let suppressed = Suppressed {
             level: Level::Warn,
             count: 8,
             last: "too early".to_owned(),
         };
-        assert_eq!(limits.expired(start + WINDOW), [left_out]);
+        assert_eq!(limits.expired(start + WINDOW), [suppressed]);
         assert!(offer(&mut limits, 1, "again", start + WINDOW));
         assert_eq!(limits.expired(start + WINDOW), []);
     }
 
     #[test]
-    fn nothing_is_kept_of_what_is_over() {
+    fn windows_that_are_over_take_no_memory() {
         let start = Instant::now();
         let mut limits = Limits::default();
         for line in 0..100 {
@@ -132,13 +135,17 @@ mod tests {
     }
 
     #[test]
-    fn the_end_tells_the_rest() {
+    fn the_end_returns_the_rest() {
         let start = Instant::now();
         let mut limits = Limits::default();
         for _ in 0..=LINES {
             offer(&mut limits, 1, "line", start);
         }
-        let counts: Vec<u64> = limits.all().iter().map(|left_out| left_out.count).collect();
+        let counts: Vec<u64> = limits
+            .all()
+            .iter()
+            .map(|suppressed| suppressed.count)
+            .collect();
         assert_eq!(counts, [1]);
         assert_eq!(limits.all(), []);
     }

@@ -1,11 +1,13 @@
-//! What the sensor tells the person who runs it: to the journal under systemd, else as lines on standard error.
+//! The logger: to the journal under systemd, else lines on standard error.
 //!
-//! Who has something to say uses the macros of `log`, with fields that say what it is about: `core`,
-//! `interface`, `collector`. In the journal these are fields to search for; as text, the message alone has to
-//! do. Nothing is said about single packets, and what goes on and on is cut short here, in one place.
+//! Messages are logged with the macros of `log`, with the fields `core`, `interface` and
+//! `collector`. In the journal these are fields to search for; as text, the message alone has to
+//! suffice. Nothing is logged for single packets, and messages that repeat are limited here, in one
+//! place.
 //!
-//! Each line leaves in one piece, so that those of several threads don't mix. Where nobody takes them, because
-//! the disk is full or the reader has gone, there is nobody to tell, and the work goes on.
+//! Each line is written at once, so that those of several threads don't mix. If it can't be
+//! written, because the disk is full or the reader has closed the pipe, it is lost, and the sensor
+//! runs on.
 
 mod limit;
 
@@ -18,18 +20,18 @@ use log::kv::{Key, VisitSource};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use systemd_journal_logger::{JournalLog, connected_to_journal};
 
-use limit::{LeftOut, Limits, Subject};
+use limit::{Limits, Subject, Suppressed};
 
-/// Under which name lines stand in the journal, and what text begins with.
+/// The identifier of messages in the journal, and the prefix of lines of text.
 const NAME: &str = "dnsflow";
 
-/// Where targets of this project's records begin; those of libraries are another matter.
+/// The prefix of the targets of this project; targets of libraries have others.
 const OWN_TARGET: &str = "dnsflow";
 
-/// The fields that tell lines of one place in the sources apart.
+/// The fields that distinguish messages of one place in the sources.
 const IDENTITY: [&str; 3] = ["core", "interface", "collector"];
 
-/// From here on, what is logged is said, from `info` on; [`log::set_max_level`] changes that.
+/// Installs the logger, with level `info`; [`log::set_max_level`] changes that.
 pub fn start() {
     let journal = connected_to_journal()
         .then(JournalLog::empty)
@@ -39,15 +41,15 @@ pub fn start() {
         journal,
         limits: Mutex::default(),
     };
-    // It fails where somebody else's logger is there already, who then says it all.
+    // It fails if another logger is installed, which is then used.
     if log::set_boxed_logger(Box::new(diagnostics)).is_ok() {
         log::set_max_level(LevelFilter::Info);
     }
 }
 
-/// The one logger of the process.
+/// The logger.
 struct Diagnostics {
-    /// Where standard error is connected to it.
+    /// Only if standard error is connected to the journal.
     journal: Option<JournalLog>,
     limits: Mutex<Limits>,
 }
@@ -61,43 +63,43 @@ impl Log for Diagnostics {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let (is_said, left_out) = {
+        let (is_admitted, suppressed) = {
             let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
             let now = Instant::now();
-            let left_out = limits.expired(now);
-            (limits.admit(subject(record), record, now), left_out)
+            let suppressed = limits.expired(now);
+            (limits.admit(subject(record), record, now), suppressed)
         };
-        self.say_left_out(left_out);
-        if is_said {
-            self.say(record);
+        self.log_suppressed(suppressed);
+        if is_admitted {
+            self.write(record);
         }
     }
 
-    /// Says what was left out so far.
+    /// Logs the number of messages that were suppressed so far.
     fn flush(&self) {
-        let left_out = self
+        let suppressed = self
             .limits
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .all();
-        self.say_left_out(left_out);
+        self.log_suppressed(suppressed);
     }
 }
 
 impl Diagnostics {
-    fn say(&self, record: &Record<'_>) {
-        let taken = self
+    fn write(&self, record: &Record<'_>) {
+        let is_in_journal = self
             .journal
             .as_ref()
             .is_some_and(|journal| journal.journal_send(record).is_ok());
-        if !taken {
-            write(record.args());
+        if !is_in_journal {
+            write_line(record.args());
         }
     }
 
-    fn say_left_out(&self, left_out: Vec<LeftOut>) {
-        for LeftOut { level, count, last } in left_out {
-            self.say(
+    fn log_suppressed(&self, suppressed: Vec<Suppressed>) {
+        for Suppressed { level, count, last } in suppressed {
+            self.write(
                 &Record::builder()
                     .level(level)
                     .target(OWN_TARGET)
@@ -108,11 +110,12 @@ impl Diagnostics {
     }
 }
 
-fn write(text: &Arguments<'_>) {
+fn write_line(text: &Arguments<'_>) {
     let _ = std::io::stderr().write_all(format!("{NAME}: {text}\n").as_bytes());
 }
 
-/// What a record is about: where it comes from, and of which core, interface or collector it speaks.
+/// What a record is about: its place in the sources, and the core, interface or collector that it
+/// names.
 fn subject(record: &Record<'_>) -> Subject {
     struct Identity(String);
     impl<'kvs> VisitSource<'kvs> for Identity {
@@ -142,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_subject_is_a_place_and_who_is_meant() {
+    fn a_subject_is_a_place_and_what_it_is_about() {
         let of = |line, core: u32, datagrams: u32| {
             let fields: [(&str, u32); 2] = [("core", core), ("datagrams", datagrams)];
             subject(
@@ -159,16 +162,16 @@ mod tests {
     }
 
     #[test]
-    fn libraries_are_heard_when_something_is_wrong() {
+    fn libraries_log_only_errors() {
         let diagnostics = Diagnostics {
             journal: None,
             limits: Mutex::default(),
         };
-        let is_heard = |target, level| {
+        let is_enabled = |target, level| {
             diagnostics.enabled(&Metadata::builder().target(target).level(level).build())
         };
-        assert!(is_heard("dnsflow::shard", Level::Debug));
-        assert!(is_heard("glommio::reactor", Level::Error));
-        assert!(!is_heard("glommio::sys", Level::Warn));
+        assert!(is_enabled("dnsflow::shard", Level::Debug));
+        assert!(is_enabled("glommio::reactor", Level::Error));
+        assert!(!is_enabled("glommio::sys", Level::Warn));
     }
 }

@@ -99,7 +99,7 @@ impl Collector {
 
     /// Whether this is what the user wrote so.
     pub(super) fn is(&self, destination: &Destination) -> bool {
-        self.destination.written() == destination.written()
+        self.destination.is_same(destination)
     }
 
     /// Goes on at the address that it has now, with full datagrams of another size.

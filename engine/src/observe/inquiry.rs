@@ -1,51 +1,60 @@
-//! How other threads than the supervisor's learn what the cores have seen.
+//! Questions to all cores, from threads beside the supervisor: what have you counted so far?
 //!
-//! The question goes through the supervisor's queue and the answers come straight from the cores: who waits for them is
-//! who asked, and a core that is stuck keeps nobody else waiting.
+//! The supervisor passes a question on to the cores, and each core answers it directly. Only the
+//! thread that asks waits for the answers, so that a core that is stuck delays neither the
+//! supervisor nor the other cores.
 
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::shard::snapshot::Snapshot;
-use crate::supervisor::event::Asker;
 
 /// Time that cores have to answer.
 const ANSWER_TIME: Duration = Duration::from_secs(1);
 
-/// Questions that come so close together share an answer: nobody can keep cores from their packets by asking.
+/// Questions within this time share one answer, so that no client can keep the cores from their
+/// packets.
 const SHARED_FOR: Duration = Duration::from_millis(100);
 
+/// Passes a question on to all cores, each of which is to answer into the channel.
+type Ask = Box<dyn Fn(Sender<Snapshot>) + Send + Sync>;
+
 /// A way to ask all cores.
-#[derive(Debug)]
 pub(crate) struct Inquiry {
-    asker: Asker,
+    ask: Ask,
     cores: usize,
     last: Mutex<Option<Answer>>,
 }
 
-#[derive(Debug)]
 struct Answer {
     at: Instant,
     snapshots: Vec<Snapshot>,
 }
 
 impl Inquiry {
-    pub(crate) fn new(asker: Asker, cores: usize) -> Self {
-        Inquiry {
-            asker,
+    /// Asks `cores` cores through `ask`. The channel that `ask` is given must not be kept once all
+    /// have answered.
+    pub(crate) fn new(
+        cores: usize,
+        ask: impl Fn(Sender<Snapshot>) + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            ask: Box::new(ask),
             cores,
             last: Mutex::new(None),
         }
     }
 
-    /// How many there are to answer.
+    /// Number of cores that the sensor was started on.
     pub(crate) fn cores(&self) -> usize {
         self.cores
     }
 
-    /// What the cores have seen, in their order; those that did not answer within a second are missing.
+    /// The answers, ordered by core. Those of cores that did not answer within a second are
+    /// missing.
     pub(crate) fn ask(&self) -> Vec<Snapshot> {
-        // Whoever comes while the cores are asked waits here, and takes what they say.
+        // Threads that come while the cores are asked wait here and share the answer.
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(answer) = last
             .as_ref()
@@ -53,7 +62,10 @@ impl Inquiry {
         {
             return answer.snapshots.clone();
         }
-        let snapshots = self.asker.ask(ANSWER_TIME);
+        let (sender, answers) = channel();
+        (self.ask)(sender);
+        let mut snapshots = collect(&answers, Instant::now() + ANSWER_TIME);
+        snapshots.sort_by_key(|snapshot| snapshot.core);
         *last = Some(Answer {
             at: Instant::now(),
             snapshots: snapshots.clone(),
@@ -62,11 +74,18 @@ impl Inquiry {
     }
 }
 
+/// Answers until `deadline`, or until no sender is left: every core has then answered or ended.
+fn collect(answers: &Receiver<Snapshot>, deadline: Instant) -> Vec<Snapshot> {
+    let next = || {
+        let left = deadline.saturating_duration_since(Instant::now());
+        answers.recv_timeout(left).ok()
+    };
+    std::iter::from_fn(next).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::supervisor::event::Event;
-    use std::sync::mpsc::channel;
     use std::thread;
 
     fn snapshot(core: usize) -> Snapshot {
@@ -80,26 +99,28 @@ mod tests {
         snapshots.iter().map(|snapshot| snapshot.core).collect()
     }
 
-    /// A supervisor that has `answering` say something to each question, and counts those.
+    /// A supervisor on a thread of its own, where the cores of `answering` answer each question. It
+    /// returns the number of questions.
     fn supervised(
         answering: &'static [usize],
         cores: usize,
     ) -> (Inquiry, thread::JoinHandle<usize>) {
-        let (events, queue) = channel();
+        let (questions, queue) = channel::<Sender<Snapshot>>();
         let thread = thread::spawn(move || {
-            let mut questions = 0;
-            for event in queue {
-                if let Event::Ask(asker) = event {
-                    questions += 1;
-                    for core in answering {
-                        // Who asked has gone if this fails, and the test with it.
-                        let _ = asker.send(snapshot(*core));
-                    }
+            let mut count = 0;
+            for question in queue {
+                count += 1;
+                for core in answering {
+                    // It fails only if the test has ended.
+                    let _ = question.send(snapshot(*core));
                 }
             }
-            questions
+            count
         });
-        (Inquiry::new(Asker::new(events), cores), thread)
+        let ask = move |question| {
+            let _ = questions.send(question);
+        };
+        (Inquiry::new(cores, ask), thread)
     }
 
     #[test]
@@ -110,7 +131,8 @@ mod tests {
         assert_eq!(supervisor.join().ok(), Some(1));
     }
 
-    /// The supervisor drops the question once it has passed it on, so the missing core is known to be missing at once.
+    /// The supervisor drops the question once it has passed it on, which ends the wait for the
+    /// missing core.
     #[test]
     fn a_core_that_has_ended_is_not_waited_for() {
         let (inquiry, _supervisor) = supervised(&[1], 2);
@@ -132,8 +154,6 @@ mod tests {
 
     #[test]
     fn nobody_answers_when_the_supervisor_has_gone() {
-        let (events, queue) = channel();
-        drop(queue);
-        assert!(Inquiry::new(Asker::new(events), 2).ask().is_empty());
+        assert!(Inquiry::new(2, drop).ask().is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! What is told of a run while it goes on: metrics, the service manager.
+//! A live run as others see it: metrics for Prometheus, and messages to the service manager.
 
 pub(crate) mod inquiry;
 pub mod metrics;

@@ -1,7 +1,9 @@
-//! What the service manager is told (sd_notify(3)): that the sensor captures, how it fares, that its loops turn.
+//! Messages to the service manager (sd_notify(3)): readiness, a line of status, and the watchdog's
+//! keep-alive.
 //!
-//! A thread asks the cores as metrics do, so that the watchdog is fed only if the supervisor and every core have seen to
-//! a question. Without a service manager there is no thread, and nothing happens.
+//! A thread asks all cores at intervals. The keep-alive is sent only if every core has answered, so
+//! that the watchdog covers the supervisor and all cores. Without a service manager there is no
+//! thread.
 
 use std::env;
 use std::fmt::Write as _;
@@ -17,71 +19,77 @@ use super::inquiry::Inquiry;
 use crate::shard::snapshot::Snapshot;
 use crate::start::error::StartError;
 
-/// Time between two lines of status.
+/// Time between two messages.
 const STATUS_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Time until the next question where a core did not answer: it may only be late.
+/// Time until the next question if a core did not answer: it may only be late.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// The service manager, while the sensor runs under one. Dropped, it is told that the end has begun.
+/// The connection to the service manager. Dropping it announces the end.
 #[derive(Debug)]
 pub(crate) struct Notify {
-    voice: Arc<Voice>,
-    /// Dropped to wake the thread, which then ends.
+    channel: Arc<NotifyChannel>,
+    /// Dropping it wakes the thread, which then ends.
     _stop: Sender<()>,
 }
 
-/// What is said, in an order that makes sense: nothing comes after the end.
+/// Sends messages in an order that makes sense: none after that of the end.
 #[derive(Debug, Default)]
-struct Voice {
+struct NotifyChannel {
     has_ended: Mutex<bool>,
 }
 
 impl Notify {
-    /// Says that all is ready as soon as every core has answered, and from then on how it goes; nothing where
-    /// there is no service manager to say it to.
+    /// Starts the thread, which reports readiness as soon as every core has answered. `None`
+    /// without a service manager.
+    ///
+    /// # Errors
+    /// If the thread can't be started.
     pub(crate) fn start(inquiry: Arc<Inquiry>) -> Result<Option<Self>, StartError> {
         if env::var_os("NOTIFY_SOCKET").is_none() {
             return Ok(None);
         }
         let watchdog = sd_notify::watchdog_enabled();
         let (stop, stopped) = channel();
-        let voice = Arc::<Voice>::default();
-        let speaks = Arc::clone(&voice);
+        let notify = Arc::<NotifyChannel>::default();
+        let sender = Arc::clone(&notify);
         thread::Builder::new()
             .name("notify".to_owned())
-            .spawn(move || tell(&inquiry, watchdog, &speaks, &stopped))
+            .spawn(move || report(&inquiry, watchdog, &sender, &stopped))
             .map_err(|source| StartError::System {
                 what: "can't start the thread for the service manager",
                 source,
             })?;
-        Ok(Some(Notify { voice, _stop: stop }))
+        Ok(Some(Self {
+            channel: notify,
+            _stop: stop,
+        }))
     }
 
     /// A reload has begun.
     pub(crate) fn reloading(&self) {
         match NotifyState::monotonic_usec_now() {
-            Ok(now) => self.voice.say(&[NotifyState::Reloading, now]),
+            Ok(now) => self.channel.send(&[NotifyState::Reloading, now]),
             Err(error) => warn!("can't read the clock: {error}"),
         }
     }
 
-    /// A reload is over, whatever came of it.
+    /// A reload is over, applied or not.
     pub(crate) fn reloaded(&self) {
-        self.voice.say(&[NotifyState::Ready]);
+        self.channel.send(&[NotifyState::Ready]);
     }
 }
 
 impl Drop for Notify {
     fn drop(&mut self) {
-        let last = "sending what is left";
-        self.voice
-            .end(&[NotifyState::Stopping, NotifyState::Status(last)]);
+        let last = "sending the remaining records";
+        self.channel
+            .send_last(&[NotifyState::Stopping, NotifyState::Status(last)]);
     }
 }
 
-impl Voice {
-    fn say(&self, states: &[NotifyState<'_>]) {
+impl NotifyChannel {
+    fn send(&self, states: &[NotifyState<'_>]) {
         let has_ended = self
             .has_ended
             .lock()
@@ -91,7 +99,7 @@ impl Voice {
         }
     }
 
-    fn end(&self, states: &[NotifyState<'_>]) {
+    fn send_last(&self, states: &[NotifyState<'_>]) {
         let mut has_ended = self
             .has_ended
             .lock()
@@ -101,18 +109,23 @@ impl Voice {
     }
 }
 
-/// Without a service manager that listens there is nobody to tell, and the work goes on.
+/// Sends a message. It may fail without a service manager that listens; the sensor runs on.
 fn send(states: &[NotifyState<'_>]) {
     let _ = sd_notify::notify(states);
 }
 
-/// Asks and tells until the other end of `stopped` is dropped.
-fn tell(inquiry: &Inquiry, watchdog: Option<Duration>, voice: &Voice, stopped: &Receiver<()>) {
+/// Asks cores and sends messages until the other end of `stopped` is dropped.
+fn report(
+    inquiry: &Inquiry,
+    watchdog: Option<Duration>,
+    channel: &NotifyChannel,
+    stopped: &Receiver<()>,
+) {
     let interval = watchdog.map_or(STATUS_INTERVAL, |limit| STATUS_INTERVAL.min(limit / 2));
     let mut ready = false;
     let mut before = None;
     loop {
-        let now = Sight::new(&inquiry.ask());
+        let now = Totals::new(&inquiry.ask());
         let missing = inquiry.cores().saturating_sub(now.cores);
         let mut status = now.status(before.as_ref());
         if missing > 0 {
@@ -129,7 +142,7 @@ fn tell(inquiry: &Inquiry, watchdog: Option<Duration>, voice: &Voice, stopped: &
             }
             before = Some(now);
         }
-        voice.say(&states);
+        channel.send(&states);
         let pause = if missing == 0 {
             interval
         } else {
@@ -141,9 +154,9 @@ fn tell(inquiry: &Inquiry, watchdog: Option<Duration>, voice: &Voice, stopped: &
     }
 }
 
-/// What all cores together had seen at some time.
+/// Counts over all cores at one time.
 #[derive(Clone, Debug)]
-struct Sight {
+struct Totals {
     at: Instant,
     cores: usize,
     packets: u64,
@@ -153,9 +166,9 @@ struct Sight {
     away: Vec<String>,
 }
 
-impl Sight {
+impl Totals {
     fn new(snapshots: &[Snapshot]) -> Self {
-        let mut sight = Sight {
+        let mut totals = Self {
             at: Instant::now(),
             cores: snapshots.len(),
             packets: 0,
@@ -165,22 +178,22 @@ impl Sight {
             away: Vec::new(),
         };
         for snapshot in snapshots {
-            sight.failed += snapshot.sent.failed;
+            totals.failed += snapshot.sent.failed;
             for tap in &snapshot.taps {
-                sight.packets += tap.counters.received;
-                sight.responses += tap.counters.exported;
-                sight.dropped += tap.kernel.drops;
+                totals.packets += tap.counters.received;
+                totals.responses += tap.counters.exported;
+                totals.dropped += tap.kernel.drops;
                 let name = &*tap.interface;
-                if !tap.present && !sight.away.iter().any(|known| known == name) {
-                    sight.away.push(name.to_owned());
+                if !tap.present && !totals.away.iter().any(|known| known == name) {
+                    totals.away.push(name.to_owned());
                 }
             }
         }
-        sight
+        totals
     }
 
-    /// Rates since `before`, and what is wrong.
-    fn status(&self, before: Option<&Sight>) -> String {
+    /// A line of text: rates since `before`, and interfaces that are away.
+    fn status(&self, before: Option<&Self>) -> String {
         let mut status = match before {
             None => format!("capturing; cores: {}", self.cores),
             Some(before) => self.rates(before),
@@ -191,7 +204,7 @@ impl Sight {
         status
     }
 
-    fn rates(&self, before: &Sight) -> String {
+    fn rates(&self, before: &Self) -> String {
         let seconds = self.at.duration_since(before.at).as_secs_f64().max(0.001);
         let rate = |now: u64, before: u64| now.saturating_sub(before) as f64 / seconds;
         format!(
@@ -227,9 +240,9 @@ mod tests {
 
     #[test]
     fn rates_over_all_cores() {
-        let before = Sight::new(&[snapshot(100, 50, true), snapshot(0, 0, true)]);
+        let before = Totals::new(&[snapshot(100, 50, true), snapshot(0, 0, true)]);
         assert_eq!(before.status(None), "capturing; cores: 2");
-        let mut after = Sight::new(&[snapshot(1100, 550, true), snapshot(500, 250, false)]);
+        let mut after = Totals::new(&[snapshot(1100, 550, true), snapshot(500, 250, false)]);
         after.at = before.at + Duration::from_secs(10);
         assert_eq!(
             after.status(Some(&before)),

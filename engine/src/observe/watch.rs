@@ -1,4 +1,4 @@
-//! Those who watch a live sensor: Prometheus and the service manager, each where there is one.
+//! Metrics and the service manager together, each if there is one.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -9,7 +9,7 @@ use super::notify::Notify;
 use crate::capture::interface::InterfaceDrops;
 use crate::start::error::StartError;
 
-/// What is told to whoever watches. Dropped, it tells them that the end has begun.
+/// Both observers. Dropping it tells them that the run is ending.
 #[derive(Debug)]
 pub(crate) struct Watch {
     notify: Option<Notify>,
@@ -18,7 +18,10 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Begins when shards run.
+    /// Starts both. To be called once shards run.
+    ///
+    /// # Errors
+    /// If a thread can't be started.
     pub(crate) fn start(
         inquiry: Inquiry,
         listening: Option<Listening>,
@@ -29,7 +32,7 @@ impl Watch {
         let serving = listening
             .map(|listening| listening.serve(view(&inquiry, &reloads, interfaces)))
             .transpose()?;
-        Ok(Watch {
+        Ok(Self {
             notify: Notify::start(inquiry)?,
             _serving: serving,
             reloads,
@@ -41,7 +44,7 @@ impl Watch {
         self.notify.iter().for_each(Notify::reloading);
     }
 
-    /// A reload is over, and was applied or refused.
+    /// A reload is over; it was applied or refused.
     pub(crate) fn reloaded(&self, is_applied: bool) {
         let mut reloads = locked(&self.reloads);
         if is_applied {
@@ -54,7 +57,7 @@ impl Watch {
     }
 }
 
-/// What metrics are made of, each time that somebody wants them.
+/// What a page of metrics is made of, for each request.
 fn view(
     inquiry: &Arc<Inquiry>,
     reloads: &Arc<Mutex<Reloads>>,
@@ -77,7 +80,7 @@ fn view(
     }
 }
 
-/// None of those who hold these can leave them half changed.
+/// Locks a value that no holder can leave half changed by a panic.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -74,42 +74,42 @@ pub enum Notice {
     Changed(u64, io::Result<()>),
 }
 
-/// The supervisor's end. Dropped, it tells the shard to end.
+/// The supervisor's end of a command channel. Dropping it tells the shard to end.
 #[derive(Debug)]
-pub struct Line {
-    bell: UnixStream,
+pub struct CommandSender {
+    wake: UnixStream,
     commands: Sender<Command>,
 }
 
-/// The shard's end.
+/// The shard's end of a command channel.
 #[derive(Debug)]
-pub struct Control {
-    /// Readable when there is a command; at its end when the shard is to end.
-    pub(super) bell: OwnedFd,
+pub struct CommandReceiver {
+    /// Readable when there is a command; at end of file when the shard is to end.
+    pub(super) wake: OwnedFd,
     pub(super) commands: Receiver<Command>,
 }
 
-/// A line to a shard.
+/// A command channel to a shard.
 ///
 /// # Errors
-/// What socketpair(2) says.
-pub fn line() -> io::Result<(Line, Control)> {
-    let (bell, heard) = UnixStream::pair()?;
-    bell.set_nonblocking(true)?;
+/// Those of socketpair(2).
+pub fn command_channel() -> io::Result<(CommandSender, CommandReceiver)> {
+    let (wake, woken) = UnixStream::pair()?;
+    wake.set_nonblocking(true)?;
     let (commands, receiver) = channel();
-    let control = Control {
-        bell: heard.into(),
+    let receiver = CommandReceiver {
+        wake: woken.into(),
         commands: receiver,
     };
-    Ok((Line { bell, commands }, control))
+    Ok((CommandSender { wake, commands }, receiver))
 }
 
-impl Line {
-    /// Tells the shard; false if it has ended.
+impl CommandSender {
+    /// Sends a command; false if the shard has ended.
     pub fn send(&self, command: Command) -> bool {
         let sent = self.commands.send(command).is_ok();
-        // Where there is no room for a byte, there are others to wake the shard.
-        let _ = (&self.bell).write(&[0]);
+        // If the socket has no room for a byte, others are in it and will wake the shard.
+        let _ = (&self.wake).write(&[0]);
         sent
     }
 }

@@ -8,7 +8,7 @@ use dnsflow_filters::Program;
 use glommio::timer::Timer;
 use log::warn;
 
-use super::command::{Change, Command, Control, Notice, OutputChange};
+use super::command::{Change, Command, CommandReceiver, Notice, OutputChange};
 use super::intake::Intake;
 use super::snapshot::Snapshot;
 use super::wait::{Event, Waiter};
@@ -76,16 +76,16 @@ impl Live {
     }
 
     /// Runs until the other end of `control` is closed; then everything captured is sent.
-    pub async fn run(mut self, control: Control) -> Report {
+    pub async fn run(mut self, control: CommandReceiver) -> Report {
         let failure = self.capture(control).await.err();
         let taps = self.intakes.iter_mut().map(Intake::snapshot).collect();
         self.shard.report(taps, failure)
     }
 
-    async fn capture(&mut self, control: Control) -> Result<(), ShardError> {
-        let Control { bell, commands } = control;
+    async fn capture(&mut self, control: CommandReceiver) -> Result<(), ShardError> {
+        let CommandReceiver { wake, commands } = control;
         let mut waiter =
-            Waiter::new(&self.intakes, bell).map_err(system("can't wait for packets"))?;
+            Waiter::new(&self.intakes, wake).map_err(system("can't wait for packets"))?;
         let mut due = Deadlines {
             stats: Instant::now() + STATS_INTERVAL,
             flush: None,

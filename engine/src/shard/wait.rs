@@ -57,11 +57,11 @@ impl Waiter {
     pub(super) fn new(intakes: &[Intake], control: OwnedFd) -> io::Result<Self> {
         let mut readiness = Readiness::default();
         let mut rings = Vec::with_capacity(intakes.len());
-        for (index, intake) in intakes.iter().enumerate() {
-            readiness.set(index, intake.ring.descriptor()?);
+        for intake in intakes {
+            readiness.push(intake.ring.descriptor()?);
             rings.push(dnsflow_sys::unix_stream(intake.ring.descriptor()?));
         }
-        readiness.set(intakes.len(), control.try_clone()?);
+        readiness.push(control.try_clone()?);
         Ok(Waiter {
             rings,
             control: dnsflow_sys::unix_stream(control),
@@ -74,7 +74,7 @@ impl Waiter {
     /// Waits on another ring from now on.
     pub(super) fn replace(&mut self, index: usize, ring: &Ring) -> io::Result<()> {
         if let Some(place) = self.rings.get_mut(index) {
-            self.readiness.set(index, ring.descriptor()?);
+            self.readiness.replace(index, ring.descriptor()?);
             *place = dnsflow_sys::unix_stream(ring.descriptor()?);
         }
         Ok(())

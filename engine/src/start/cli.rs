@@ -1,18 +1,19 @@
-//! The command line: the original's options with their letters and meaning, and what has come since.
+//! The command line: the options of the original daemon with their letters and meaning, and newer
+//! ones.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use crate::start::account::Account;
 use crate::start::cores::Cores;
-use crate::start::privileges::Account;
 use dnsflow_packet::tunnel::Tunnels;
 
-/// See which name an address stood for: take DNS responses off an interface or out of a capture file and send
-/// who asked whom, for which names, and which addresses came back, to collectors.
+/// Export DNS responses from an interface or a capture file: which client asked which resolver for
+/// which names, and which addresses came back.
 ///
-/// Without a destination (-u, -w) records are printed.
+/// Without a destination (-u, -w), records are printed.
 #[derive(Clone, Debug, PartialEq, Parser)]
 #[command(
     name = "dnsflow",
@@ -23,68 +24,92 @@ use dnsflow_packet::tunnel::Tunnels;
     after_help = EXAMPLES
 )]
 pub struct Cli {
-    /// How to run.
+    /// The options of a run.
     #[command(flatten)]
     pub options: Options,
-    /// What to do instead.
+    /// A subcommand, which replaces the run.
     #[command(subcommand)]
     pub action: Option<Action>,
 }
 
-/// What there is besides a run.
+/// The subcommands.
 #[derive(Clone, Debug, PartialEq, Subcommand)]
 pub enum Action {
-    /// Look at this machine and say what would keep a run with the same options from capturing, or have it lose
-    /// something, each with its mend; exit status 1 if it could not capture
+    /// Check this machine: report what would keep a run with the same options from capturing or
+    /// make it lose packets, and how to fix it; exit status 1 if the run could not capture
     Check(Box<Options>),
 
-    /// Open packet sockets and leave them with the service manager, for a start without any capability; for
-    /// ExecStartPre=+ of a unit
+    /// Open packet sockets and pass them to the service manager, so that the sensor can start
+    /// without a capability; for ExecStartPre=+ in a unit
     #[command(hide = true)]
     OpenSockets {
-        /// How many; without a number, 4 for each CPU, at least 64 and at most 512
+        /// Number of sockets; default: 4 for each CPU, at least 64 and at most 512
         #[arg(value_parser = clap::value_parser!(u16).range(1..))]
         count: Option<u16>,
     },
 }
 
-/// Every option; each is also a key of the file of `--config`.
+/// The options of a run. Each is also a key of the configuration file.
 #[derive(Args, Clone, Debug, PartialEq)]
 pub struct Options {
-    /// Capture on this interface, again for each; any is all of them. Without -i and -r: the first that is up, besides
-    /// the loopback
-    #[arg(short = 'i', long = "interface", value_name = "IF", action = ArgAction::Append, conflicts_with = "read", help_heading = "Input")]
+    /// Capture on this interface; may be repeated; any stands for all interfaces. Default without
+    /// -r: the first interface that is up, except the loopback
+    #[arg(
+        short = 'i',
+        long = "interface",
+        value_name = "IF",
+        action = ArgAction::Append,
+        conflicts_with = "read",
+        help_heading = "Input"
+    )]
     pub interfaces: Vec<String>,
 
-    /// Read a capture file (pcap or pcapng, also .gz and .zst) instead; - is standard input
+    /// Read a capture file (pcap or pcapng, plain or compressed with gzip or zstd) instead; - is
+    /// standard input
     #[arg(short = 'r', long, value_name = "FILE", help_heading = "Input")]
     pub read: Option<PathBuf>,
 
-    /// Do not make the interface promiscuous: take only what is addressed to this machine or sent by it
+    /// Do not put the interface into promiscuous mode: capture only packets to and from this
+    /// machine
     #[arg(short = 'p', long, help_heading = "Input")]
     pub no_promiscuous: bool,
 
-    /// MiB of each core's capture ring
-    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(2..=4095), help_heading = "Input")]
+    /// Size of the capture ring of each core, in MiB
+    #[arg(
+        long,
+        value_name = "MIB",
+        default_value_t = 64,
+        value_parser = clap::value_parser!(u32).range(2..=4095),
+        help_heading = "Input"
+    )]
     pub ring: u32,
 
-    /// Filter expression (pcap-filter(7)) in place of the default; it then decides about ports alone
+    /// Use this filter expression (pcap-filter(7)) in place of the default; ports are then not
+    /// checked any further
     #[arg(short = 'f', long, value_name = "EXPR", help_heading = "Selection")]
     pub filter: Option<String>,
 
-    /// Source port of resolvers, again for each; replaces 53
-    #[arg(short = 'd', long = "port", value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), action = ArgAction::Append, help_heading = "Selection")]
+    /// Source port of responses; may be repeated; replaces 53
+    #[arg(
+        short = 'd',
+        long = "port",
+        value_name = "PORT",
+        value_parser = clap::value_parser!(u16).range(1..),
+        action = ArgAction::Append,
+        help_heading = "Selection"
+    )]
     pub ports: Vec<u16>,
 
-    /// Also multicast DNS: responses from port 5353
+    /// Also capture multicast DNS: responses from port 5353
     #[arg(short = 'Y', long, help_heading = "Selection")]
     pub mdns: bool,
 
-    /// Take only what the original takes: whole UDP datagrams in one packet; no TCP, no fragments, no cut packets
+    /// Capture only what the original daemon does: UDP datagrams that are whole in one packet; no
+    /// TCP, no fragments, no truncated packets
     #[arg(long, help_heading = "Selection")]
     pub plain: bool,
 
-    /// Look into tunnels: a list of vxlan, geneve, gre, erspan, gtp, ipip, 6in4, or all
+    /// Decapsulate tunnels: a list of vxlan, geneve, gre, erspan, gtp, ipip, 6in4, or all
     #[arg(
         long,
         value_name = "LIST",
@@ -93,24 +118,45 @@ pub struct Options {
     )]
     pub decap: Tunnels,
 
-    /// Packets to this UDP port carry a Juniper mirror header (usually 30030), then the packet; again for each
-    #[arg(short = 'J', long = "jmirror", value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), action = ArgAction::Append, help_heading = "Selection")]
+    /// UDP port (usually 30030) to which packets are mirrored behind a Juniper mirror header; may
+    /// be repeated
+    #[arg(
+        short = 'J',
+        long = "jmirror",
+        value_name = "PORT",
+        value_parser = clap::value_parser!(u16).range(1..),
+        action = ArgAction::Append,
+        help_heading = "Selection"
+    )]
     pub jmirror: Vec<u16>,
 
-    /// Packets to this UDP port carry a pcap record header, then the frame; again for each
-    #[arg(short = 'X', long = "pcap-record", value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), action = ArgAction::Append, help_heading = "Selection")]
+    /// UDP port to which frames are mirrored behind a pcap record header; may be repeated
+    #[arg(
+        short = 'X',
+        long = "pcap-record",
+        value_name = "PORT",
+        value_parser = clap::value_parser!(u16).range(1..),
+        action = ArgAction::Append,
+        help_heading = "Selection"
+    )]
     pub pcap_record: Vec<u16>,
 
-    /// Keep 1 of N packets, at random; as a last resort
-    #[arg(short = 's', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Selection")]
+    /// Keep 1 of N packets, chosen at random; a last resort
+    #[arg(
+        short = 's',
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..),
+        help_heading = "Selection"
+    )]
     pub sample: Option<u32>,
 
     /// Print the capture filter, as an expression and as a program, and exit
     #[arg(long, help_heading = "Selection")]
     pub print_filter: bool,
 
-    /// Cores to run on: a number, auto (half the CPUs, at least one), all, or a list such as 0,2-5; -M 0 is
-    /// auto
+    /// Cores to run on: a number, auto (half of the CPUs, at least one), all, or a list such as
+    /// 0,2-5; 0 is the same as auto
     #[arg(
         short = 'M',
         long,
@@ -128,8 +174,8 @@ pub struct Options {
     #[arg(short = 'c', long, conflicts_with = "fanout", help_heading = "Cores")]
     pub checksum: bool,
 
-    /// Take only share I (from 0) of N; to run N sensors by hand, on one machine or on several that see the
-    /// same packets
+    /// Process only share I (from 0) of N, for N sensors on one machine, or on several that receive
+    /// the same packets
     #[arg(
         short = 'm',
         long = "share",
@@ -138,32 +184,52 @@ pub struct Options {
     )]
     pub share: Option<Share>,
 
-    /// Send to a collector: a name or an address, IPv6 in brackets; again for each, at most 64; port 5300 where none is given
-    #[arg(short = 'u', long = "udp", value_name = "HOST[:PORT]", action = ArgAction::Append, help_heading = "Output")]
+    /// Send records to this collector, a name or an address (IPv6 in brackets); may be repeated, up
+    /// to 64 times; the default port is 5300
+    #[arg(
+        short = 'u',
+        long = "udp",
+        value_name = "HOST[:PORT]",
+        action = ArgAction::Append,
+        help_heading = "Output"
+    )]
     pub collectors: Vec<String>,
 
-    /// Write datagrams to a capture file; - is standard output
+    /// Write the datagrams to a capture file; - is standard output
     #[arg(short = 'w', long, value_name = "FILE", help_heading = "Output")]
     pub write: Option<PathBuf>,
 
-    /// Print records as lines of text on standard output
+    /// Print records on standard output, one per line
     #[arg(long, help_heading = "Output")]
     pub print: bool,
 
-    /// Largest packet that may leave for a collector, IP header included, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = 1500, value_parser = clap::value_parser!(u16).range(i64::from(MIN_MTU)..), help_heading = "Output")]
+    /// Largest packet to a collector, including the IP header, in bytes
+    #[arg(
+        long,
+        value_name = "BYTES",
+        default_value_t = 1500,
+        value_parser = clap::value_parser!(u16).range(i64::from(MIN_MTU)..),
+        help_heading = "Output"
+    )]
     pub mtu: u16,
 
-    /// Longest time that a record waits for others to fill its datagram, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = seconds, help_heading = "Output")]
+    /// Longest time for which a record waits until its datagram is full, in seconds
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 1.0,
+        value_parser = seconds,
+        help_heading = "Output"
+    )]
     pub flush: f64,
 
-    /// Write the process id to a file and lock it: a second start on it is refused
+    /// Write the process id to this file and lock it; a second process with the same file does not
+    /// start
     #[arg(short = 'P', long, value_name = "FILE", help_heading = "Process")]
     pub pidfile: Option<PathBuf>,
 
-    /// Become this user once everything is opened, and keep no privilege but that of opening packet sockets; for
-    /// live capture that root has started
+    /// Switch to this user once everything is open, and keep only the capability to open packet
+    /// sockets; for live capture that is started by root
     #[arg(
         long,
         value_name = "USER[:GROUP]",
@@ -172,31 +238,45 @@ pub struct Options {
     )]
     pub user: Option<Account>,
 
-    /// What to say: only what went wrong, also what may be wrong, also what happens, or more
-    #[arg(long, value_name = "LEVEL", value_enum, default_value_t = LogLevel::Info, help_heading = "Process")]
+    /// Least severe messages to log
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        value_enum,
+        default_value_t = LogLevel::Info,
+        help_heading = "Process"
+    )]
     pub log_level: LogLevel,
 
-    /// Read options from a TOML file, whose keys are the long names; the command line wins
+    /// Read options from a TOML file, whose keys are the long option names; the command line takes
+    /// precedence
     #[arg(long, value_name = "FILE", help_heading = "Process")]
     pub config: Option<PathBuf>,
 
-    /// Serve metrics for Prometheus, /healthz and /readyz over HTTP on this address, IPv6 in brackets
-    #[arg(long, value_name = "ADDR:PORT", value_parser = address_and_port, conflicts_with = "read", help_heading = "Process")]
+    /// Serve metrics for Prometheus, /healthz and /readyz over HTTP on this address, IPv6 in
+    /// brackets
+    #[arg(
+        long,
+        value_name = "ADDR:PORT",
+        value_parser = address_and_port,
+        conflicts_with = "read",
+        help_heading = "Process"
+    )]
     pub metrics: Option<SocketAddr>,
 }
 
-/// Smallest `--mtu`, in bytes: the headers of IPv6 and UDP, a datagram header, and a set into which any response
-/// can be split.
+/// Smallest `--mtu`, in bytes: headers of IPv6 and UDP, a datagram header, and a set of which there
+/// are enough to hold any response.
 pub const MIN_MTU: u16 = 640;
 
 const EXAMPLES: &str = "Examples:
-  dnsflow -i eth0 --print                      see what there is to see
-  dnsflow -i eth0 --cores auto -u 192.0.2.1    export from half the CPUs
-  dnsflow -r dump.pcap.gz --print              read a file
-  dnsflow --print-filter -Y                    what would be captured
-  dnsflow check -i eth0 --cores auto           what is in the way on this machine";
+  dnsflow -i eth0 --print                      print the records of an interface
+  dnsflow -i eth0 --cores auto -u 192.0.2.1    export to a collector, on half of the CPUs
+  dnsflow -r dump.pcap.gz --print              print the records of a capture file
+  dnsflow --print-filter -Y                    print the capture filter
+  dnsflow check -i eth0 --cores auto           check this machine";
 
-/// How packets are divided among cores.
+/// How the kernel divides packets among cores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Fanout {
     /// By the kernel's hash of the flow
@@ -209,36 +289,36 @@ pub enum Fanout {
     Checksum,
 }
 
-/// How much is said.
+/// The least severe messages that are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogLevel {
-    /// Only what ended the work or lost something for good
+    /// Errors that end the run, and permanent losses
     Error,
-    /// Also what may lose something
+    /// Also conditions that may lose packets or records
     Warn,
     /// Also starts, ends and changes
     Info,
-    /// Also what helps to find out why
+    /// Also details for diagnosis
     Debug,
 }
 
 impl From<LogLevel> for log::LevelFilter {
     fn from(level: LogLevel) -> Self {
         match level {
-            LogLevel::Error => log::LevelFilter::Error,
-            LogLevel::Warn => log::LevelFilter::Warn,
-            LogLevel::Info => log::LevelFilter::Info,
-            LogLevel::Debug => log::LevelFilter::Debug,
+            LogLevel::Error => Self::Error,
+            LogLevel::Warn => Self::Warn,
+            LogLevel::Info => Self::Info,
+            LogLevel::Debug => Self::Debug,
         }
     }
 }
 
-/// One of several sensors that were started by hand.
+/// The share of one of several sensors that divide packets by `--share`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Share {
-    /// From 0.
+    /// Which share, from 0.
     pub index: u32,
-    /// How many there are.
+    /// Number of shares.
     pub count: u32,
 }
 
@@ -247,7 +327,7 @@ impl std::str::FromStr for Share {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let parsed = text.split_once('/').and_then(|(index, count)| {
-            Some(Share {
+            Some(Self {
                 index: index.parse().ok()?,
                 count: count.parse().ok()?,
             })
@@ -258,7 +338,7 @@ impl std::str::FromStr for Share {
                 "I counts from 0 and is at most {}",
                 share.count.max(1) - 1
             )),
-            None => Err("I/N is wanted, such as 0/4".to_owned()),
+            None => Err("expected I/N, such as 0/4".to_owned()),
         }
     }
 }
@@ -266,13 +346,13 @@ impl std::str::FromStr for Share {
 fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(seconds) if (0.001..=3600.0).contains(&seconds) => Ok(seconds),
-        _ => Err("seconds from 0.001 to 3600 are wanted".to_owned()),
+        _ => Err("expected seconds from 0.001 to 3600".to_owned()),
     }
 }
 
 fn address_and_port(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
-        "an address and a port are wanted, such as 127.0.0.1:9530 or [::1]:9530".to_owned()
+        "expected an address and a port, such as 127.0.0.1:9530 or [::1]:9530".to_owned()
     })
 }
 

@@ -1,44 +1,36 @@
-//! Which CPUs the shards run on.
+//! The value of `--cores`, and the CPUs that it stands for.
 
 use std::fmt;
-use std::io;
 use std::str::FromStr;
 
-use nix::errno::Errno;
-use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
-use nix::unistd::Pid;
-
-/// What the calls take for the thread that makes them.
-const THIS_THREAD: Pid = Pid::from_raw(0);
-
-/// What `--cores` says.
+/// The value of `--cores`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cores {
     /// Half of the CPUs that the process may use, at least one.
     Auto,
     /// Every CPU that the process may use.
     All,
-    /// So many of them, from the first.
+    /// This number of CPUs, from the first that the process may use.
     Count(usize),
-    /// These.
+    /// CPUs by number, in ascending order.
     List(Vec<usize>),
 }
 
-/// Why the CPUs that were asked for can't be had.
+/// Why the CPUs of `--cores` can't be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CoresError {
-    /// More than there are.
+    /// More CPUs than the process may use.
     TooMany {
-        /// Asked for.
+        /// Number that was asked for.
         asked: usize,
-        /// CPUs that the process may use.
+        /// Number that the process may use.
         have: usize,
     },
-    /// Not among those that the process may use.
+    /// A CPU that the process may not use.
     NotAllowed {
         /// The CPU that was asked for.
         cpu: usize,
-        /// Those that the process may use.
+        /// The CPUs that the process may use.
         allowed: Vec<usize>,
     },
 }
@@ -46,10 +38,10 @@ pub enum CoresError {
 impl fmt::Display for CoresError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            CoresError::TooMany { asked, have } => {
+            Self::TooMany { asked, have } => {
                 write!(out, "--cores {asked}: this process may use {have} CPUs")
             }
-            CoresError::NotAllowed { cpu, allowed } => {
+            Self::NotAllowed { cpu, allowed } => {
                 let allowed: Vec<_> = allowed.iter().map(usize::to_string).collect();
                 write!(
                     out,
@@ -65,15 +57,15 @@ impl FromStr for Cores {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("'{text}' is none of a number, auto, all, or a list such as 0,2-5");
+        let wrong = || format!("'{text}' is neither a number, auto, all, nor a list such as 0,2-5");
         let number = |text: &str| text.trim().parse::<usize>().map_err(|_| wrong());
         match text {
-            "auto" | "0" => return Ok(Cores::Auto),
-            "all" => return Ok(Cores::All),
+            "auto" | "0" => return Ok(Self::Auto),
+            "all" => return Ok(Self::All),
             _ => {}
         }
         if !text.contains([',', '-']) {
-            return number(text).map(Cores::Count);
+            return number(text).map(Self::Count);
         }
         let mut list = Vec::new();
         for item in text.split(',').filter(|item| !item.is_empty()) {
@@ -89,7 +81,7 @@ impl FromStr for Cores {
         if list.is_empty() {
             Err(wrong())
         } else {
-            Ok(Cores::List(list))
+            Ok(Self::List(list))
         }
     }
 }
@@ -98,16 +90,16 @@ impl FromStr for Cores {
 const MAX_CPU: usize = 65_535;
 
 impl Cores {
-    /// The CPUs, one a shard, out of those that the process may use.
+    /// The CPUs to run on, one for each shard. `allowed` are those that the process may use.
     ///
     /// # Errors
-    /// If more are asked for, or others.
+    /// If they are not among `allowed`.
     pub fn choose(&self, allowed: &[usize]) -> Result<Vec<usize>, CoresError> {
         let count = match self {
-            Cores::Auto => (allowed.len() / 2).max(1),
-            Cores::All => allowed.len(),
-            Cores::Count(count) => *count,
-            Cores::List(list) => {
+            Self::Auto => (allowed.len() / 2).max(1),
+            Self::All => allowed.len(),
+            Self::Count(count) => *count,
+            Self::List(list) => {
                 return match list.iter().find(|cpu| !allowed.contains(cpu)) {
                     Some(cpu) => Err(CoresError::NotAllowed {
                         cpu: *cpu,
@@ -125,32 +117,6 @@ impl Cores {
                 have: allowed.len(),
             })
     }
-}
-
-/// The CPUs that this thread may run on, in order.
-///
-/// # Errors
-/// What sched_getaffinity(2) says.
-pub fn allowed() -> io::Result<Vec<usize>> {
-    let allowed = sched_getaffinity(THIS_THREAD)?;
-    let is_set = |cpu: &usize| allowed.is_set(*cpu) == Ok(true);
-    Ok((0..CpuSet::count()).filter(is_set).collect())
-}
-
-/// Whether a thread of this process may choose its CPU. Asks for none, which the kernel finds wrong only after it
-/// has found that the call is allowed, so that nothing changes.
-pub fn may_pin() -> bool {
-    sched_setaffinity(THIS_THREAD, &CpuSet::new()) == Err(Errno::EINVAL)
-}
-
-/// Keeps this thread on a CPU from now on.
-///
-/// # Errors
-/// What sched_setaffinity(2) says; `EINVAL` if there is no such CPU.
-pub fn pin(cpu: usize) -> io::Result<()> {
-    let mut only = CpuSet::new();
-    only.set(cpu)?;
-    Ok(sched_setaffinity(THIS_THREAD, &only)?)
 }
 
 #[cfg(test)]

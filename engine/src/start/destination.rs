@@ -1,7 +1,7 @@
-//! A collector as the user names it, and where that leads at present.
+//! A collector as the user named it, and its present address.
 //!
-//! A name may lead elsewhere tomorrow, so that both are kept. Nothing is opened here, and nothing decides when
-//! to look again.
+//! The address of a name may change, so that both are kept. Nothing is opened here, and when to
+//! look up a name again is decided elsewhere.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -20,18 +20,18 @@ pub struct Destination {
 }
 
 impl Destination {
-    /// Looks up `HOST`, `HOST:PORT`, an IPv4 address, an IPv6 address in brackets or, without a port, bare.
+    /// Looks up `HOST` or `HOST:PORT`. The host is a name, an IPv4 address, or an IPv6 address,
+    /// which needs brackets before a port.
     ///
     /// # Errors
-    /// If it is written otherwise, or the name has no address.
+    /// If the text has another form, or the name has no address.
     pub fn look_up(written: &str) -> Result<Self, StartError> {
         let (host, port) = split_port(written).ok_or_else(|| {
-            let message =
-                format!("collector '{written}': HOST, HOST:PORT or [IPV6]:PORT is wanted");
+            let message = format!("collector '{written}': expected HOST, HOST:PORT or [IPV6]:PORT");
             StartError::Usage(message)
         })?;
         let address = addresses(written, host, port)?.swap_remove(0);
-        Ok(Destination {
+        Ok(Self {
             written: written.to_owned(),
             host: host.to_owned(),
             port,
@@ -39,8 +39,8 @@ impl Destination {
         })
     }
 
-    /// Looks the name up again. The present address stays while it is among those of the name, whatever their
-    /// order.
+    /// Looks up the name again. The present address is kept as long as the name has it, whatever
+    /// the order of its addresses.
     ///
     /// # Errors
     /// If the name has no address.
@@ -51,25 +51,32 @@ impl Destination {
         } else {
             found.swap_remove(0)
         };
-        Ok(Destination {
+        Ok(Self {
             address,
             ..self.clone()
         })
     }
 
-    /// What the user wrote; it identifies the collector.
+    /// Whether both are the same collector, whatever their addresses: collectors of the same text
+    /// are.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.written == other.written
+    }
+
+    /// The text that the user wrote, which is also the collector's name in logs and metrics.
     #[must_use]
     pub fn written(&self) -> &str {
         &self.written
     }
 
-    /// Where it is at present.
+    /// Its present address.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Whether the address may change: it was no literal one.
+    /// Whether the collector was given by a name, whose address may change.
     #[must_use]
     pub fn is_name(&self) -> bool {
         self.host.parse::<IpAddr>().is_err()
@@ -78,7 +85,7 @@ impl Destination {
 
 impl From<SocketAddr> for Destination {
     fn from(address: SocketAddr) -> Self {
-        Destination {
+        Self {
             written: address.to_string(),
             host: address.ip().to_string(),
             port: address.port(),
@@ -98,7 +105,7 @@ impl fmt::Display for Destination {
     }
 }
 
-/// All addresses of a name, of which there is at least one.
+/// All addresses of a name; at least one.
 fn addresses(written: &str, host: &str, port: u16) -> Result<Vec<SocketAddr>, StartError> {
     let wrong = |reason: String| StartError::Collector {
         collector: written.to_owned(),

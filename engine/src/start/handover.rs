@@ -1,9 +1,9 @@
-//! `dnsflow open-sockets`: packet sockets for a start that may not open any.
+//! `dnsflow open-sockets`: packet sockets for a sensor that has no capability to open them.
 //!
-//! The unit has it run as root before each start, for some milliseconds. It reads nothing but its own command line. The
-//! sockets are for no protocol and bound to nothing, so that they receive nothing; the service manager keeps them
-//! (FDSTORE=1, sd_notify(3)) and hands them to the process that captures, which has no capability
-//! ([`crate::capture::stock`]).
+//! The unit runs it as root before each start, for some milliseconds. It reads nothing but its
+//! command line. The sockets have no protocol and are not bound, so that they receive nothing. The
+//! service manager keeps them (FDSTORE=1, sd_notify(3)) and hands them to the process that captures
+//! ([`crate::capture::inherited`]).
 
 use std::env;
 use std::io::{self, Read};
@@ -11,27 +11,28 @@ use std::os::fd::AsFd;
 
 use sd_notify::NotifyState;
 
-use crate::start::cores;
+use crate::capture::error::CaptureError;
 use crate::start::error::StartError;
 use dnsflow_sys::PacketSocket;
 
-/// What the service manager calls them (FDNAME=).
+/// Their name with the service manager (FDNAME=).
 const NAME: &str = "packet";
 
-/// Sockets that are opened for each CPU: for its core on two interfaces, and again when these come back.
+/// Sockets for each CPU: for its core on two interfaces, and for these again when they come back.
 const PER_CPU: usize = 4;
 
-/// Fewest and most that are opened where no number is given; the most is FileDescriptorStoreMax= of the units.
-/// A socket costs the kernel 3 KiB, and 12 ms when the process that has it is killed.
+/// Fewest and most sockets where no number is given. The most is FileDescriptorStoreMax= of the
+/// units. A socket takes 3 KiB of the kernel, and 12 ms when its process is killed.
 const BOUNDS: (usize, usize) = (64, 512);
 
-/// Descriptors that one message can hold (SCM_MAX_FD, 253, include/net/scm.h), rounded down.
+/// Descriptors in one message: SCM_MAX_FD (253, include/net/scm.h), rounded down.
 const MESSAGE_DESCRIPTORS: usize = 250;
 
-/// Opens `count` sockets, or as many as suit this machine, and returns when the service manager has them.
+/// Opens `count` sockets, by default a number for this machine, and returns once the service
+/// manager has them.
 ///
 /// # Errors
-/// If there is no service manager to take them, or they can't be opened.
+/// If there is no service manager, or the sockets can't be opened.
 pub fn run(count: Option<u16>) -> Result<(), StartError> {
     if env::var_os("NOTIFY_SOCKET").is_none() {
         let message = "open-sockets is for units with NotifyAccess=exec and FileDescriptorStoreMax=: there is no \
@@ -43,7 +44,7 @@ pub fn run(count: Option<u16>) -> Result<(), StartError> {
         let sockets = (0..left.min(MESSAGE_DESCRIPTORS)).map(|_| PacketSocket::open());
         let sockets: Vec<_> = sockets
             .collect::<io::Result<_>>()
-            .map_err(StartError::socket)?;
+            .map_err(CaptureError::socket)?;
         store(&sockets).map_err(refused)?;
         left -= sockets.len();
     }
@@ -59,7 +60,7 @@ fn refused(source: io::Error) -> StartError {
 
 fn suitable() -> usize {
     let (fewest, most) = BOUNDS;
-    let cpus = cores::allowed().map_or(1, |cpus| cpus.len());
+    let cpus = dnsflow_sys::allowed_cpus().map_or(1, |cpus| cpus.len());
     (cpus * PER_CPU).clamp(fewest, most)
 }
 
@@ -69,12 +70,13 @@ fn store(sockets: &[PacketSocket]) -> io::Result<()> {
     sd_notify::notify_with_fds(&states, &descriptors)
 }
 
-/// Waits until the service manager has read everything: it takes nothing from a process that is gone.
+/// Waits until the service manager has read all messages: it ignores those of a process that has
+/// ended.
 fn wait() -> io::Result<()> {
     let (mut ours, theirs) = io::pipe()?;
     let barrier = NotifyState::Custom("BARRIER=1");
     sd_notify::notify_with_fds(&[barrier], &[theirs.as_fd()])?;
     drop(theirs);
-    // Ends when the other end is closed there.
+    // This ends when the service manager closes the other end.
     ours.read_to_end(&mut Vec::new()).map(|_| ())
 }

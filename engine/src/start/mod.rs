@@ -1,5 +1,6 @@
-//! From a command line to something that can be run.
+//! From a command line to settings that can be run, and the reasons why they can't.
 
+pub mod account;
 pub mod check;
 pub mod cli;
 pub mod config;

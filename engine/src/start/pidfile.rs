@@ -1,4 +1,5 @@
-//! The pid file: locked for as long as the process lives, so that a second start on it is refused.
+//! The pid file. It stays locked while the process lives, so that a second process with the same
+//! file does not start.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -6,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use crate::start::error::StartError;
 
-/// A pid file that is held. Removed when dropped, or emptied where that is not allowed any more.
+/// A pid file that is locked. Dropping it removes the file, or empties it where removing is not
+/// permitted any more.
 #[derive(Debug)]
 pub struct PidFile {
     path: PathBuf,
@@ -14,10 +16,10 @@ pub struct PidFile {
 }
 
 impl PidFile {
-    /// Locks the file, which is made where there is none, and writes this process's id to it.
+    /// Creates the file if needed, locks it, and writes the id of this process to it.
     ///
     /// # Errors
-    /// If another process holds it, or it can't be written.
+    /// If another process holds the lock, or the file can't be written.
     pub fn hold(path: &Path) -> Result<Self, StartError> {
         let failed = |source: io::Error| StartError::File {
             path: path.to_owned(),
@@ -49,7 +51,7 @@ impl PidFile {
         file.set_len(0).map_err(failed)?;
         file.rewind().map_err(failed)?;
         writeln!(file, "{}", std::process::id()).map_err(failed)?;
-        Ok(PidFile {
+        Ok(Self {
             path: path.to_owned(),
             file,
         })
@@ -58,9 +60,9 @@ impl PidFile {
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        // While the lock is held: a start that comes now makes a file of its own.
+        // Before the lock is released: a process that starts now creates another file.
         if fs::remove_file(&self.path).is_err() {
-            // The folder is root's, and we are root no more.
+            // Only root may write to the directory, and the process has switched to another user.
             let _ = self.file.set_len(0);
         }
         let _ = self.file.unlock();

@@ -1,13 +1,12 @@
-//! From root to a user that may do one thing that others may not: open packet sockets.
+//! `--user`: from root to a user whose only capability is to open packet sockets.
 //!
-//! What only root may open is opened before, and threads start after: privileges belong to threads, and new ones
-//! have those of the thread that starts them. CAP_NET_RAW is kept because an interface that comes back takes
-//! new sockets. Nothing of what is given up can be had back.
+//! Files that only root may open are opened before the switch. Threads start after it: privileges
+//! belong to threads, and a new thread inherits those of the thread that starts it. CAP_NET_RAW is
+//! kept because an interface that comes back needs new sockets. The privileges that are given up
+//! can't be regained.
 
 use std::ffi::CString;
-use std::fmt;
 use std::io;
-use std::str::FromStr;
 
 use caps::errors::CapsError;
 use caps::{CapSet, Capability, CapsHashSet};
@@ -15,19 +14,13 @@ use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::unistd::{Gid, Group, Uid, User, geteuid, initgroups, setresgid, setresuid};
 
+use crate::start::account::Account;
 use crate::start::error::StartError;
 
-/// The one capability that is kept.
+/// The only capability that is kept.
 const KEPT: Capability = Capability::CAP_NET_RAW;
 
-/// `USER` or `USER:GROUP`, names or numbers, as written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Account {
-    user: String,
-    group: Option<String>,
-}
-
-/// A user of this machine, to become.
+/// A user of this machine to switch to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     account: Account,
@@ -36,39 +29,11 @@ pub struct Identity {
     group: Gid,
 }
 
-impl FromStr for Account {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (user, group) = match text.split_once(':') {
-            Some((user, group)) => (user, Some(group)),
-            None => (text, None),
-        };
-        if user.is_empty() || group.is_some_and(str::is_empty) {
-            return Err("USER or USER:GROUP is wanted".to_owned());
-        }
-        Ok(Account {
-            user: user.to_owned(),
-            group: group.map(str::to_owned),
-        })
-    }
-}
-
-impl fmt::Display for Account {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.write_str(&self.user)?;
-        match &self.group {
-            Some(group) => write!(to, ":{group}"),
-            None => Ok(()),
-        }
-    }
-}
-
 impl Identity {
-    /// Looks up user and group; without a group, the user's own.
+    /// Looks up user and group. The default is the user's primary group.
     ///
     /// # Errors
-    /// If there is no such user or group, or it is root.
+    /// If there is no such user or group, or the user is root.
     pub fn look_up(account: Account) -> Result<Self, StartError> {
         let usage = |reason: String| StartError::Usage(format!("--user {account}: {reason}"));
         let failed = |errno: Errno| usage(format!("can't be looked up: {errno}"));
@@ -103,7 +68,7 @@ impl Identity {
             ));
         }
         let name = CString::new(user.name).map_err(|_| failed(Errno::EINVAL))?;
-        Ok(Identity {
+        Ok(Self {
             name,
             user: user.uid,
             group,
@@ -111,26 +76,26 @@ impl Identity {
         })
     }
 
-    /// Whether this process may become somebody else at all.
+    /// Checks that this process may switch to another user.
     ///
     /// # Errors
-    /// If it is not root.
+    /// If it does not run as root.
     pub fn check(&self) -> Result<(), StartError> {
         if geteuid().is_root() {
             return Ok(());
         }
         Err(StartError::Usage(format!(
-            "--user {}: only root can become another user. Leave it out: where a service manager starts dnsflow, \
-             that knows the user",
+            "--user {}: only root can become another user. Leave it out: a service manager that starts dnsflow \
+             sets the user itself",
             self.account
         )))
     }
 
-    /// Becomes the user, for good: its user and group ids, the groups that it is in, and of all capabilities
-    /// CAP_NET_RAW. To be called by the only thread.
+    /// Switches to the user for good: to its user id, group id and supplementary groups, and to no
+    /// capability except CAP_NET_RAW. To be called while the process has one thread.
     ///
     /// # Errors
-    /// Which step failed. Privileges are then neither whole nor gone: the process has to end.
+    /// The step that failed. The process then has a part of its privileges, and has to end.
     pub fn assume(&self) -> Result<(), StartError> {
         let step = |what: &'static str| {
             move |source: io::Error| StartError::Privileges {
@@ -141,7 +106,8 @@ impl Identity {
         };
         for capability in caps::runtime::thread_all_supported() {
             if capability != KEPT {
-                // Where CAP_SETPCAP is missing: what is set last keeps anybody from reaching for them.
+                // It fails without CAP_SETPCAP; then no_new_privs, which is set last, keeps them
+                // from coming back.
                 let _ = caps::drop(None, CapSet::Bounding, capability);
             }
         }
@@ -187,24 +153,6 @@ mod tests {
         Identity::look_up(account)
             .map(|found| (found.user, found.group))
             .map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn accounts() {
-        assert_eq!(
-            "nobody".parse(),
-            Ok(Account {
-                user: "nobody".to_owned(),
-                group: None
-            })
-        );
-        assert_eq!(
-            "a:b".parse::<Account>().map(|account| account.to_string()),
-            Ok("a:b".to_owned())
-        );
-        for wrong in ["", ":b", "a:"] {
-            assert!(wrong.parse::<Account>().is_err(), "{wrong}");
-        }
     }
 
     /// Users and groups that every Linux has (LSB Core, 23.2).

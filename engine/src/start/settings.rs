@@ -1,4 +1,4 @@
-//! What the command line asks for, checked and resolved: a value of these types can be run.
+//! The settings of a run: options that were checked, with names looked up.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ use crate::start::error::StartError;
 use crate::start::privileges::Identity;
 use dnsflow_packet::{LinkType, Selection};
 
-/// Collectors that a sensor sends to at most.
+/// Most collectors of a sensor.
 pub const MAX_COLLECTORS: usize = 64;
 
 /// Bytes of the headers of IPv4 and UDP.
@@ -30,39 +30,39 @@ const IPV6_UDP_BYTES: u16 = 40 + 8;
 /// Where packets come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// Interfaces; none for the first that suits.
+    /// Interfaces by name; none for the default interface.
     Live(Vec<String>),
-    /// A capture file, or `-`.
+    /// A capture file, or `-` for standard input.
     File(PathBuf),
 }
 
-/// What is to be captured, by which programs.
+/// Which packets are captured and decoded, and how they are divided.
 #[derive(Clone, Debug)]
 pub struct Capture {
-    /// The expression of the user's, in place of the filter for `selection`.
+    /// The expression of `--filter`, which replaces the filter for `selection`.
     pub expression: Option<String>,
-    /// What the capture filter keeps and decode looks for.
+    /// What the capture filter keeps and the decoder takes.
     pub selection: Selection,
-    /// 1 of how many packets is kept; 0 for all.
+    /// One packet of this many is kept; 0 keeps all.
     pub sample: u32,
-    /// Our share of the packets.
+    /// The share of this sensor.
     pub share: Option<Share>,
-    /// How cores divide them.
+    /// How packets are divided among cores.
     pub fanout: Fanout,
 }
 
 /// Where records go.
 #[derive(Clone, Debug)]
 pub struct Output {
-    /// Collectors, looked up.
+    /// Collectors, with their addresses.
     pub collectors: Vec<Destination>,
     /// The file of `-w`.
     pub write: Option<PathBuf>,
     /// `--print`.
     pub print: bool,
-    /// Largest packet, IP header included, in bytes.
+    /// Largest packet in bytes, including the IP header.
     pub mtu: u16,
-    /// Longest time that a set waits.
+    /// Longest time for which a set waits until its datagram is full.
     pub flush: Duration,
 }
 
@@ -71,31 +71,31 @@ pub struct Output {
 pub struct Settings {
     /// Where packets come from.
     pub input: Input,
-    /// Whether to capture what is addressed to others.
+    /// Whether interfaces are put into promiscuous mode.
     pub promiscuous: bool,
     /// Bytes of each ring.
     pub ring_bytes: u64,
-    /// What is captured.
+    /// Which packets are captured.
     pub capture: Capture,
-    /// On which CPUs.
+    /// The CPUs to run on.
     pub cores: Cores,
-    /// Where it goes.
+    /// Where records go.
     pub output: Output,
     /// The pid file.
     pub pidfile: Option<PathBuf>,
-    /// Whom to become.
+    /// The user to switch to.
     pub user: Option<Identity>,
-    /// What is said.
+    /// The least severe messages that are logged.
     pub log_level: LevelFilter,
-    /// Where metrics are served.
+    /// The address at which metrics are served.
     pub metrics: Option<SocketAddr>,
 }
 
 impl Settings {
-    /// Checks a command line. Names of collectors are looked up here.
+    /// Checks options, and looks up the names of collectors and users.
     ///
     /// # Errors
-    /// What is wrong, and what would be right.
+    /// What is wrong, and how to fix it.
     pub fn new(options: Options) -> Result<Self, StartError> {
         if options.collectors.len() > MAX_COLLECTORS {
             let message = format!(
@@ -111,7 +111,7 @@ impl Settings {
             .map(|written| Destination::look_up(written))
             .collect::<Result<Vec<_>, _>>()?;
         let nowhere = collectors.is_empty() && options.write.is_none();
-        Ok(Settings {
+        Ok(Self {
             input: match options.read {
                 Some(path) => Input::File(path),
                 None => Input::Live(interfaces(options.interfaces)?),
@@ -136,7 +136,7 @@ impl Settings {
 }
 
 impl Output {
-    /// Largest UDP payload, in bytes: what fits into a packet to any of the collectors.
+    /// Largest UDP payload in bytes that fits into a packet to any of the collectors.
     #[must_use]
     pub fn datagram_bytes(&self) -> usize {
         let is_ipv6 = |collector: &Destination| collector.address().is_ipv6();
@@ -150,7 +150,7 @@ impl Output {
 }
 
 impl Capture {
-    /// What a command line says of it.
+    /// The part of the options that is about capture.
     #[must_use]
     pub fn new(options: &Options) -> Self {
         let tunnels = options
@@ -158,7 +158,7 @@ impl Capture {
             .clone()
             .with_juniper_ports(options.jmirror.iter().copied())
             .with_record_ports(options.pcap_record.iter().copied());
-        Capture {
+        Self {
             expression: options.filter.clone(),
             selection: Selection {
                 any_port: options.filter.is_some(),
@@ -176,10 +176,11 @@ impl Capture {
         }
     }
 
-    /// The program that the kernel runs on each packet: sample, share, selection. Its name says what it keeps.
+    /// The program that the kernel runs on each packet: sampling, share, selection. Its name is the
+    /// expression of what it keeps.
     ///
     /// # Errors
-    /// If the expression is wrong, or all of it is too long for the kernel.
+    /// If the expression is wrong, or the whole program is too long for the kernel.
     pub fn program(&self, link: LinkType) -> Result<Program, FilterError> {
         let mut program = match &self.expression {
             Some(expression) => compile(expression, link, MAX_SNAP_LENGTH)?,
@@ -194,10 +195,10 @@ impl Capture {
         Ok(program)
     }
 
-    /// How the kernel divides packets among sockets.
+    /// How the kernel divides packets among the sockets of the shards.
     ///
     /// # Errors
-    /// If there are more ports than a program has room for.
+    /// If there are more ports than fit into a program.
     pub fn spread(&self) -> Result<Spread, FilterError> {
         Ok(match self.fanout {
             Fanout::Hash => Spread::Hash,
@@ -206,8 +207,8 @@ impl Capture {
         })
     }
 
-    /// By what shares, and the shards of a file, divide packets. There is no hash and no CPU in a file: the
-    /// client's address stands for them.
+    /// How packets are divided among shares and, for a file, among shards. A file has neither the
+    /// kernel's hash nor CPUs, so that the client's address takes their place.
     #[must_use]
     pub fn balance(&self) -> Balance {
         match self.fanout {
@@ -217,7 +218,7 @@ impl Capture {
     }
 }
 
-/// The interfaces of `-i`, each named once. All of them at once include every other.
+/// Checks that the interfaces of `-i` differ, and that [`ANY`] stands alone.
 fn interfaces(names: Vec<String>) -> Result<Vec<String>, StartError> {
     for (index, name) in names.iter().enumerate() {
         if names[..index].contains(name) {

@@ -1,42 +1,39 @@
-//! What the supervisor waits for: one queue of what has happened, in the order in which it came.
+//! The supervisor's event queue: signals, and what shards and other threads report, in order of
+//! arrival.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::shards::Shards;
 use crate::shard::command::Notice;
 use crate::shard::snapshot::Snapshot;
 use crate::start::destination::Destination;
 use crate::start::error::StartError;
 use crate::start::settings::Settings;
 
-/// Time between two looks at the progress of a file.
-const TICK: Duration = Duration::from_millis(100);
-
-/// Something happened.
+/// An event.
 #[derive(Debug)]
 pub(crate) enum Event {
-    /// A person or a service manager wants the end.
+    /// SIGINT or SIGTERM: end.
     End,
-    /// The same, for settings that are to be read again.
+    /// SIGHUP: read the settings again.
     Reload,
-    /// What was read, or what is wrong with it.
+    /// The settings were read, or can't be.
     Loaded(Box<Result<Settings, StartError>>),
-    /// Where collectors are now.
+    /// The collectors, some of which have other addresses now.
     Found(Vec<Destination>),
     /// The shard of this number has ended.
     Ended(usize),
-    /// The shard of this number tells something.
+    /// The shard of this number reports something.
     Notice(usize, Notice),
-    /// Somebody wants to know what all shards have seen: each is to answer there.
+    /// A thread asks for the counts of all shards; each is to answer into the channel.
     Ask(Sender<Snapshot>),
 }
 
-/// Signals, and what others say.
+/// The queue and the thread that watches signals.
 #[derive(Debug)]
 pub(crate) struct Events {
     receiver: Receiver<Event>,
@@ -44,7 +41,11 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    /// Takes over the signals that end it, and `SIGHUP` where there is something to `reload`.
+    /// Starts to watch SIGINT and SIGTERM, and SIGHUP if there is something to `reload`. From the
+    /// second SIGINT or SIGTERM on, the process ends at once, with exit status 1.
+    ///
+    /// # Errors
+    /// If the handlers or the thread can't be had.
     pub(crate) fn watch(reload: bool) -> Result<Self, StartError> {
         let failed = |source| StartError::System {
             what: "can't watch for signals",
@@ -55,7 +56,7 @@ impl Events {
         if reload {
             signals.add_signal(SIGHUP).map_err(failed)?;
         }
-        let told = sender.clone();
+        let events = sender.clone();
         thread::Builder::new()
             .name("signals".to_owned())
             .spawn(move || {
@@ -63,29 +64,29 @@ impl Events {
                 for signal in signals.forever() {
                     let event = match signal {
                         SIGHUP => Event::Reload,
-                        // Who asks twice doesn't want to wait for what is still to be sent.
+                        // The second request does not wait for what is still to be sent.
                         _ if is_ending => std::process::exit(1),
                         _ => Event::End,
                     };
                     is_ending |= signal != SIGHUP;
-                    if told.send(event).is_err() && !is_ending {
+                    if events.send(event).is_err() && !is_ending {
                         return;
                     }
                 }
             })
             .map_err(failed)?;
-        Ok(Events { receiver, sender })
+        Ok(Self { receiver, sender })
     }
 
-    /// For those who have something to say.
+    /// A sender for other threads.
     pub(crate) fn sender(&self) -> Sender<Event> {
         self.sender.clone()
     }
 
-    /// The next event; nothing if there was none until `deadline`.
+    /// Waits for the next event; `None` if there was none until `deadline`.
     pub(crate) fn next(&self, deadline: Option<Instant>) -> Option<Event> {
         match deadline {
-            // We hold a sender ourselves, so there is always somebody to wait for.
+            // This never fails: `self` holds a sender.
             None => self.receiver.recv().ok(),
             Some(at) => {
                 let left = at.saturating_duration_since(Instant::now());
@@ -93,49 +94,4 @@ impl Events {
             }
         }
     }
-
-    /// Waits until a signal comes or all shards have ended, with a look at what is shown now and then.
-    pub(super) fn wait(&self, shards: &Shards, mut show: impl FnMut()) {
-        let mut running = shards.count();
-        while running > 0 {
-            match self.next(Some(Instant::now() + TICK)) {
-                Some(Event::End) => return,
-                Some(Event::Ended(_)) => running -= 1,
-                Some(_) => {}
-                None => show(),
-            }
-        }
-    }
-}
-
-/// For threads beside the supervisor that want to know what the shards have seen.
-#[derive(Clone, Debug)]
-pub(crate) struct Asker {
-    events: Sender<Event>,
-}
-
-impl Asker {
-    /// One that asks through this queue.
-    pub(crate) fn new(events: Sender<Event>) -> Self {
-        Asker { events }
-    }
-
-    /// What those shards say that answer within `patience`, by their numbers.
-    pub(crate) fn ask(&self, patience: Duration) -> Vec<Snapshot> {
-        let (sender, answers) = channel();
-        // A supervisor that has ended drops the question, and with it the last sender.
-        let _ = self.events.send(Event::Ask(sender));
-        let mut snapshots = collect(&answers, Instant::now() + patience);
-        snapshots.sort_by_key(|snapshot| snapshot.core);
-        snapshots
-    }
-}
-
-/// Answers until all who were asked have given one, or have ended; at most until `deadline`.
-fn collect(answers: &Receiver<Snapshot>, deadline: Instant) -> Vec<Snapshot> {
-    let next = || {
-        let left = deadline.saturating_duration_since(Instant::now());
-        answers.recv_timeout(left).ok()
-    };
-    std::iter::from_fn(next).collect()
 }

@@ -1,7 +1,9 @@
-//! The interfaces that are captured on: which of them are there, and how one that was away is taken up again.
+//! The interfaces that are captured on: whether they are up, and how capture goes on after one was
+//! away.
 //!
-//! An interface that goes down and up keeps its index, and the kernel takes our sockets up again by itself. One that
-//! is made anew under its name has another, and gets new sockets. Nothing is looked at while all are there.
+//! An interface that goes down and up keeps its index, and the kernel resumes its sockets by
+//! itself. An interface that is created again under its name has another index, and gets new
+//! sockets. While all interfaces are up, nothing is polled.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,26 +12,27 @@ use dnsflow_filters::Program;
 use log::{info, warn};
 
 use super::shards::Shards;
+use crate::capture::error::CaptureError;
+use crate::capture::inherited::InheritedSockets;
 use crate::capture::interface::InterfaceDrops;
 use crate::capture::socket::{Armed, Source, Spread, Tap};
-use crate::capture::stock::Stock;
 use crate::shard::command::Command;
 use crate::shard::intake::Intake;
 use crate::start::error::StartError;
 use crate::start::settings::Capture;
 use dnsflow_sys::{self, PacketSocket};
 
-/// Time between two looks at an interface that is away.
+/// Time between two checks of an interface that is away.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
-/// All of them, in the order of `-i`.
+/// All interfaces, in the order of `-i`.
 #[derive(Debug)]
 pub(super) struct Interfaces {
     all: Vec<Interface>,
-    /// For those that come back.
-    stock: Stock,
+    /// Sockets for interfaces that come back.
+    inherited: InheritedSockets,
     look_at: Option<Instant>,
-    /// What the capture filter keeps.
+    /// The expression of what the capture filter keeps.
     filter_name: String,
 }
 
@@ -37,13 +40,13 @@ pub(super) struct Interfaces {
 struct Interface {
     tap: Tap,
     source: Source,
-    /// The first shard's: what holds for it holds for those of all.
+    /// The socket of the first shard; those of the others are in the same state.
     socket: PacketSocket,
     state: State,
-    /// How often the sockets of each core were told that it went down. All are told of the same.
+    /// How often each core has reported that it went down. Each time, all cores report it.
     downs: Vec<u64>,
-    /// Why it can't be taken up again, as it was said.
-    trouble: Option<String>,
+    /// Why it can't be captured on again, as it was logged.
+    last_error: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,10 +57,11 @@ enum State {
 }
 
 impl Interfaces {
-    /// Opens the sockets of all shards on all interfaces, and then lets packets in. Gives each shard's.
+    /// Opens the sockets of all shards on all interfaces, and then lets packets in. Returns the
+    /// intakes of each shard.
     pub(super) fn open(
         taps: Vec<Tap>,
-        mut stock: Stock,
+        mut inherited: InheritedSockets,
         capture: &Capture,
     ) -> Result<(Self, Vec<Vec<Intake>>), StartError> {
         let shards = taps.first().map_or(0, |tap| tap.shards);
@@ -66,7 +70,7 @@ impl Interfaces {
         for tap in taps {
             let source = tap.source()?;
             let filter = filter(&source, capture)?;
-            let armed = tap.open(source, &mut stock)?;
+            let armed = tap.open(source, &mut inherited)?;
             opened.push((tap, armed, filter));
         }
         let filter_name = opened
@@ -82,28 +86,28 @@ impl Interfaces {
                 source: armed.source,
                 state: State::Up,
                 downs: vec![0; shards],
-                trouble: None,
+                last_error: None,
                 tap,
             });
             for (ring, intakes) in armed.rings.into_iter().zip(&mut intakes) {
                 intakes.push(Intake::new(Arc::clone(&name), ring, drops.clone()));
             }
         }
-        let interfaces = Interfaces {
+        let interfaces = Self {
             all,
-            stock,
+            inherited,
             look_at: None,
             filter_name: filter_name.unwrap_or_default(),
         };
         Ok((interfaces, intakes))
     }
 
-    /// What the capture filter keeps, as an expression.
+    /// The expression of what the capture filter keeps.
     pub(super) fn filter_name(&self) -> &str {
         &self.filter_name
     }
 
-    /// The capture filter of each; what they have to be for packets as they come now, or came last.
+    /// The capture filter of each interface, for the link layer that it has now or had last.
     pub(super) fn filters(&self, capture: &Capture) -> Result<Vec<Program>, StartError> {
         self.all
             .iter()
@@ -111,7 +115,8 @@ impl Interfaces {
             .collect()
     }
 
-    /// Divides packets among cores as `capture` wants it from now on; which way stays as it was.
+    /// Divides packets among cores by the ports of `capture` from now on; the mode of the fanout
+    /// stays.
     pub(super) fn respread(&mut self, capture: &Capture) -> Result<(), StartError> {
         let spread = capture.spread()?;
         for interface in &mut self.all {
@@ -122,7 +127,7 @@ impl Interfaces {
                 interface
                     .socket
                     .set_fanout_program(program)
-                    .map_err(|source| StartError::SocketOption {
+                    .map_err(|source| CaptureError::SocketOption {
                         what: "replace the fanout program",
                         source,
                     })?;
@@ -132,12 +137,12 @@ impl Interfaces {
         Ok(())
     }
 
-    /// When [`Interfaces::look`] has something to do.
+    /// When [`Interfaces::look`] is due; `None` while all interfaces are up.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.look_at
     }
 
-    /// Shard `core` says that an interface went down.
+    /// Shard `core` reports that an interface went down.
     pub(super) fn went_down(&mut self, core: usize, index: usize) {
         let Some(interface) = self.all.get_mut(index) else {
             return;
@@ -156,11 +161,13 @@ impl Interfaces {
         self.look_at = Some(Instant::now());
     }
 
-    /// Looks at those that are away, if it is time to, and takes up those that have come back.
+    /// Checks the interfaces that are away, if it is due, and captures again on those that are
+    /// back.
     ///
     /// # Errors
-    /// If one is back and only a new process can have the sockets for it, and all that such a process needs are there:
-    /// the others would be deaf, too, until it can start.
+    /// If interfaces are back for which only a new process can get sockets, and none is still away.
+    /// While one is away, a new process could not start, and the other interfaces would lose
+    /// packets.
     pub(super) fn look(&mut self, capture: &Capture, shards: &Shards) -> Result<(), StartError> {
         let now = Instant::now();
         if self.look_at.is_none_or(|at| now < at) {
@@ -172,7 +179,7 @@ impl Interfaces {
             if interface.state == State::Up {
                 continue;
             }
-            let looked = interface.look(index, capture, shards, &mut self.stock);
+            let looked = interface.look(index, capture, shards, &mut self.inherited);
             if interface.state != State::Up {
                 away += 1;
             }
@@ -188,7 +195,7 @@ impl Interfaces {
             return Err(error);
         }
         for (interface, error) in used_up {
-            interface.complain(&error);
+            interface.log_error(&error);
         }
         self.look_at = (away > 0).then(|| now + LOOK_AGAIN);
         Ok(())
@@ -201,7 +208,7 @@ impl Interface {
         index: usize,
         capture: &Capture,
         shards: &Shards,
-        stock: &mut Stock,
+        inherited: &mut InheritedSockets,
     ) -> Result<(), StartError> {
         let name = &self.tap.interface;
         let is_bound = self
@@ -217,7 +224,7 @@ impl Interface {
                 self.state = State::Up;
             }
             _ if is_same => {}
-            _ if is_up => self.take_up(index, capture, shards, stock)?,
+            _ if is_up => self.reopen_and_tell(index, capture, shards, inherited)?,
             State::Down => {
                 warn!(interface = name.as_str(); "interface {name} is gone; waiting for one of that name");
                 self.state = State::Gone;
@@ -229,46 +236,54 @@ impl Interface {
         Ok(())
     }
 
-    /// New sockets, on what has the name now; an error only if there are none to be had.
-    fn take_up(
+    /// Opens new sockets on the interface that has the name now. It is an error only if there are
+    /// no sockets left.
+    fn reopen_and_tell(
         &mut self,
         index: usize,
         capture: &Capture,
         shards: &Shards,
-        stock: &mut Stock,
+        inherited: &mut InheritedSockets,
     ) -> Result<(), StartError> {
-        let reopened = self.reopen(capture, stock);
+        let reopened = self.reopen(capture, inherited);
         let name = &self.tap.interface;
         match reopened {
             Ok(armed) => {
                 info!(interface = name.as_str(); "interface {name} is back; capturing on it again");
                 self.state = State::Up;
-                self.trouble = None;
+                self.last_error = None;
                 for (core, ring) in armed.rings.into_iter().enumerate() {
                     shards.tell_one(core, Command::Ring(index, ring));
                 }
             }
-            Err(error @ StartError::SocketsUsedUp { .. }) => return Err(error),
-            Err(error) => self.complain(&error),
+            Err(error @ StartError::Capture(CaptureError::SocketsUsedUp { .. })) => {
+                return Err(error);
+            }
+            Err(error) => self.log_error(&error),
         }
         Ok(())
     }
 
-    /// Says why it can't be taken up again, each reason once.
-    fn complain(&mut self, error: &StartError) {
+    /// Logs why it can't be captured on again, each reason once.
+    fn log_error(&mut self, error: &StartError) {
         let text = error.to_string();
-        if self.trouble.as_ref() != Some(&text) {
+        if self.last_error.as_ref() != Some(&text) {
             let name = self.tap.interface.as_str();
             warn!(interface = name; "interface {name} is back, but: {text}; trying again");
-            self.trouble = Some(text);
+            self.last_error = Some(text);
         }
     }
 
-    fn reopen(&mut self, capture: &Capture, stock: &mut Stock) -> Result<Armed, StartError> {
+    fn reopen(
+        &mut self,
+        capture: &Capture,
+        inherited: &mut InheritedSockets,
+    ) -> Result<Armed, StartError> {
         let source = self.tap.source()?;
-        // Sockets that are opened for nothing can't be used again, so all else comes before.
+        // Sockets that were bound can't be used again, so that everything else that may fail comes
+        // before.
         let filter = filter(&source, capture)?;
-        let armed = self.tap.open(source, stock)?;
+        let armed = self.tap.open(source, inherited)?;
         let socket = first_socket(&armed)?;
         armed.start(&filter)?;
         self.source = armed.source;
@@ -286,5 +301,6 @@ fn first_socket(armed: &Armed) -> Result<PacketSocket, StartError> {
     let first = armed.rings.first().ok_or_else(none);
     first
         .and_then(|ring| ring.socket())
-        .map_err(StartError::socket)
+        .map_err(CaptureError::socket)
+        .map_err(StartError::from)
 }

@@ -1,74 +1,59 @@
 //! The sensor on interfaces, from the start of the first shard to the end of the last.
 //!
-//! The supervisor sleeps until something happens or is due. Shards tell it what they can't see to themselves; it tells
-//! them what changes.
+//! The supervisor sleeps until there is an event or a deadline. Shards report what they can't
+//! handle themselves, and it tells them what changes.
 
-use std::collections::BTreeSet;
-use std::fmt::Display;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use dnsflow_filters::Program;
 use log::{error, info, warn};
 
-use super::Reload;
-use super::event::{Asker, Event, Events};
+use super::event::{Event, Events};
 use super::interfaces::Interfaces;
-use super::names::Names;
 use super::output::{Output, Outputs};
-use super::reload::{self, Pending};
+use super::reload::{Action, Input, Prepared, Reload};
 use super::requirements;
+use super::resolver::{ReadSettings, ResolverThread};
 use super::shards::Shards;
+use crate::capture::inherited::InheritedSockets;
 use crate::capture::interface::default_interface;
 use crate::capture::socket::Tap;
-use crate::capture::stock::Stock;
 use crate::observe::inquiry::Inquiry;
 use crate::observe::metrics::Listening;
 use crate::observe::watch::Watch;
-use crate::shard::command::{Change, Command, Notice};
+use crate::shard::command::{Command, Notice};
 use crate::shard::intake::Intake;
 use crate::shard::live::Live;
 use crate::shard::{Report, Shard};
-use crate::start::destination::Destination;
 use crate::start::error::StartError;
 use crate::start::settings::{Capture, Settings};
 use dnsflow_packet::Decoder;
 
-/// What runs, and what it was asked for.
+/// A sensor that runs.
 struct Sensor {
-    settings: Settings,
     events: Events,
     interfaces: Interfaces,
     shards: Shards,
     /// The shards that have not ended.
     running: BTreeSet<usize>,
-    names: Names,
-    /// Who is told how it goes, from when shards run.
+    resolver: ResolverThread,
+    /// Metrics and the service manager, once shards run.
     watch: Option<Watch>,
-    /// Changes so far.
-    changes: u64,
-    /// Whether settings are being read.
-    is_loading: bool,
-    /// The change that shards are about to make.
-    pending: Option<Pending>,
-    /// What came meanwhile.
-    put_off: PutOff,
+    /// The settings, and how they change.
+    reload: Reload,
 }
 
-/// What has to wait until a change is made.
-#[derive(Debug, Default)]
-struct PutOff {
-    reload: bool,
-    found: Option<Vec<Destination>>,
-}
-
-/// Runs until somebody wants it to stop, all shards have failed, or it can't go on; gives what shards report, and
-/// what was in the way.
+/// Runs until it is told to end, all shards have failed, or it can't go on. Returns the reports of
+/// the shards, and the error that ended it, if one did.
+///
+/// # Errors
+/// What kept it from starting.
 pub(super) fn run(
     settings: Settings,
     mut names: Vec<String>,
     cpus: &[usize],
-    stock: Stock,
-    reload: Reload,
+    inherited: InheritedSockets,
+    read: ReadSettings,
 ) -> Result<(Vec<Report>, Result<(), StartError>), StartError> {
     if names.is_empty() {
         names.push(default_interface()?);
@@ -77,39 +62,40 @@ pub(super) fn run(
     let listening = settings.metrics.map(Listening::on).transpose()?;
     let watched = names.clone();
     let taps = taps(&settings, names, cpus.len())?;
-    let (interfaces, intakes) = Interfaces::open(taps, stock, &settings.capture)?;
+    let (interfaces, intakes) = Interfaces::open(taps, inherited, &settings.capture)?;
     let outputs = Outputs::open(&settings.output, cpus.len())?;
     if let Some(user) = &settings.user {
         user.assume()?;
-        // Locked memory is counted for that user from here on.
+        // From here on, locked memory counts against the limit of that user.
         requirements::check(cpus.len())?;
     }
-    // It starts a thread, which is to have no more privileges than we have now.
+    // This starts a thread, which inherits the privileges of this one: they have to be dropped
+    // before.
     let events = Events::watch(true)?;
     info!("capturing on {listed}; cores: {}", cpus.len());
     info!("filter: {}", interfaces.filter_name());
     let mut sensor = Sensor {
-        names: Names::start(&settings.output.collectors, reload, events.sender())?,
-        settings,
+        resolver: ResolverThread::start(&settings.output.collectors, read, events.sender())?,
+        reload: Reload::new(settings),
         events,
         interfaces,
         shards: Shards::new(),
         running: (0..cpus.len()).collect(),
         watch: None,
-        changes: 0,
-        is_loading: false,
-        pending: None,
-        put_off: PutOff::default(),
     };
     for ((intakes, cpu), output) in intakes.into_iter().zip(cpus).zip(outputs) {
         sensor.spawn(*cpu, intakes, output)?;
     }
-    let inquiry = Inquiry::new(Asker::new(sensor.events.sender()), cpus.len());
+    let questions = sensor.events.sender();
+    let inquiry = Inquiry::new(cpus.len(), move |question| {
+        // A supervisor that has ended drops the question.
+        let _ = questions.send(Event::Ask(question));
+    });
     sensor.watch = Some(Watch::start(inquiry, listening, &watched)?);
     let ended = sensor.supervise();
     sensor.watch = None;
     sensor.shards.stop();
-    // Sockets that are left take time to close, in which shards send what is left.
+    // Closing unused sockets takes time, in which shards send what is left.
     drop(sensor.interfaces);
     Ok((sensor.shards.reports()?, ended))
 }
@@ -133,12 +119,12 @@ impl Sensor {
         intakes: Vec<Intake>,
         output: Output,
     ) -> Result<(), StartError> {
-        let Capture { sample, .. } = self.settings.capture;
-        let selection = self.settings.capture.selection.clone();
+        let capture = &self.reload.settings().capture;
+        let (selection, sample) = (capture.selection.clone(), capture.sample);
         let core = self.shards.count();
         let events = self.events.sender();
         let tell = Box::new(move |notice| {
-            // Nobody listens any more when the supervisor is ending itself.
+            // It fails only once the supervisor has ended.
             let _ = events.send(Event::Notice(core, notice));
         });
         let work = move |control| async move {
@@ -150,155 +136,91 @@ impl Sensor {
         self.shards.spawn(cpu, self.events.sender(), work)
     }
 
-    /// Sees to what happens until the end.
+    /// Handles events until the end.
     fn supervise(&mut self) -> Result<(), StartError> {
         while !self.running.is_empty() {
             match self.events.next(self.interfaces.deadline()) {
                 Some(Event::End) => return Ok(()),
                 Some(Event::Ended(core)) => {
                     self.running.remove(&core);
-                    self.answered(core, None);
+                    self.step(Input::Ended(core));
                 }
-                Some(Event::Reload) => self.reload(),
-                Some(Event::Loaded(loaded)) => self.loaded(*loaded),
-                Some(Event::Found(collectors)) => self.found(collectors),
-                Some(Event::Notice(core, notice)) => self.heed(core, notice),
-                Some(Event::Ask(asker)) => self.shards.ask(&asker),
+                Some(Event::Reload) => self.step(Input::Requested),
+                Some(Event::Loaded(loaded)) => self.step(Input::Read(loaded)),
+                Some(Event::Found(collectors)) => self.step(Input::Found(collectors)),
+                Some(Event::Notice(core, notice)) => self.on_notice(core, notice),
+                Some(Event::Ask(question)) => self.shards.ask(&question),
                 None => {}
             }
-            self.interfaces.look(&self.settings.capture, &self.shards)?;
+            let capture = &self.reload.settings().capture;
+            self.interfaces.look(capture, &self.shards)?;
         }
         Ok(())
     }
 
-    /// What a shard tells by itself.
-    fn heed(&mut self, core: usize, notice: Notice) {
+    fn on_notice(&mut self, core: usize, notice: Notice) {
         match notice {
             Notice::Down(index) => self.interfaces.went_down(core, index),
-            Notice::Undelivered => self.names.undelivered(),
-            Notice::Changed(number, made) => {
-                if self.pending.as_ref().is_some_and(|it| it.number == number) {
-                    let failure = made.err().map(|error| format!("core {core}: {error}"));
-                    self.answered(core, failure);
-                }
+            Notice::Undelivered => self.resolver.undelivered(),
+            Notice::Changed(number, made) => self.step(Input::Answered {
+                core,
+                number,
+                failure: made.err().map(|error| error.to_string()),
+            }),
+        }
+    }
+
+    /// Gives the reload an input, and carries out everything that follows from it.
+    fn step(&mut self, input: Input) {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            for action in self.reload.step(input) {
+                inputs.extend(self.carry_out(action));
             }
         }
     }
 
-    /// Somebody wants the settings to be read again.
-    fn reload(&mut self) {
-        if self.is_loading || self.pending.is_some() {
-            self.put_off.reload = true;
-            return;
-        }
-        info!("reading the settings again");
-        self.watch.iter().for_each(Watch::reloading);
-        self.is_loading = true;
-        self.names.load();
-    }
-
-    /// Gives shards what was read, if all of it can be had.
-    fn loaded(&mut self, loaded: Result<Settings, StartError>) {
-        self.is_loading = false;
-        let applied = loaded.and_then(|new| {
-            let (applied, waiting) = reload::applicable(&self.settings, new);
-            let filters = self.interfaces.filters(&applied.capture)?;
-            self.interfaces.respread(&applied.capture)?;
-            Ok((applied, waiting, filters))
-        });
-        match applied {
-            Ok((applied, waiting, filters)) => {
-                for option in waiting {
-                    warn!("--{option} takes effect at the next start");
-                }
-                self.apply(applied, filters);
+    /// Carries out an action; its result is the next input, if it has one.
+    fn carry_out(&mut self, action: Action) -> Option<Input> {
+        match action {
+            Action::Read => {
+                info!("reading the settings again");
+                self.watch.iter().for_each(Watch::reloading);
+                self.resolver.load();
             }
-            Err(error) => self.refuse(&error),
+            Action::Prepare(capture) => return Some(Input::Prepared(self.prepare(&capture))),
+            Action::Postpone(option) => warn!("--{option} takes effect at the next start"),
+            Action::Tell(change) => self.shards.tell(|| Command::Change(Arc::clone(&change))),
+            Action::Refuse(why) => error!("{why}; the settings stay as they were"),
+            Action::Diverge(why) => error!(
+                "{why}; not all cores have the settings from before the reload. Restart the sensor"
+            ),
+            Action::Finish { is_applied } => self.finish(is_applied),
         }
+        None
     }
 
-    fn apply(&mut self, new: Settings, filters: Vec<Program>) {
-        let old = std::mem::replace(&mut self.settings, new);
-        let change = reload::change(self.next_change(), &self.settings, filters);
-        self.pending = Some(Pending::new(change.number, self.running.clone(), old));
-        self.give(&change);
-    }
-
-    /// A shard has made the change, could not, or has ended.
-    fn answered(&mut self, core: usize, failure: Option<String>) {
-        let Some(pending) = &mut self.pending else {
-            return;
-        };
-        pending.answered(core, failure);
-        if !pending.is_over() {
-            return;
+    fn prepare(&mut self, capture: &Capture) -> Result<Prepared, StartError> {
+        let filters = self.interfaces.filters(capture)?;
+        if let Err(error) = self.interfaces.respread(capture) {
+            // Interfaces before the one that failed divide packets by these settings already. The
+            // first error is the one to report.
+            let _ = self.interfaces.respread(&self.reload.settings().capture);
+            return Err(error);
         }
-        if let Some(pending) = self.pending.take() {
-            self.confirm(pending);
-        }
+        Ok(Prepared {
+            filters,
+            cores: self.running.clone(),
+        })
     }
 
-    /// All shards have answered.
-    fn confirm(&mut self, pending: Pending) {
-        if let Some(failure) = pending.failure() {
-            self.settings = pending.old.clone();
-            self.take_back();
-            self.refuse(&failure);
-            return;
-        }
-        log::set_max_level(self.settings.log_level);
-        self.names.watch(&self.settings.output.collectors);
-        info!("the settings are applied");
-        self.finish(true);
-    }
-
-    fn refuse(&mut self, why: &dyn Display) {
-        error!("{why}; the settings stay as they were");
-        self.finish(false);
-    }
-
-    /// A reload is over: what came meanwhile is seen to.
     fn finish(&mut self, is_applied: bool) {
+        if is_applied {
+            let settings = self.reload.settings();
+            log::set_max_level(settings.log_level);
+            self.resolver.watch(&settings.output.collectors);
+            info!("the settings are applied");
+        }
         self.watch.iter().for_each(|it| it.reloaded(is_applied));
-        let put_off = std::mem::take(&mut self.put_off);
-        if let Some(collectors) = put_off.found {
-            self.found(collectors);
-        }
-        if put_off.reload {
-            self.reload();
-        }
-    }
-
-    /// Gives all shards the settings that held before.
-    fn take_back(&mut self) {
-        let capture = &self.settings.capture;
-        let filters = self.interfaces.filters(capture);
-        match filters.and_then(|filters| self.interfaces.respread(capture).map(|()| filters)) {
-            Ok(filters) => {
-                let change = reload::change(self.next_change(), &self.settings, filters);
-                self.give(&change);
-            }
-            Err(error) => error!("{error}"),
-        }
-    }
-
-    /// Collectors have other addresses.
-    fn found(&mut self, collectors: Vec<Destination>) {
-        if self.pending.is_some() {
-            self.put_off.found = Some(collectors);
-            return;
-        }
-        reload::readdress(&mut self.settings, &collectors);
-        let change = reload::move_collectors(self.next_change(), &self.settings);
-        self.give(&change);
-    }
-
-    fn give(&self, change: &Arc<Change>) {
-        self.shards.tell(|| Command::Change(Arc::clone(change)));
-    }
-
-    fn next_change(&mut self) -> u64 {
-        self.changes += 1;
-        self.changes
     }
 }

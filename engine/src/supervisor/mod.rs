@@ -1,46 +1,45 @@
 //! From settings to running shards, and from their reports to a summary.
 //!
-//! The supervisor opens what all shards need, gives each its part, and then only waits: for a signal, for
-//! shards to end, for what they tell. While packets flow it shares nothing with them; what changes it tells them, and
-//! they see to it between two blocks.
+//! The supervisor opens what the shards need, gives each its part, and then waits for events:
+//! signals, ends of shards, notices. It shares no memory with them while packets flow. Changes are
+//! commands, which a shard handles between two blocks.
 
 pub(crate) mod event;
 mod interfaces;
 mod live;
-mod names;
 mod offline;
 mod output;
 mod progress;
 mod reload;
 mod requirements;
+mod resolver;
 mod shards;
 mod summary;
 
-use std::fs::File;
-use std::path::Path;
-
 use log::debug;
 
-use crate::capture::stock::Stock;
+use crate::capture::inherited::InheritedSockets;
 use crate::start::error::StartError;
 use crate::start::pidfile::PidFile;
 use crate::start::privileges::Identity;
 use crate::start::settings::{Input, Settings};
 use event::Events;
 pub use reload::waits_for_start;
+pub use resolver::ReadSettings;
 use summary::summarise;
 
-/// Reads the settings anew, as they are now.
-pub type Reload = Box<dyn Fn() -> Result<Settings, StartError> + Send>;
-
-/// Runs the sensor to its end and says on standard error what came of it. `stock` has the packet sockets that were
-/// handed over.
+/// Runs the sensor to its end, and logs a summary. `inherited` has the packet sockets that were
+/// handed over; `read` reads the settings for a reload.
 ///
-/// Returns whether all went well: false if a file was damaged or a shard failed, which was said.
+/// Returns false if a file was damaged or a shard failed, which is then logged.
 ///
 /// # Errors
-/// What kept it from starting, or from going on.
-pub fn run(settings: Settings, stock: Stock, reload: Reload) -> Result<bool, StartError> {
+/// What kept the sensor from starting, or from going on.
+pub fn run(
+    settings: Settings,
+    inherited: InheritedSockets,
+    read: ReadSettings,
+) -> Result<bool, StartError> {
     let cpus = settings
         .cores
         .choose(&requirements::cpus()?)
@@ -51,7 +50,7 @@ pub fn run(settings: Settings, stock: Stock, reload: Reload) -> Result<bool, Sta
     let _pidfile = settings.pidfile.as_deref().map(PidFile::hold).transpose()?;
     match settings.input.clone() {
         Input::Live(names) => {
-            let (reports, ended) = live::run(settings, names, &cpus, stock, reload)?;
+            let (reports, ended) = live::run(settings, names, &cpus, inherited, read)?;
             let all_well = summarise(&reports, "");
             ended.map(|()| all_well)
         }
@@ -60,21 +59,4 @@ pub fn run(settings: Settings, stock: Stock, reload: Reload) -> Result<bool, Sta
             Ok(summarise(&reports, &format!("{}: ", path.display())))
         }
     }
-}
-
-/// Opens a file for writing, or standard output for `-`.
-fn create(path: &Path) -> Result<File, StartError> {
-    let failed = |source| StartError::File {
-        path: path.to_owned(),
-        source,
-    };
-    if path.as_os_str() == "-" {
-        use std::os::fd::AsFd;
-        let descriptor = std::io::stdout()
-            .as_fd()
-            .try_clone_to_owned()
-            .map_err(failed)?;
-        return Ok(File::from(descriptor));
-    }
-    File::create(path).map_err(failed)
 }

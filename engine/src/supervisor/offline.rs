@@ -1,18 +1,18 @@
-//! Shards that read a capture file.
+//! A run over a capture file.
 //!
-//! A large file of the classic format is divided, so that each shard walks only a part of it. Any other input
-//! is read whole by every shard, and each takes the packets whose balance value is its own.
+//! A large pcap file is divided, so that each shard reads a part of it. Any other input is read as
+//! a whole by every shard, which processes the packets whose balance value is its own.
 
 use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dnsflow_filters::{FilterError, Interpreter, MAX_SNAP_LENGTH, Program, compile};
 
-use super::event::Events;
+use super::event::{Event, Events};
 use super::output::{Output, Outputs};
 use super::progress;
 use super::shards::Shards;
@@ -23,20 +23,22 @@ use crate::shard::file::Offline;
 use crate::shard::{Progress, Report, Shard, ShardError};
 use crate::start::error::StartError;
 use crate::start::settings::{Capture, Settings};
-use dnsflow_capfile::input::{self, Source};
-use dnsflow_capfile::{Records, split};
+use dnsflow_capfile::input::{self, RegularFile, Source};
 use dnsflow_packet::Decoder;
 use dnsflow_packet::LinkType;
 
-/// What one shard reads.
+/// Time between two updates of the progress bar.
+const UPDATE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The input of one shard.
 enum Share {
-    /// All of the input, of which it takes some.
+    /// The whole input, of which the shard processes a share of the packets.
     All(Source),
     /// A part of the file.
     Part(File, Range<u64>, Deferred),
 }
 
-/// Reads `path` to its end, or until somebody wants it to stop.
+/// Reads `path` to its end, or until a signal ends the run.
 pub(super) fn run(
     settings: &Settings,
     path: &Path,
@@ -47,13 +49,11 @@ pub(super) fn run(
         path: path.to_owned(),
         source,
     };
+    let regular = RegularFile::open(path).map_err(failed)?;
     let mut first = None;
-    if input::is_repeatable(path) {
-        // What is no capture at all is said before anything is opened for its sake.
-        let source = input::open(path)
-            .and_then(input::unpacked)
-            .map_err(failed)?;
-        let mut records = Records::open(source).map_err(|source| StartError::Capture {
+    if let Some(file) = &regular {
+        // A file that is not a capture is refused before outputs are opened and truncated.
+        let mut records = file.records().map_err(|source| StartError::CaptureFile {
             path: path.to_owned(),
             source,
         })?;
@@ -61,11 +61,12 @@ pub(super) fn run(
     }
     check_expression(&settings.capture, first)?;
     let balance = settings.capture.balance().fanout()?;
-    let parts = parts(path, cpus.len(), &balance).map_err(failed)??;
+    let parts = parts(path, regular.as_ref(), cpus.len(), &balance).map_err(failed)??;
     let divided = parts.is_some();
     let (shares, stop) = match parts {
         Some(parts) => (parts, None),
-        None => whole(path, cpus.len(), settings.output.flush).map_err(failed)?,
+        None if regular.is_some() => (copies(path, cpus.len()).map_err(failed)?, None),
+        None => relayed(path, cpus.len(), settings.output.flush).map_err(failed)?,
     };
     let outputs = Outputs::open(&settings.output, cpus.len())?;
     let mut shards = Shards::new();
@@ -88,8 +89,9 @@ pub(super) fn run(
             },
         )?;
     }
-    let bar = progress::bar(path, divided);
-    events.wait(&shards, || bar.show(&all_progress));
+    let size = regular.as_ref().and_then(RegularFile::capture_bytes);
+    let bar = progress::bar(size, divided);
+    wait(events, shards.count(), || bar.show(&all_progress));
     bar.finish();
     all_progress.iter().for_each(|progress| progress.stop());
     stop.iter().for_each(Stop::stop);
@@ -97,11 +99,25 @@ pub(super) fn run(
     shards.reports()
 }
 
-/// Refuses an expression before a file is emptied for what it would have kept. `first` is the link type of the
-/// first packet, where one could be had without taking it from somebody.
+/// Waits until a signal comes or `running` shards have ended, and calls `show` in every interval
+/// without an event.
+fn wait(events: &Events, mut running: usize, mut show: impl FnMut()) {
+    while running > 0 {
+        match events.next(Some(Instant::now() + UPDATE_INTERVAL)) {
+            Some(Event::End) => return,
+            Some(Event::Ended(_)) => running -= 1,
+            Some(_) => {}
+            None => show(),
+        }
+    }
+}
+
+/// Checks the filter expression before outputs are opened and truncated. `first` is the link type
+/// of the first packet, if the input can be read twice.
 fn check_expression(capture: &Capture, first: Option<LinkType>) -> Result<(), FilterError> {
-    /// What most captures have, and what has primitives of its own (pcap-filter(7)).
-    const USUAL: [LinkType; 2] = [LinkType::Ethernet, LinkType::Radiotap];
+    /// The link type of most captures, and the one with the most primitives of its own
+    /// (pcap-filter(7)).
+    const LIKELY: [LinkType; 2] = [LinkType::Ethernet, LinkType::Radiotap];
     let Some(expression) = &capture.expression else {
         return Ok(());
     };
@@ -113,7 +129,7 @@ fn check_expression(capture: &Capture, first: Option<LinkType>) -> Result<(), Fi
         return compiles(link);
     }
     let mut refused = Ok(());
-    for link in USUAL {
+    for link in LIKELY {
         match compiles(link) {
             Ok(()) => return Ok(()),
             refusal => refused = refused.and(refusal),
@@ -159,7 +175,7 @@ fn spawn(
     })
 }
 
-/// The tests that packets have to pass at shard `index` of `count` that read the same.
+/// Which packets shard `index` processes, of `count` shards that read the same input.
 fn admission(
     settings: &Settings,
     balance: &Program,
@@ -183,16 +199,17 @@ fn admission(
     )
 }
 
-/// The file divided among `count` shards, if it can be.
+/// The file divided among `count` shards; `None` if it can't be divided.
 fn parts(
     path: &Path,
+    file: Option<&RegularFile>,
     count: usize,
     balance: &Program,
 ) -> io::Result<Result<Option<Vec<Share>>, FilterError>> {
-    if count < 2 || !input::is_repeatable(path) {
+    let Some(file) = file.filter(|_| count > 1) else {
         return Ok(Ok(None));
-    }
-    let Some(parts) = split(&File::open(path)?, count)? else {
+    };
+    let Some(parts) = file.split(count)? else {
         return Ok(Ok(None));
     };
     let deferred = match Deferred::among(count, balance) {
@@ -206,12 +223,14 @@ fn parts(
         .map(|shares| Ok(Some(shares)))
 }
 
-/// One reader of the whole input for each shard, and, where it is no file, a way to end it early.
-fn whole(path: &Path, count: usize, pause: Duration) -> io::Result<(Vec<Share>, Option<Stop>)> {
-    if input::is_repeatable(path) {
-        let sources = (0..count).map(|_| input::open(path).map(Share::All));
-        return Ok((sources.collect::<io::Result<_>>()?, None));
-    }
+/// A reader of the whole file for each shard.
+fn copies(path: &Path, count: usize) -> io::Result<Vec<Share>> {
+    let sources = (0..count).map(|_| input::open(path).map(Share::All));
+    sources.collect()
+}
+
+/// A reader for each shard of the whole input, which can be read only once, and a handle to end it early.
+fn relayed(path: &Path, count: usize, pause: Duration) -> io::Result<(Vec<Share>, Option<Stop>)> {
     let (readers, stop) = relay(path, count, pause)?;
     let shares = readers
         .into_iter()

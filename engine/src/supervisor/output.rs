@@ -1,11 +1,12 @@
-//! What streams are made of, opened once and handed to each shard.
+//! The outputs of the shards, opened once before shards start.
 
 use std::fs::File;
+use std::os::fd::AsFd;
+use std::path::Path;
 use std::time::Duration;
 
 use dnsflow_wire::v4::Encoder;
 
-use super::create;
 use crate::export::collector::Collector;
 use crate::export::file::{PcapFile, write_header};
 use crate::export::print::Print;
@@ -14,11 +15,12 @@ use crate::start::destination::Destination;
 use crate::start::error::StartError;
 use crate::start::settings;
 
-/// Opened outputs, one for each shard. What has to be made on the shard's own thread is made there.
+/// Opens outputs. Sockets to collectors are opened by the shards, on the threads of their
+/// executors.
 #[derive(Debug)]
 pub(super) struct Outputs;
 
-/// What one shard's stream will write to.
+/// The output of one shard.
 #[derive(Debug)]
 pub(super) struct Output {
     collectors: Vec<Destination>,
@@ -30,7 +32,10 @@ pub(super) struct Output {
 }
 
 impl Outputs {
-    /// Opens the file and writes what stands at its head.
+    /// Opens the file and writes its header; returns an output for each shard.
+    ///
+    /// # Errors
+    /// If the file or standard output can't be opened or written.
     pub(super) fn open(
         settings: &settings::Output,
         shards: usize,
@@ -77,12 +82,12 @@ impl Outputs {
 }
 
 impl Output {
-    /// Longest time that a set waits.
+    /// Longest time for which a set waits until its datagram is full.
     pub(super) fn flush(&self) -> Duration {
         self.flush
     }
 
-    /// The stream; to be made on the thread of the shard's executor.
+    /// The stream of the shard. To be called on the thread of its executor.
     pub(super) fn export(self) -> Export {
         let (stream, datagram_bytes) = (self.stream, self.datagram_bytes);
         let sinks = Sinks {
@@ -98,4 +103,20 @@ impl Output {
         };
         Export::new(Encoder::default(), self.datagram_bytes, sinks)
     }
+}
+
+/// Opens a file for writing, or standard output for `-`.
+fn create(path: &Path) -> Result<File, StartError> {
+    let failed = |source| StartError::File {
+        path: path.to_owned(),
+        source,
+    };
+    if path.as_os_str() == "-" {
+        let descriptor = std::io::stdout()
+            .as_fd()
+            .try_clone_to_owned()
+            .map_err(failed)?;
+        return Ok(File::from(descriptor));
+    }
+    File::create(path).map_err(failed)
 }

@@ -1,40 +1,35 @@
-//! How far the reading of a file has come, for a person who waits for it.
+//! The progress bar of a run over a file.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::shard::Progress;
 
-/// A bar on standard error; nothing where that is no terminal, or where the size of the input is unknown.
+/// A bar on standard error. It is hidden if that is no terminal, or if the size of the input is
+/// unknown.
 #[derive(Debug)]
 pub(super) struct Bar {
     bar: ProgressBar,
     divided: bool,
 }
 
-/// A bar for the file at `path`, of which shards read parts where it is `divided`.
-pub(super) fn bar(path: &Path, divided: bool) -> Bar {
-    let compressed = path
-        .extension()
-        .is_some_and(|kind| kind == "gz" || kind == "zst");
-    let size = path
-        .metadata()
-        .ok()
-        .filter(|found| found.is_file() && !compressed);
+/// A bar for a capture of `size` bytes, the unit of shards' offsets; `None` if the size is not known, as of a pipe
+/// or a compressed file. `divided` says that each shard reads a part of the file.
+pub(super) fn bar(size: Option<u64>, divided: bool) -> Bar {
     let Some(size) = size else {
         let bar = ProgressBar::hidden();
         return Bar { bar, divided };
     };
-    let bar = ProgressBar::with_draw_target(Some(size.len()), ProgressDrawTarget::stderr());
+    let bar = ProgressBar::with_draw_target(Some(size), ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{bar:40} {percent}% {bytes_per_sec} {eta} left");
     let bar = bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     Bar { bar, divided }
 }
 
 impl Bar {
-    /// Shows how far all parts have come together, or the shard that is furthest behind in the whole.
+    /// Updates the bar: to the sum of all parts of a divided file, else to the offset of the
+    /// slowest shard.
     pub(super) fn show(&self, shards: &[Arc<Progress>]) {
         let offsets = shards.iter().map(|shard| shard.offset());
         let position = if self.divided {
@@ -47,8 +42,43 @@ impl Bar {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::{env, fs, process};
+
+    use dnsflow_capfile::input::RegularFile;
+    use dnsflow_capfile::pcap::{Encoding, SNAP_LENGTH};
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    /// The length of the bar of a file by this name, with this content.
+    fn length(name: &str, content: &[u8]) -> Option<u64> {
+        let path = env::temp_dir().join(format!("dnsflow-progress-{}-{name}", process::id()));
+        fs::write(&path, content).expect("a file");
+        let file = RegularFile::open(&path);
+        fs::remove_file(&path).expect("it is there");
+        let size = file.expect("it opens").expect("a file").capture_bytes();
+        bar(size, false).bar.length()
+    }
+
+    /// Shards count bytes after decompression, which only the size of an uncompressed file bounds.
+    #[test]
+    fn compression_is_told_by_the_content_not_by_the_name() {
+        let plain = Encoding::default().file_header(1, SNAP_LENGTH);
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        gzip.write_all(&plain).expect("a vector");
+        let gzip = gzip.finish().expect("a vector");
+        assert_eq!(length("gzip.pcap", &gzip), None);
+        assert_eq!(length("plain.pcap", &plain), Some(24));
+        assert_eq!(length("plain.gz", &plain), Some(24));
     }
 }

@@ -1,4 +1,5 @@
-//! The executors: one thread a shard, each on a CPU of its own, where it may choose one.
+//! Threads and executors of the shards: one thread for each, pinned to a CPU unless a sandbox
+//! forbids that.
 
 use std::future::Future;
 use std::io;
@@ -11,49 +12,48 @@ use log::info;
 
 use super::event::Event;
 use crate::shard::Report;
-use crate::shard::command::{Command, Control, Line, line};
+use crate::shard::command::{Command, CommandReceiver, CommandSender, command_channel};
 use crate::shard::snapshot::Snapshot;
-use crate::start::cores;
 use crate::start::error::StartError;
 
-/// Bytes of registered memory an executor gets; it grows by itself if that is not enough.
+/// Bytes of registered memory of an executor, which allocates more if that is not enough.
 const IO_MEMORY_BYTES: usize = 64 << 10;
 
-/// Entries of an executor's submission ring: a shard waits for a handful of things.
+/// Entries of the submission ring of an executor. A shard waits for few events at a time.
 const RING_DEPTH: usize = 128;
 
-/// Shards that run.
+/// The shards that were started.
 #[derive(Debug)]
 pub(super) struct Shards {
     running: Vec<Running>,
-    /// Whether threads may choose their CPU: a sandbox such as that of the unit refuses it.
+    /// Whether threads may choose their CPU, which a sandbox may forbid.
     pinned: bool,
 }
 
 #[derive(Debug)]
 struct Running {
     cpu: usize,
-    /// Dropped to tell the shard to end.
-    line: Option<Line>,
-    /// The last question, while it has not been answered.
+    /// Dropping it tells the shard to end.
+    commands: Option<CommandSender>,
+    /// The last question, as long as the shard has not answered it.
     asked: Weak<Sender<Snapshot>>,
     thread: JoinHandle<io::Result<Report>>,
 }
 
-/// Says that a shard has ended when it is dropped, however that comes about.
+/// Reports the end of a shard when it is dropped, also by a panic.
 struct EndNotice(usize, Sender<Event>);
 
 impl Drop for EndNotice {
     fn drop(&mut self) {
-        // Nobody listens any more when the supervisor is ending itself.
+        // It fails only once the supervisor has ended.
         let _ = self.1.send(Event::Ended(self.0));
     }
 }
 
 impl Shards {
-    /// None yet. Says so if they will run on whatever CPU the kernel gives them.
+    /// No shards. Logs it if they can't be pinned.
     pub(super) fn new() -> Self {
-        let pinned = cores::may_pin();
+        let pinned = dnsflow_sys::may_pin();
         if !pinned {
             info!("cores are not pinned: choosing a CPU is refused, so the kernel places them");
         }
@@ -63,7 +63,11 @@ impl Shards {
         }
     }
 
-    /// Starts a shard, on `cpu` if it may choose. `work` gets its end of the line to it.
+    /// Starts a shard, on `cpu` if threads can be pinned. `work` gets the shard's end of the
+    /// command channel.
+    ///
+    /// # Errors
+    /// If the channel or the thread can't be had.
     pub(super) fn spawn<Work, Ends>(
         &mut self,
         cpu: usize,
@@ -71,26 +75,26 @@ impl Shards {
         work: Work,
     ) -> Result<(), StartError>
     where
-        Work: FnOnce(Control) -> Ends + Send + 'static,
+        Work: FnOnce(CommandReceiver) -> Ends + Send + 'static,
         Ends: Future<Output = Report> + 'static,
     {
-        let (line, control) = line().map_err(|source| StartError::System {
+        let (commands, receiver) = command_channel().map_err(|source| StartError::System {
             what: "can't make a socket pair",
             source,
         })?;
         let notice = EndNotice(self.running.len(), events);
         let pinned = self.pinned;
-        // The executor would read the whole topology of the machine to pin itself, once for each shard.
+        // An executor that pins itself reads the topology of the whole machine first.
         let run = move || {
             let _notice = notice;
             if pinned {
-                cores::pin(cpu)?;
+                dnsflow_sys::pin(cpu)?;
             }
             let executor = LocalExecutorBuilder::default()
                 .io_memory(IO_MEMORY_BYTES)
                 .ring_depth(RING_DEPTH)
                 .make()?;
-            Ok(executor.run(async move { work(control).await }))
+            Ok(executor.run(async move { work(receiver).await }))
         };
         let thread = thread::Builder::new()
             .name(format!("shard-{}", self.running.len() + 1))
@@ -101,7 +105,7 @@ impl Shards {
             })?;
         self.running.push(Running {
             cpu,
-            line: Some(line),
+            commands: Some(commands),
             asked: Weak::new(),
             thread,
         });
@@ -113,43 +117,50 @@ impl Shards {
         self.running.len()
     }
 
-    /// Tells every shard that has not ended.
+    /// Sends a command to every shard that was not told to end.
     pub(super) fn tell(&self, mut command: impl FnMut() -> Command) {
-        for line in self.running.iter().filter_map(|shard| shard.line.as_ref()) {
-            line.send(command());
+        for shard in self
+            .running
+            .iter()
+            .filter_map(|shard| shard.commands.as_ref())
+        {
+            shard.send(command());
         }
     }
 
-    /// Asks every shard what it has seen. One that has not answered the last question is not asked again, so that
-    /// they don't pile up where a shard is stuck.
+    /// Asks every shard for its counts. A shard that has not answered the last question is not
+    /// asked again, so that questions don't accumulate where a shard is stuck.
     pub(super) fn ask(&mut self, asker: &Sender<Snapshot>) {
         for shard in &mut self.running {
-            if let Some(line) = &shard.line
+            if let Some(commands) = &shard.commands
                 && shard.asked.strong_count() == 0
             {
                 let question = Arc::new(asker.clone());
                 shard.asked = Arc::downgrade(&question);
-                line.send(Command::Report(question));
+                commands.send(Command::Report(question));
             }
         }
     }
 
-    /// Tells one shard; nothing happens if it has ended.
+    /// Sends a command to one shard, unless that was told to end.
     pub(super) fn tell_one(&self, core: usize, command: Command) {
         let shard = self.running.get(core);
-        if let Some(line) = shard.and_then(|shard| shard.line.as_ref()) {
-            line.send(command);
+        if let Some(commands) = shard.and_then(|shard| shard.commands.as_ref()) {
+            commands.send(command);
         }
     }
 
     /// Tells all shards to end.
     pub(super) fn stop(&mut self) {
         for shard in &mut self.running {
-            shard.line = None;
+            shard.commands = None;
         }
     }
 
-    /// Waits for all shards to end.
+    /// Waits for all shards to end, and returns their reports.
+    ///
+    /// # Errors
+    /// If an executor could not start, or a shard has panicked.
     pub(super) fn reports(self) -> Result<Vec<Report>, StartError> {
         let joined = self.running.into_iter().map(|shard| {
             let ended = shard.thread.join();

@@ -1,4 +1,4 @@
-//! What came of a run, in a few lines.
+//! The summary of a run.
 
 use log::{error, info};
 
@@ -8,7 +8,8 @@ use crate::shard::{Report, kernel};
 use dnsflow_packet::Counters;
 use dnsflow_sys::KernelCounts;
 
-/// Says what came of it; true if nothing failed. `input` stands before what is wrong with it.
+/// Logs the summary; true if no shard has failed. `input` is the prefix of errors that are about
+/// the input.
 pub(super) fn summarise(reports: &[Report], input: &str) -> bool {
     let mut total = Counters::default();
     let mut sent = Sent::default();
@@ -39,7 +40,7 @@ pub(super) fn summarise(reports: &[Report], input: &str) -> bool {
     failures.is_empty()
 }
 
-/// Each interface over all cores, where there are several.
+/// The counts of each interface over all cores, if there are several interfaces.
 fn interfaces(taps: &[TapSnapshot]) {
     let mut seen: Vec<&str> = Vec::new();
     for tap in taps {
@@ -59,7 +60,7 @@ fn interfaces(taps: &[TapSnapshot]) {
     }
 }
 
-/// What ended shards before their time, each reason once.
+/// The errors that ended shards early, each once.
 fn failures(reports: &[Report], input: &str) -> Vec<String> {
     let mut failures: Vec<String> = Vec::new();
     let found = reports.iter().filter_map(|report| report.failure.as_ref());
@@ -81,10 +82,38 @@ impl std::fmt::Display for Kernel {
             packets,
             drops,
             freezes,
+            damaged,
         } = self.0;
         write!(
             out,
             "{packets} passed the filter, {drops} dropped, {freezes} ring freezes"
-        )
+        )?;
+        match damaged {
+            0 => Ok(()),
+            damaged => write!(out, ", {damaged} in damaged blocks"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damaged_blocks_are_mentioned_only_if_there_are_any() {
+        let mut counts = KernelCounts {
+            packets: 9,
+            drops: 1,
+            freezes: 2,
+            damaged: 0,
+        };
+        let whole = "9 passed the filter, 1 dropped, 2 ring freezes";
+        assert_eq!(Kernel(counts).to_string(), whole);
+        counts.add(&KernelCounts {
+            damaged: 3,
+            ..KernelCounts::default()
+        });
+        let damaged = format!("{whole}, 3 in damaged blocks");
+        assert_eq!(Kernel(counts).to_string(), damaged);
     }
 }

@@ -1,13 +1,12 @@
-//! What an interface does to packets by itself, as ethtool(8) asks for it.
+//! Offloads of an interface, which ethtool(8) shows.
 
-use std::ffi::CString;
 use std::io;
-use std::mem::zeroed;
 use std::os::fd::AsRawFd;
 
 use crate::host::checked;
+use crate::interface::request_for;
 
-/// Offloads that make one packet of several (linux/ethtool.h).
+/// Offloads that merge several packets into one (linux/ethtool.h).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Merging {
     /// Generic receive offload, by the kernel.
@@ -38,7 +37,7 @@ struct EthtoolValue {
 /// Which offloads of an interface merge packets.
 ///
 /// # Errors
-/// ENODEV if there is none of that name; EOPNOTSUPP if it can't say.
+/// ENODEV if there is no interface of that name; EOPNOTSUPP if its driver does not say.
 pub fn merging(name: &str) -> io::Result<Merging> {
     let socket = std::net::UdpSocket::bind((std::net::Ipv4Addr::UNSPECIFIED, 0))?;
     Ok(Merging {
@@ -48,19 +47,11 @@ pub fn merging(name: &str) -> io::Result<Merging> {
 }
 
 fn ask(socket: &impl AsRawFd, name: &str, command: u32) -> io::Result<u32> {
-    let name = CString::new(name)?;
-    let bytes = name.as_bytes_with_nul();
-    if bytes.len() > libc::IFNAMSIZ {
-        return Err(io::Error::from_raw_os_error(libc::ENODEV));
-    }
     let mut value = EthtoolValue { command, data: 0 };
-    // SAFETY: ifreq is integers and a union of integers and pointers, for which zero is a value.
-    let mut asked: libc::ifreq = unsafe { zeroed() };
-    for (slot, byte) in asked.ifr_name.iter_mut().zip(bytes) {
-        *slot = libc::c_char::from_ne_bytes([*byte]);
-    }
+    let mut asked = request_for(name)?;
     asked.ifr_ifru.ifru_data = (&raw mut value).cast();
-    // SAFETY: both commands used here read a name from a live ifreq and fill the live ethtool_value that it points to.
+    // SAFETY: both commands used here read a name from a live ifreq and fill the live ethtool_value
+    // that it points to.
     let got = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL, &raw mut asked) };
     checked(got)?;
     Ok(value.data)

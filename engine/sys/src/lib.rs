@@ -1,22 +1,31 @@
-//! The system calls that no library wraps, and the only unsafe code of the project.
+//! System calls as safe functions over descriptors, slices and `io::Result`: the only unsafe code
+//! of the programs.
 //!
-//! Everything above this folder deals in descriptors, slices and `io::Result`. One operation stands
-//! in each unsafe block, and what it relies on is written over it. There is no policy here: which
-//! options are set, and in which order, is decided by its callers.
-#![allow(unsafe_code, reason = "the crate of the system calls")]
+//! Where nix or socket2 has a call, it is used. The rest are what neither has: the options of
+//! packet sockets and their rings, ioctls on interfaces, io_uring and the clock. Each unsafe block
+//! has one operation, and a comment on what makes it sound.
+//!
+//! There is no policy here: callers decide which options are set, and in which order.
+#![allow(unsafe_code, reason = "system calls that no library wraps")]
 
 mod adopt;
+mod affinity;
 mod ethtool;
-mod handed;
 mod host;
+mod inherited;
+mod interface;
 mod packet;
 mod readiness;
 mod ring;
+mod segments;
 
-pub use adopt::{segment_sends, udp_socket, unix_stream};
+pub use adopt::{udp_socket, unix_stream};
+pub use affinity::{allowed_cpus, may_pin, pin};
 pub use ethtool::{Merging, merging};
-pub use handed::handed_over;
-pub use host::{Interface, clock_is_synchronised, interface, io_uring_probe, raise_memlock};
+pub use host::{MemlockLimit, clock_is_synchronised, io_uring_probe, raise_memlock};
+pub use inherited::inherited_descriptors;
+pub use interface::{Interface, interface};
 pub use packet::{FanoutMode, KernelCounts, PacketSocket, RingShape};
 pub use readiness::Readiness;
 pub use ring::{BlockBytes, Mapping};
+pub use segments::segment_sends;

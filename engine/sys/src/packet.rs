@@ -9,21 +9,21 @@ use socket2::{Domain, SockFilter, Socket, Type};
 
 use crate::host::checked;
 
-/// How a fanout group picks the socket of a packet.
+/// How a fanout group chooses the socket of a packet (packet(7), PACKET_FANOUT).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FanoutMode {
-    /// The kernel's symmetric hash of the flow.
+    /// By the kernel's symmetric hash of the flow.
     Hash,
-    /// The CPU that received it.
+    /// By the CPU that received the packet.
     Cpu,
-    /// A classic BPF program, its value modulo the number of sockets.
+    /// By the value of a classic BPF program, modulo the number of sockets.
     Program,
 }
 
 /// The shape of a TPACKET_V3 ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RingShape {
-    /// Bytes of a block: a power of two times the page size.
+    /// Bytes of a block: a multiple of the page size.
     pub block_bytes: u32,
     /// Blocks of the ring.
     pub blocks: u32,
@@ -31,27 +31,31 @@ pub struct RingShape {
     pub retire_ms: u32,
 }
 
-/// What PACKET_STATISTICS counted since it was last read.
+/// Packets between the capture filter and the reader of the ring.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KernelCounts {
-    /// Packets that passed the filter, dropped ones included.
+    /// Packets that passed the filter, including those in `drops` and `damaged`.
     pub packets: u64,
     /// Packets for which the ring had no room.
     pub drops: u64,
-    /// Times the ring was full.
+    /// Times the ring became full.
     pub freezes: u64,
+    /// Packets that could not be read because a header in their block is wrong. The reader of the
+    /// ring counts these; PACKET_STATISTICS does not have them.
+    pub damaged: u64,
 }
 
 impl KernelCounts {
-    /// Adds what was counted for another socket, or later.
-    pub fn add(&mut self, other: &KernelCounts) {
+    /// Adds the counts of another socket or of a later time.
+    pub fn add(&mut self, other: &Self) {
         self.packets += other.packets;
         self.drops += other.drops;
         self.freezes += other.freezes;
+        self.damaged += other.damaged;
     }
 }
 
-/// A raw AF_PACKET socket that listens to nothing until it is bound.
+/// A raw AF_PACKET socket, which receives nothing until it is bound.
 #[derive(Debug)]
 pub struct PacketSocket(Socket);
 
@@ -68,28 +72,37 @@ impl AsRawFd for PacketSocket {
 }
 
 impl PacketSocket {
-    /// socket(AF_PACKET, SOCK_RAW, 0): protocol 0 takes no packet.
+    /// socket(AF_PACKET, SOCK_RAW, 0): a socket of protocol 0 receives no packet.
     ///
     /// # Errors
     /// EPERM without CAP_NET_RAW.
     pub fn open() -> io::Result<Self> {
-        Socket::new(Domain::PACKET, Type::RAW, None).map(PacketSocket)
+        Socket::new(Domain::PACKET, Type::RAW, None).map(Self)
     }
 
-    /// One that somebody else has opened; nothing if it is another kind of descriptor.
+    /// A socket that another process has opened; `None`, and `descriptor` is closed, if that is not
+    /// a raw packet socket.
     pub fn adopt(descriptor: OwnedFd) -> Option<Self> {
         let socket = Socket::from(descriptor);
         let is_packet = socket.domain().is_ok_and(|domain| domain == Domain::PACKET);
         let is_raw = socket.r#type().is_ok_and(|found| found == Type::RAW);
-        (is_packet && is_raw).then_some(PacketSocket(socket))
+        (is_packet && is_raw).then_some(Self(socket))
     }
 
-    /// Attaches a capture filter, or swaps it for the one that is there.
+    /// Attaches a capture filter; it replaces the one that is attached, without a gap between the
+    /// two.
+    ///
+    /// # Errors
+    /// ENOMEM if the program exceeds net.core.optmem_max; EINVAL if the kernel rejects it.
     pub fn set_filter(&self, program: &Program) -> io::Result<()> {
         self.0.attach_filter(&sock_filters(program))
     }
 
-    /// Asks for TPACKET_V3 and a receive ring.
+    /// Gives the socket a TPACKET_V3 receive ring, to be mapped with [`Mapping`](crate::Mapping).
+    ///
+    /// # Errors
+    /// EINVAL for a shape that the kernel does not take; ENOMEM if there is no memory for it; EBUSY
+    /// if the socket has a ring that is mapped.
     pub fn set_ring(&self, shape: RingShape) -> io::Result<()> {
         /// Bytes of a frame slot, which version 3 checks and does not use.
         const FRAME_BYTES: u32 = 2048;
@@ -111,7 +124,10 @@ impl PacketSocket {
         )
     }
 
-    /// Gives the ring back, which must not be mapped any more.
+    /// Frees the ring.
+    ///
+    /// # Errors
+    /// EBUSY while the ring is mapped.
     pub fn remove_ring(&self) -> io::Result<()> {
         self.set(
             libc::PACKET_RX_RING,
@@ -127,7 +143,12 @@ impl PacketSocket {
         )
     }
 
-    /// Starts taking the packets of all protocols on an interface, or on all for index 0.
+    /// Starts to receive the packets of all protocols on an interface; index 0 stands for all
+    /// interfaces.
+    ///
+    /// # Errors
+    /// ENODEV if there is no interface of that index; ENETDOWN if it is down; EINVAL if the socket
+    /// is in a fanout group.
     pub fn bind(&self, interface_index: i32) -> io::Result<()> {
         let family = u16::try_from(libc::AF_PACKET).map_err(io::Error::other)?;
         let all = u16::try_from(libc::ETH_P_ALL).map_err(io::Error::other)?;
@@ -153,21 +174,31 @@ impl PacketSocket {
     }
 
     /// A second descriptor of the same socket.
+    ///
+    /// # Errors
+    /// Those of dup(2): EMFILE.
     pub fn try_clone(&self) -> io::Result<Self> {
-        self.0.try_clone().map(PacketSocket)
+        self.0.try_clone().map(Self)
     }
 
-    /// The index of the interface that it is bound to; -1 once that has been removed.
+    /// The index of the interface that the socket is bound to; -1 once that has been removed.
+    ///
+    /// # Errors
+    /// Those of getsockname(2), where a sandbox forbids it.
     pub fn bound_to(&self) -> io::Result<i32> {
         self.address().map(|address| address.sll_ifindex)
     }
 
-    /// Whether it has never been bound, so that it can be bound to whatever is wanted.
+    /// Whether the socket was never bound, so that it can still be bound to any interface.
+    ///
+    /// # Errors
+    /// As [`PacketSocket::bound_to`].
     pub fn is_unused(&self) -> io::Result<bool> {
         self.address().map(|address| address.sll_protocol == 0)
     }
 
     fn address(&self) -> io::Result<libc::sockaddr_ll> {
+        // nix refuses the address, whose length is that of the interface's link address.
         // SAFETY: sockaddr_ll is integers, for which zero is a value.
         let mut address: libc::sockaddr_ll = unsafe { zeroed() };
         let mut length =
@@ -184,6 +215,9 @@ impl PacketSocket {
     }
 
     /// Makes the interface promiscuous for as long as this socket is open.
+    ///
+    /// # Errors
+    /// ENODEV if there is no interface of that index; EINVAL if it has no such mode.
     pub fn promiscuous(&self, interface_index: i32) -> io::Result<()> {
         let kind = u16::try_from(libc::PACKET_MR_PROMISC).map_err(io::Error::other)?;
         self.set(
@@ -197,7 +231,13 @@ impl PacketSocket {
         )
     }
 
-    /// Joins the fanout group `id`, or makes one of an unused id where it is `None`; returns its id.
+    /// Joins the fanout group `id`, or with `None` a new one, whose id the kernel chooses. Returns
+    /// the id of the group.
+    ///
+    /// # Errors
+    /// (fanout_add, net/packet/af_packet.c) EINVAL if the socket is not bound to an interface that
+    /// is up, or the group has another mode or interface; EALREADY if the socket is in a group;
+    /// ENOSPC if the group has 256 sockets; ENOMEM if no id is free.
     pub fn join_fanout(&self, mode: FanoutMode, id: Option<u16>) -> io::Result<u16> {
         let mode = match mode {
             FanoutMode::Hash => libc::PACKET_FANOUT_HASH,
@@ -216,7 +256,10 @@ impl PacketSocket {
         u16::try_from(joined & 0xffff).map_err(io::Error::other)
     }
 
-    /// Gives the fanout group its program.
+    /// Sets the program of the fanout group that the socket has joined; it replaces the one before.
+    ///
+    /// # Errors
+    /// EINVAL if the group is not of [`FanoutMode::Program`], or the kernel rejects the program.
     pub fn set_fanout_program(&self, program: &Program) -> io::Result<()> {
         let mut filters: Vec<libc::sock_filter> = program
             .instructions()
@@ -238,20 +281,24 @@ impl PacketSocket {
         )
     }
 
-    /// Reads the kernel's counts, which starts them from zero.
+    /// Reads PACKET_STATISTICS, which resets them to zero. `damaged` is always 0.
+    ///
+    /// # Errors
+    /// Those of getsockopt(2), where a sandbox forbids it.
     pub fn statistics(&self) -> io::Result<KernelCounts> {
         let counts: libc::tpacket_stats_v3 = self.get(libc::PACKET_STATISTICS)?;
         Ok(KernelCounts {
             packets: counts.tp_packets.into(),
             drops: counts.tp_drops.into(),
             freezes: counts.tp_freeze_q_cnt.into(),
+            damaged: 0,
         })
     }
 
     fn set<T>(&self, option: libc::c_int, value: &T) -> io::Result<()> {
         let length = libc::socklen_t::try_from(size_of::<T>()).map_err(io::Error::other)?;
-        // SAFETY: a pointer to a live value and its size, which the call reads; what the value points
-        // to in turn (the instructions of a program) lives as long as the caller's borrow.
+        // SAFETY: a pointer to a live value and its size, which the call reads. What the value
+        // points to in turn (the instructions of a program) lives as long as the caller's borrow.
         let done = unsafe {
             libc::setsockopt(
                 self.as_raw_fd(),
@@ -267,7 +314,8 @@ impl PacketSocket {
     fn get<T: Plain>(&self, option: libc::c_int) -> io::Result<T> {
         let mut value = T::ZERO;
         let mut length = libc::socklen_t::try_from(size_of::<T>()).map_err(io::Error::other)?;
-        // SAFETY: a pointer to a live value of plain integers and its size; the call writes at most that.
+        // SAFETY: a pointer to a live value of plain integers and its size; the call writes at most
+        // that.
         let done = unsafe {
             libc::getsockopt(
                 self.as_raw_fd(),
@@ -281,17 +329,18 @@ impl PacketSocket {
     }
 }
 
-/// Values of integers alone, which the kernel may fill with any bytes.
+/// Types that consist of integers, for which the kernel may write any bytes.
 trait Plain {
+    /// All bytes zero.
     const ZERO: Self;
 }
 
 impl Plain for u32 {
-    const ZERO: u32 = 0;
+    const ZERO: Self = 0;
 }
 
 impl Plain for libc::tpacket_stats_v3 {
-    const ZERO: Self = libc::tpacket_stats_v3 {
+    const ZERO: Self = Self {
         tp_packets: 0,
         tp_drops: 0,
         tp_freeze_q_cnt: 0,

@@ -6,9 +6,9 @@
 mod tap;
 
 use clap::Parser as _;
+use dnsflow::capture::inherited::InheritedSockets;
 use dnsflow::capture::ring::Ring;
 use dnsflow::capture::socket::{Spread, Tap};
-use dnsflow::capture::stock::Stock;
 use dnsflow::start::cli::Cli;
 use dnsflow::start::settings::Capture;
 use dnsflow_filters::{Balance, Interpreter, Packet, Program, VlanTag, capture_filter, compile};
@@ -150,7 +150,7 @@ fn group(wire: &Wire, program: Program) -> Vec<Ring> {
     let armed = wire.sensor.enter(|| {
         let source = tap.source().expect("a tap in a namespace of its own");
         let armed = tap
-            .open(source, &mut Stock::default())
+            .open(source, &mut InheritedSockets::default())
             .expect("root may open sockets");
         let everything = compile("", LinkType::Ethernet, 0).expect("no expression");
         armed

@@ -54,7 +54,7 @@ fn an_interface_as_it_should_be() {
     );
     assert!(said.contains("ok    queues of tap: "), "{said}");
     assert!(
-        said.contains("ok    drops of tap: none since it is there\n"),
+        said.contains("ok    drops of tap: none since the interface was created\n"),
         "{said}"
     );
 
@@ -84,8 +84,8 @@ fn offloads_that_merge() {
         ("off", "ok    offloads of tap: none merges packets"),
         (
             "on",
-            "warn  offloads of tap: GRO merges TCP segments, which so are larger than on the wire and come later; \
-             mend: ethtool -K tap gro off",
+            "warn  offloads of tap: GRO merges TCP segments, which are then larger than on the wire and arrive \
+             later; fix: ethtool -K tap gro off",
         ),
     ] {
         let mut command: Command = wire.sensor.command("ethtool");
@@ -106,7 +106,7 @@ fn interfaces_that_can_t_be_captured_on() {
     assert_says(
         &ended,
         1,
-        "fail  nosuch0: there is no such interface; mend: another -i; ip link lists those of this machine",
+        "fail  nosuch0: there is no such interface; fix: choose another -i; `ip link` lists the interfaces of this machine",
     );
     assert!(ended.text().contains("ok    tap: can be captured on"));
 
@@ -114,13 +114,13 @@ fn interfaces_that_can_t_be_captured_on() {
     assert_says(
         &check(&wire.sensor, &[], &["-i", TAP]),
         0,
-        "warn  tap: no carrier: nothing will come in; mend: the cable, or the other end",
+        "warn  tap: no carrier: no packet will arrive; fix: check the cable and the other end",
     );
     wire.sensor.ip("link set dev tap down");
     assert_says(
         &check(&wire.sensor, &[], &["-i", TAP]),
         1,
-        "fail  tap: it is down; mend: ip link set tap up",
+        "fail  tap: it is down; fix: ip link set tap up",
     );
     let ended = check(&wire.sensor, &[], &["-i", "lo", "--cores", "64000"]);
     assert_eq!(ended.status.code(), Some(1));
@@ -149,14 +149,14 @@ fn rights_that_are_missing() {
     assert_says(
         &check(&wire.sensor, &bare, &["-i", TAP]),
         1,
-        "fail  packet sockets: CAP_NET_RAW is missing; mend: run as root, or setcap cap_net_raw+ep \
+        "fail  packet sockets: CAP_NET_RAW is missing; fix: run as root, or setcap cap_net_raw+ep \
          $(command -v dnsflow)",
     );
     let poor = ["prlimit", "--memlock=65536:65536"];
     assert_says(
         &check(&wire.sensor, &poor, &["-i", TAP]),
         1,
-        "fail  locked memory: the limit is 64 KiB, and --cores 1 needs 512 KiB; mend: ulimit -l 512, or \
+        "fail  locked memory: the limit is 64 KiB, and --cores 1 needs 512 KiB; fix: ulimit -l 512, or \
          LimitMEMLOCK= in the unit",
     );
     let nobody = [

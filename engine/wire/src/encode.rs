@@ -11,13 +11,13 @@ use crate::dns::MessageReject;
 use crate::response::{Endpoints, Response};
 use crate::v4::Stats;
 
-/// Largest set that [`Encode::transcribe`] writes, in bytes.
+/// Largest set that [`Encode::transcribe`] writes, in bytes. A larger one takes the slow path.
 pub const MAX_TRANSCRIPT_BYTES: usize = 508;
 
-/// Bytes behind a set that is being written which may change as well: copies in whole pieces are faster than exact ones.
+/// Bytes after a set that writing it may change: whole pieces are copied faster than exact lengths.
 pub const SPILL_BYTES: usize = 64;
 
-/// Memory for one set, behind which anything may be left.
+/// Memory for one set and what copies write past its end. The bytes after the set are unspecified.
 pub type Draft = [u8; MAX_TRANSCRIPT_BYTES + SPILL_BYTES];
 
 /// A format of records, from the side that writes them.
@@ -72,10 +72,13 @@ pub trait EncodePart {
     fn write(&self, out: &mut [u8]);
 }
 
-/// A datagram in the making in the format of `E`: how much of its memory is filled, and by how many sets.
+/// A datagram that is being built in the format of `E`: how many bytes of its memory are filled, and
+/// by how many sets.
 ///
-/// It fills memory that its owner has set aside, so that many datagrams can lie side by side and leave with one system
-/// call. It knows neither sockets nor sequence numbers: a stream numbers a datagram when it is done with it.
+/// The memory is the caller's, so that many datagrams can be side by side and one system call sends
+/// them, and is passed to each call. It has to be the same, and must not change, from the first set
+/// to [`finish`](Self::finish). Its length is the size limit of the datagram. The builder knows
+/// neither sockets nor streams: the caller gives the sequence number.
 #[derive(Debug)]
 pub struct Builder<E> {
     filled: usize,
@@ -94,20 +97,21 @@ impl<E> Default for Builder<E> {
 }
 
 impl<E: Encode> Builder<E> {
-    /// Appends a set to the datagram that is being built in `memory`. Returns false, with nothing written, if there is no
-    /// room for it.
+    /// Appends a set to the datagram in `memory`. Returns false, and writes nothing, if the set
+    /// does not [fit](Self::fits).
     pub fn push(&mut self, part: &impl EncodePart, memory: &mut [u8]) -> bool {
         let room = self.room(part.size(), memory);
         room.map(|room| part.write(room)).is_some()
     }
 
-    /// As [`Builder::push`], with a set that was written before.
+    /// Appends a set that was encoded before, by [`EncodePart::write`]
+    /// or [`Encode::transcribe`], like [`push`](Self::push).
     pub fn push_encoded(&mut self, set: &[u8], memory: &mut [u8]) -> bool {
         let room = self.room(set.len(), memory);
         room.map(|room| room.copy_from_slice(set)).is_some()
     }
 
-    /// Room for one more set, counted as filled.
+    /// The memory of one more set, counted as filled.
     fn room<'m>(&mut self, size: usize, memory: &'m mut [u8]) -> Option<&'m mut [u8]> {
         if !self.fits(size, memory.len()) {
             return None;
@@ -117,43 +121,46 @@ impl<E: Encode> Builder<E> {
         memory.get_mut(start..start + size)
     }
 
-    /// Whether a set of `set` bytes can be appended to a datagram that is built in `memory` bytes.
+    /// Whether a set of `set` bytes can be appended to a datagram whose memory has `memory` bytes:
+    /// it has room, and fewer than [`Encode::MAX_SETS`] sets.
     #[inline]
     #[must_use]
     pub fn fits(&self, set: usize, memory: usize) -> bool {
         self.sets < E::MAX_SETS && self.next() + set <= memory
     }
 
-    /// Offset in the memory at which the next set goes.
+    /// Offset in the memory of the next set: [`Encode::HEADER_BYTES`] in an empty datagram.
     #[inline]
     #[must_use]
     pub fn next(&self) -> usize {
         self.filled.max(E::HEADER_BYTES)
     }
 
-    /// Counts a set of `size` bytes that was written at [`Builder::next`] and [fits](Builder::fits).
+    /// Counts a set of `size` bytes that the caller wrote at [`next`](Self::next), without a copy.
+    /// The set must [fit](Self::fits).
     #[inline]
     pub fn wrote(&mut self, size: usize) {
         self.filled = self.next() + size;
         self.sets += 1;
     }
 
-    /// Whether no set was pushed.
+    /// Whether the datagram has no set.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.sets == 0
     }
 
-    /// Bytes of the datagram so far; 0 without a set.
+    /// Bytes of the datagram so far, header included; 0 without a set.
     #[must_use]
     pub fn len(&self) -> usize {
         self.filled
     }
 
-    /// Writes the header and starts over. Returns the length of the finished datagram in bytes.
+    /// Writes the header, with `sequence` as the datagram's number in its stream, and starts over.
+    /// Returns the length of the finished datagram in bytes.
     ///
-    /// Returns 0 if it has no set, or if `memory` is shorter than the datagram and so is not the memory that its sets
-    /// were written to; nothing is written then.
+    /// Returns 0 and writes nothing if the datagram has no set, or if `memory` is shorter than the
+    /// datagram, and so is not the memory that its sets were written to.
     pub fn finish(&mut self, sequence: u32, memory: &mut [u8]) -> usize {
         let done = core::mem::take(self);
         match memory.get_mut(..done.filled) {

@@ -1,10 +1,15 @@
-//! One DNS response as the sensor exports it: who asked, who answered, and what.
+//! One DNS response as it is exported: the client, the resolver, and the answers.
+//!
+//! A [`Response`] is what both encoders take: [`v4::parts`](crate::v4::parts) makes sets of it,
+//! [`text::write_response`](crate::text::write_response) a line. It holds no time and no transport:
+//! the format has no field for them.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::dns::Answers;
 
-/// Client and resolver of a response; both have the IP version of the packet that carried it.
+/// Client and resolver of a response, of the IP version of the packet that carried it. Addresses
+/// are in network byte order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoints {
     /// Carried by IPv4.
@@ -24,7 +29,7 @@ pub enum Endpoints {
 }
 
 impl Endpoints {
-    /// Destination of the response.
+    /// The client: destination of the response.
     #[must_use]
     pub fn client(&self) -> IpAddr {
         match self {
@@ -33,7 +38,7 @@ impl Endpoints {
         }
     }
 
-    /// Source of the response.
+    /// The resolver: source of the response.
     #[must_use]
     pub fn resolver(&self) -> IpAddr {
         match self {
@@ -43,10 +48,11 @@ impl Endpoints {
     }
 }
 
-/// A response that was chosen for export. Borrows the message and the scratch memory of its decoder.
+/// A response to be exported. Borrows the message and the [`Scratch`](crate::dns::Scratch) it was
+/// read into.
 #[derive(Clone, Copy, Debug)]
 pub struct Response<'a> {
-    /// Who asked and who answered.
+    /// Client and resolver.
     pub endpoints: Endpoints,
     /// Names and addresses.
     pub answers: Answers<'a>,

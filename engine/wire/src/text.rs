@@ -5,14 +5,22 @@
 //! 192.0.2.1|192.0.2.53|198.51.100.7|09:26:53|www.example.org,web.example.net|203.0.113.80|
 //! ```
 //!
-//! Names come off the network, so whoever answers a query decides what stands in them. They are
-//! escaped until no name can forge a field, a line, or what a terminal does: the bytes of a label
-//! that divide something here (dot, comma, bar, backslash) and all bytes outside 0x21 to 0x7e are
-//! written as `\DDD`, three decimal digits, as zone files have it (RFC 1035, section 5.1). The root is
-//! `.`; case stays as received. Everything written is ASCII.
+//! Names come from the network, so whoever answers a query chooses their bytes. They are escaped so
+//! that no name can forge a field, a line, or a terminal's control sequence: the bytes of a label
+//! that separate something here (dot, comma, bar, backslash) and all bytes outside 0x21 to 0x7e are
+//! written as `\DDD`, three decimal digits, as in zone files (RFC 1035, section 5.1). The root is
+//! `.`; case is kept as received. All output is ASCII.
 //!
-//! Lines go to any [`core::fmt::Write`]: a `String` that is cleared and filled again allocates nothing
-//! in the long run. It refuses to know where lines go and when they leave.
+//! ```
+//! use dnsflow_wire::text::NameText;
+//!
+//! let labels: [&[u8]; 2] = [b"a.b|\n", b"example"];
+//! assert_eq!(NameText(labels).to_string(), r"a\046b\124\010.example");
+//! ```
+//!
+//! Lines are written to any [`core::fmt::Write`]; a `String` that is cleared and reused stops
+//! allocating once it has the longest line's size. The module refuses to know where lines go, and
+//! when.
 
 use core::fmt::{self, Display, Write};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -21,22 +29,22 @@ use core::time::Duration;
 use crate::response::Response;
 use crate::v4::Set;
 
-/// The first line: what the fields are called. Without a line end.
+/// The header line: the names of the fields, separated by bars. Without a line end.
 pub const HEADER: &str = "sensor|resolver|client|time|names|ips|ip6s";
 
-/// One record: the fields of a line, in the line's order.
+/// One record: the fields of a line, in order.
 ///
-/// `N` gives names, each as its labels from left to right without the root's empty one; `A` and `B`
-/// give the addresses. All three are iterators that nobody collects.
+/// `N` iterates over names, each an iterator over its labels from left to right without the root's
+/// empty one; `A` and `B` iterate over the addresses. None is collected.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<N, A, B> {
-    /// Where the record came from; an empty field where that means nothing.
+    /// The sender of the record; an empty field if there is none.
     pub sensor: Option<IpAddr>,
-    /// Who answered; an empty field where it is not known, as before version 4.
+    /// The resolver; an empty field if it is not known, as before version 4.
     pub resolver: Option<IpAddr>,
-    /// Who asked.
+    /// The client.
     pub client: IpAddr,
-    /// When, since 1970-01-01 00:00 UTC; written as time of day.
+    /// Time since 1970-01-01 00:00 UTC; written as time of day.
     pub time: Duration,
     /// The name asked for, then the CNAME targets.
     pub names: N,
@@ -52,7 +60,7 @@ where
     A: IntoIterator<Item = Ipv4Addr>,
     B: IntoIterator<Item = Ipv6Addr>,
 {
-    /// Writes the line, its end included.
+    /// Writes the line, line end included.
     ///
     /// # Errors
     ///
@@ -75,7 +83,7 @@ where
     }
 }
 
-/// Writes the line of a data set that was read back.
+/// Writes the line of a data set that was decoded, line end included.
 ///
 /// # Errors
 ///
@@ -98,7 +106,7 @@ pub fn write_set(
     .write(out)
 }
 
-/// Writes the line of a response that is about to be exported.
+/// Writes the line of a response to be exported, line end included: the same as that of its set.
 ///
 /// # Errors
 ///
@@ -122,7 +130,8 @@ pub fn write_response(
     .write(out)
 }
 
-/// A name in the form described above, to be formatted; from an iterator over its labels.
+/// A name to be formatted, escaped as the [module](self) describes; from an iterator over its
+/// labels, such as [`Name`](crate::dns::Name).
 #[derive(Clone, Copy, Debug)]
 pub struct NameText<L>(pub L);
 

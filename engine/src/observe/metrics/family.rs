@@ -1,27 +1,27 @@
-//! Names and meanings of all metrics, in the order in which they are on the page.
+//! Names and meanings of all metrics, in the order of the page.
 //!
-//! Counters have the names that the summary at the end has, so that `received + rebuilt = exported +
-//! rejected` can be asked for here too.
+//! Counters have the names that they have in the summary, so that `received + rebuilt = exported +
+//! rejected` can be queried, too.
 
 /// One metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Family {
-    /// As Prometheus knows it.
+    /// Its name in Prometheus.
     pub name: &'static str,
-    /// What kind of numbers it has.
+    /// Its type.
     pub kind: Kind,
-    /// Names of its labels.
+    /// The names of its labels.
     pub labels: &'static [&'static str],
-    /// What it means, in a sentence.
+    /// Its meaning, in a sentence.
     pub meaning: &'static str,
 }
 
-/// What kind of numbers a metric has.
+/// The type of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Only grows, from 0 at the start.
+    /// A number that only grows, from 0 at the start.
     Counter,
-    /// Goes up and down.
+    /// A number that goes up and down.
     Gauge,
     /// Counts in buckets.
     Histogram,
@@ -36,7 +36,7 @@ macro_rules! families {
             meaning: $meaning,
         };)+
 
-        /// All there are.
+        /// All metrics.
         pub const ALL: &[Family] = &[$($constant,)+];
     };
 }
@@ -68,6 +68,8 @@ families! {
         "Packets that the kernel dropped because the ring was full.",
     KERNEL_FREEZES Counter "dnsflow_kernel_ring_freezes_total" ["core" "interface"]
         "How often a ring became full.",
+    KERNEL_DAMAGED Counter "dnsflow_kernel_damaged_total" ["core" "interface"]
+        "Packets that could not be read because a header in their ring block is wrong.",
     INTERFACE_UP Gauge "dnsflow_interface_up" ["interface"]
         "1 if the interface is there and up for every core that answered, 0 if it is down or away.",
     INTERFACE_DROPS Counter "dnsflow_interface_drops_total" ["interface"]

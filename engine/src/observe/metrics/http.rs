@@ -1,8 +1,9 @@
-//! A server for a handful of small pages, which nobody can wear out.
+//! An HTTP server for a few small pages, with bounded resources.
 //!
-//! One request a connection, few connections at once, and an end to each of them: a client that is slow, silent or
-//! hostile costs a small thread for a few seconds, and others nothing. Between requests one thread sleeps in
-//! accept(2). There are no bodies of requests, no compression, no TLS: a proxy has those.
+//! A connection has one request, a fixed number of connections are open at once, and each has a
+//! deadline. A client that is slow, silent or hostile occupies one connection slot for some seconds
+//! and does not delay others. Between requests, one thread sleeps in accept(2). Request bodies,
+//! compression and TLS are not supported; a proxy can add them.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -13,25 +14,25 @@ use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
-/// Connections at once; the next is told to come again.
+/// Connection slots; a connection beyond them is answered with 503.
 const MAX_CONNECTIONS: usize = 8;
 
-/// Longest life of a connection, whatever its client does.
+/// Longest life of a connection.
 const LIFE: Duration = Duration::from_secs(10);
 
-/// Bytes that a request may have, and headers.
+/// Largest request in bytes, and most headers in it.
 const MAX_REQUEST_BYTES: usize = 8 << 10;
 const MAX_HEADERS: usize = 64;
 
-/// Bytes of a connection's stack.
+/// Bytes of the stack of a connection's thread.
 const STACK_BYTES: usize = 256 << 10;
 
-/// Time until the next try after accept(2) failed, which it may do as often as it is called.
+/// Pause after accept(2) has failed, which it may do immediately and repeatedly.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// What a request is answered with.
+/// A response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Page {
     status: Status,
@@ -39,7 +40,7 @@ pub(super) struct Page {
     body: String,
 }
 
-/// What the first line of an answer says (RFC 9110, section 15).
+/// The status line of a response (RFC 9110, section 15).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Status {
     Ok,
@@ -53,26 +54,26 @@ pub(super) enum Status {
 impl Status {
     fn line(self) -> &'static str {
         match self {
-            Status::Ok => "200 OK",
-            Status::BadRequest => "400 Bad Request",
-            Status::NotFound => "404 Not Found",
-            Status::MethodNotAllowed => "405 Method Not Allowed\r\nAllow: GET, HEAD",
-            Status::TooLarge => "431 Request Header Fields Too Large",
-            Status::Unavailable => "503 Service Unavailable",
+            Self::Ok => "200 OK",
+            Self::BadRequest => "400 Bad Request",
+            Self::NotFound => "404 Not Found",
+            Self::MethodNotAllowed => "405 Method Not Allowed\r\nAllow: GET, HEAD",
+            Self::TooLarge => "431 Request Header Fields Too Large",
+            Self::Unavailable => "503 Service Unavailable",
         }
     }
 }
 
 impl Page {
-    /// A page that says how it went in plain text.
+    /// A page of plain text.
     pub(super) fn plain(status: Status, body: impl Into<String>) -> Self {
-        Page::new(status, TEXT, body)
+        Self::new(status, TEXT, body)
     }
 
-    /// A page of any kind.
+    /// A page of any media type.
     pub(super) fn new(status: Status, kind: &'static str, body: impl Into<String>) -> Self {
         let body = body.into();
-        Page { status, kind, body }
+        Self { status, kind, body }
     }
 
     fn head(&self) -> String {
@@ -85,10 +86,10 @@ impl Page {
     }
 }
 
-/// Makes the page of a path.
+/// Returns the page of a path.
 pub(super) type Site = dyn Fn(&str) -> Page + Send + Sync;
 
-/// A running server; dropped, it takes no more connections.
+/// A running server. Dropping it ends it: no more connections are accepted.
 #[derive(Debug)]
 pub(super) struct Server {
     listener: Arc<TcpListener>,
@@ -97,7 +98,10 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Serves `site` to whoever connects.
+    /// Serves the pages of `site`.
+    ///
+    /// # Errors
+    /// If the thread can't be started.
     pub(super) fn start(listener: TcpListener, site: Arc<Site>) -> io::Result<Self> {
         let listener = Arc::new(listener);
         let stop = Arc::new(AtomicBool::new(false));
@@ -106,7 +110,7 @@ impl Server {
             .name("metrics".to_owned())
             .stack_size(STACK_BYTES)
             .spawn(move || accept(&accepting, &told, &site))?;
-        Ok(Server {
+        Ok(Self {
             listener,
             stop,
             thread: Some(thread),
@@ -122,7 +126,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        // This wakes accept(2). Connections that there are end by themselves, or with the process.
+        // This wakes accept(2). Open connections end at their deadlines, or with the process.
         if SockRef::from(&*self.listener)
             .shutdown(Shutdown::Both)
             .is_ok()
@@ -134,7 +138,7 @@ impl Drop for Server {
 }
 
 fn accept(listener: &TcpListener, stop: &AtomicBool, site: &Arc<Site>) {
-    // Each connection holds one; so many are there.
+    // Each connection holds a reference, so that their number is that of open connections.
     let slots = Arc::new(());
     loop {
         let accepted = listener.accept();
@@ -151,32 +155,32 @@ fn accept(listener: &TcpListener, stop: &AtomicBool, site: &Arc<Site>) {
         };
         let slot = Arc::clone(&slots);
         if Arc::strong_count(&slots) > MAX_CONNECTIONS + 1 {
-            // So little always fits into the socket's buffer.
+            // This fits into the socket's buffer, so that it does not block.
             let busy = Page::plain(Status::Unavailable, "too many connections; try again\n");
             let _ = connection.answer(&busy, true);
             continue;
         }
         let site = Arc::clone(site);
-        // Without memory for a thread the connection is closed, and the next may fare better.
+        // If no thread can be started, the connection is closed.
         let _ = thread::Builder::new()
             .name("metrics-client".to_owned())
             .stack_size(STACK_BYTES)
             .spawn(move || {
                 let _slot = slot;
-                // A client that goes away before its answer misses it.
+                // It fails if the client closes the connection early.
                 let _ = connection.serve(&*site);
             });
     }
 }
 
-/// A connection that ends at its deadline, whatever is read or written.
+/// A connection. Reads and writes fail after its deadline.
 #[derive(Debug)]
 struct Connection {
     stream: TcpStream,
     deadline: Instant,
 }
 
-/// What was asked for.
+/// A request.
 enum Request {
     Page { path: String, with_body: bool },
     Refused(Status),
@@ -218,8 +222,8 @@ impl Connection {
         self.stream.shutdown(Shutdown::Write)
     }
 
-    /// Waits until the client has closed its side too: closing on bytes that were not read would take the answer
-    /// away from it (RFC 9112, section 9.6).
+    /// Waits until the client has closed its side: closing a connection with unread bytes resets
+    /// it, and the client may lose the response (RFC 9112, section 9.6).
     fn linger(&mut self) -> io::Result<()> {
         let mut rest = [0; 1 << 10];
         while self.read(&mut rest)? > 0 {}
@@ -251,7 +255,7 @@ impl Connection {
     }
 }
 
-/// The request, if it has come to its end.
+/// The request; `None` if it is not complete.
 fn parse(bytes: &[u8]) -> Option<Request> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
@@ -326,10 +330,10 @@ mod tests {
         assert!(got.starts_with("HTTP/1.1 431 "), "{got}");
     }
 
-    /// Clients that say nothing, half of something, or don't read what they asked for: others are served, one more than
-    /// there is room for is told so at once, and the end waits for none of them.
+    /// Clients that send nothing, half a request, or don't read the response: others are served,
+    /// one beyond the last slot gets 503 at once, and the end of the server waits for none of them.
     #[test]
-    fn slow_clients_hold_nobody() {
+    fn slow_clients_delay_no_other() {
         let server = server();
         let slow: Vec<TcpStream> = ["", "GET / HT", "GET /large HTTP/1.1\r\n\r\n"]
             .iter()
@@ -343,7 +347,7 @@ mod tests {
             .collect();
         let got = ask(&server, "GET /a HTTP/1.1\r\n\r\n");
         assert!(got.ends_with("this is /a"), "{got}");
-        // Those that get no answer at once keep their places.
+        // Those that get no answer at once keep their slots.
         let mut patient = Vec::new();
         let busy = (0..3).find_map(|_| {
             let mut client = TcpStream::connect(server.address()).expect("a server that listens");
@@ -356,7 +360,7 @@ mod tests {
             patient.push(client);
             answered.then_some(answer)
         });
-        let busy = busy.expect("there is an end to the places");
+        let busy = busy.expect("the number of slots is limited");
         assert!(busy.starts_with("HTTP/1.1 503 "), "{busy}");
         let address = server.address();
         drop(server);

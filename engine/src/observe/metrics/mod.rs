@@ -1,9 +1,9 @@
-//! What the sensor counts, for Prometheus, and whether it is well, for whoever starts it again.
+//! Counters for Prometheus, and health checks for whatever restarts the sensor.
 //!
-//! A page is made when it is asked for, of what the cores say then; between two requests nothing is counted, stored or
-//! woken. Requests that come close together share one answer of the cores, so that no client can keep those
-//! from their packets. Who may connect is up to the address and the firewall: the pages name no clients
-//! and no names, but interfaces and collectors.
+//! A page is made on request, from the answers of the cores; between requests there is no work.
+//! Requests that come close together share one answer, so that no client can keep the cores from
+//! their packets. The address and the firewall decide who may connect: the pages contain no clients
+//! and no domain names, but interfaces and collectors.
 
 mod family;
 mod http;
@@ -21,37 +21,37 @@ pub use process::Usage;
 use crate::start::error::StartError;
 use http::{Page, Server, Status};
 
-/// What `GET /` says.
+/// The page of `GET /`.
 const INDEX: &str = "dnsflow
 
-/metrics  what it counts, for Prometheus
+/metrics  counters, for Prometheus
 /healthz  200 if every core answers
 /readyz   200 if every core captures on every interface
 ";
 
-/// An address that is listened on, and not yet served.
+/// A socket that listens, before pages are served.
 #[derive(Debug)]
 pub struct Listening(TcpListener);
 
-/// A server that runs; dropped, it ends.
+/// A server that runs until it is dropped.
 #[derive(Debug)]
 pub struct Serving(#[expect(dead_code, reason = "held to be dropped")] Server);
 
 impl Listening {
-    /// Takes the address, so that it is known to be free before anything is captured.
+    /// Listens on the address, so that it is known to be free before capture starts.
     ///
     /// # Errors
-    /// If it is not, with what to do about it.
+    /// If it can't be used, and how to fix it.
     pub fn on(address: SocketAddr) -> Result<Self, StartError> {
         TcpListener::bind(address)
-            .map(Listening)
+            .map(Self)
             .map_err(|source| StartError::Metrics { address, source })
     }
 
-    /// Serves what `look` sees, from now on.
+    /// Serves pages made from `look`, which is called for each request.
     ///
     /// # Errors
-    /// If there is no thread for it.
+    /// If the thread can't be started.
     pub fn serve(
         self,
         look: impl Fn() -> View + Send + Sync + 'static,
@@ -76,7 +76,7 @@ fn page(path: &str, look: &impl Fn() -> View) -> Page {
     }
 }
 
-/// What is wrong, a line each, or `ok`.
+/// The page of a health check: `ok`, or the lines of what is wrong.
 fn verdict(wrong: &str) -> Page {
     if wrong.is_empty() {
         Page::plain(Status::Ok, "ok\n")
@@ -86,7 +86,7 @@ fn verdict(wrong: &str) -> Page {
 }
 
 impl View {
-    /// Which cores did not answer, a line each.
+    /// A line for each core that did not answer.
     fn stuck(&self) -> String {
         let mut lines = String::new();
         for core in (0..self.cores).filter(|core| !self.has(*core)) {
@@ -95,7 +95,7 @@ impl View {
         lines
     }
 
-    /// The same, and which interfaces are down or away.
+    /// The same, and a line for each interface that is down or away.
     fn unready(&self) -> String {
         let mut lines = self.stuck();
         for (interface, _) in self.interfaces().filter(|(_, is_up)| !is_up) {

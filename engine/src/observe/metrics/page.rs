@@ -1,4 +1,4 @@
-//! From what the cores said to the text that Prometheus reads (text format 0.0.4).
+//! From the answers of the cores to the page that Prometheus reads (text format 0.0.4).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,34 +13,34 @@ use super::process::Usage;
 use crate::shard::snapshot::{Ages, Snapshot, TapSnapshot};
 use dnsflow_packet::{Loss, Reject};
 
-/// All that is on one page.
+/// The content of a page.
 #[derive(Clone, Debug, Default)]
 pub struct View {
     /// Cores that the sensor was started on.
     pub cores: usize,
-    /// What those that answered in time have said.
+    /// The answers of the cores that have answered in time.
     pub snapshots: Vec<Snapshot>,
-    /// Packets that interfaces had no room for, since the start.
+    /// Packets that each interface has dropped by itself since the start.
     pub interface_drops: Vec<(Arc<str>, u64)>,
-    /// What became of reloads.
+    /// Counts of reloads.
     pub reloads: Reloads,
-    /// What the process uses.
+    /// Resources of the process.
     pub usage: Usage,
 }
 
-/// What became of reloads.
+/// Counts of reloads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reloads {
-    /// Those that were applied.
+    /// Reloads that were applied.
     pub applied: u64,
-    /// Those that were refused, and left the settings as they were.
+    /// Reloads that were refused and left the settings as they were.
     pub refused: u64,
     /// Whether the last one was refused.
     pub last_refused: bool,
 }
 
 impl View {
-    /// The page. A metric of which there is nothing to say, such as those of collectors where there are none, is
+    /// The page. Metrics without a sample, such as those of collectors without a collector, are
     /// left out.
     #[must_use]
     pub fn text(&self) -> String {
@@ -54,12 +54,12 @@ impl View {
         page.text()
     }
 
-    /// Whether this core has answered.
+    /// Whether the core has answered.
     pub(super) fn has(&self, core: usize) -> bool {
         self.snapshots.iter().any(|snapshot| snapshot.core == core)
     }
 
-    /// Each interface, and whether it is there and up for every core that answered.
+    /// Each interface, and whether it is up for every core that has answered.
     pub(super) fn interfaces(&self) -> impl Iterator<Item = (&str, bool)> {
         let mut interfaces = BTreeMap::<&str, bool>::new();
         for tap in self.snapshots.iter().flat_map(|snapshot| &snapshot.taps) {
@@ -122,7 +122,8 @@ impl View {
             let core = snapshot.core.to_string();
             for collector in &snapshot.collectors {
                 let labels = [&*core, &*collector.name];
-                // What is refused was taken before: only the sum of both never goes down.
+                // A datagram that is refused later moves from one count to the other; only the sum
+                // never goes down.
                 let all = collector.delivered + collector.failed;
                 page.add(&family::COLLECTOR_DATAGRAMS, &labels, all);
                 page.add(&family::COLLECTOR_FAILED, &labels, collector.failed);
@@ -167,6 +168,7 @@ fn tap_counters(page: &mut Page, core: &str, tap: &TapSnapshot) {
     page.add(&family::KERNEL_PACKETS, &labels, kernel.packets);
     page.add(&family::KERNEL_DROPS, &labels, kernel.drops);
     page.add(&family::KERNEL_FREEZES, &labels, kernel.freezes);
+    page.add(&family::KERNEL_DAMAGED, &labels, kernel.damaged);
 }
 
 fn flag(is_so: bool) -> f64 {
@@ -177,7 +179,8 @@ fn count(number: usize) -> f64 {
     number as f64
 }
 
-/// Samples by metric and labels. Two of the same labels, which Prometheus would refuse, become one.
+/// Samples by metric and labels. Samples of the same labels, which Prometheus would refuse, are
+/// added up.
 #[derive(Debug, Default)]
 struct Page {
     samples: BTreeMap<&'static str, BTreeMap<Vec<String>, Value>>,
@@ -190,7 +193,7 @@ enum Value {
 }
 
 impl Page {
-    /// Counts `more`.
+    /// Adds `more` to a sample.
     fn add(&mut self, family: &Family, labels: &[&str], more: u64) {
         let before = match self
             .samples
@@ -217,7 +220,7 @@ impl Page {
             .iter()
             .filter_map(|family| Some(encoded(family, self.samples.remove(family.name)?)))
             .collect();
-        // The encoder fails on a metric without samples or without a name, and none is made.
+        // The encoder fails on a metric without a sample or a name; there is none.
         TextEncoder::new()
             .encode_to_string(&families)
             .unwrap_or_default()

@@ -1,4 +1,4 @@
-//! What the process itself uses, asked of the kernel when somebody wants to know.
+//! The resources that the process uses, read when a page is made.
 
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -6,23 +6,24 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 
-/// What the process uses.
+/// Resources of the process.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
-    /// When it was started, in seconds since 1970.
+    /// When the process was started, in seconds since 1970.
     pub started_seconds: f64,
-    /// User and system time of all threads.
+    /// User and system time of all threads, in seconds.
     pub cpu_seconds: f64,
-    /// Resident memory.
+    /// Resident memory, in bytes.
     pub resident_bytes: u64,
 }
 
 impl Usage {
-    /// As it is now, of a process that was started at `started`. What the kernel won't say is 0.
+    /// The present values, for a process that was started at `started`. A value that can't be read
+    /// is 0.
     #[must_use]
     pub fn now(started: SystemTime) -> Self {
         let since_epoch = started.duration_since(UNIX_EPOCH);
-        Usage {
+        Self {
             started_seconds: since_epoch.map_or(0.0, |time| time.as_secs_f64()),
             cpu_seconds: getrusage(UsageWho::RUSAGE_SELF).map_or(0.0, |usage| {
                 seconds(usage.user_time()) + seconds(usage.system_time())

@@ -5,6 +5,7 @@ use crate::export::Sent;
 use crate::shard::snapshot::{CollectorSnapshot, Snapshot, TapSnapshot};
 use dnsflow_packet::Counters;
 use dnsflow_packet::Reject;
+use dnsflow_sys::KernelCounts;
 
 fn tap(interface: &str, present: bool) -> TapSnapshot {
     let mut counters = Counters::default();
@@ -15,7 +16,10 @@ fn tap(interface: &str, present: bool) -> TapSnapshot {
         interface: interface.into(),
         present,
         counters,
-        kernel: Default::default(),
+        kernel: KernelCounts {
+            damaged: 6,
+            ..KernelCounts::default()
+        },
     }
 }
 
@@ -83,6 +87,10 @@ fn samples() {
         (
             r#"dnsflow_lost_total{core="1",interface="eth0",reason="partial"}"#,
             "0",
+        ),
+        (
+            r#"dnsflow_kernel_damaged_total{core="0",interface="eth1"}"#,
+            "6",
         ),
         (r#"dnsflow_interface_up{interface="eth0"}"#, "1"),
         (r#"dnsflow_interface_up{interface="eth1"}"#, "0"),

@@ -1,10 +1,11 @@
-//! The clock that records get their time from.
+//! The system clock, from which records get their time.
 
 use std::fs;
 
 use super::finding::Finding;
 
-/// Clock sources that are read without leaving the processor; others cost each packet a microsecond.
+/// Clock sources that are read without a system call or device access; others cost a microsecond
+/// for each packet.
 const FAST: [&str; 4] = [
     "tsc",
     "kvm-clock",
@@ -30,7 +31,7 @@ fn judge_time(synchronised: bool) -> Finding {
     }
     Finding::warn(
         TOPIC,
-        "not synchronised: collectors file records under a wrong time",
+        "not synchronised: records have a wrong time",
         "run an NTP client (chrony, systemd-timesyncd)",
     )
 }
@@ -42,7 +43,7 @@ fn judge_source(source: &str) -> Finding {
     }
     Finding::warn(
         TOPIC,
-        format!("{source}, which is slow, and every packet gets a time"),
+        format!("{source} is slow, and it is read for every packet"),
         format!("one of {}, if the machine has it", FAST.join(", ")),
     )
 }

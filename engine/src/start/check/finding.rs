@@ -1,60 +1,60 @@
-//! One thing that was looked at, as a value and as a line.
+//! The result of one check, as a value and as a line of text.
 
-/// How bad it is.
+/// Severity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Level {
-    /// As it should be.
+    /// Nothing to fix.
     Ok,
-    /// A run would work, and may lose something.
+    /// A run would capture, but may lose or delay packets.
     Warn,
     /// A run would not capture.
     Fail,
 }
 
-/// What was found, and what mends it.
+/// What was found, and how to fix it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Finding {
     pub(super) level: Level,
     pub(super) topic: String,
     pub(super) text: String,
-    /// A command where there is one.
-    pub(super) mend: Option<String>,
+    /// A command, if there is one.
+    pub(super) fix: Option<String>,
 }
 
 impl Finding {
     pub(super) fn ok(topic: impl Into<String>, text: impl Into<String>) -> Self {
-        Finding {
+        Self {
             level: Level::Ok,
             topic: topic.into(),
             text: text.into(),
-            mend: None,
+            fix: None,
         }
     }
 
     pub(super) fn warn(
         topic: impl Into<String>,
         text: impl Into<String>,
-        mend: impl Into<String>,
+        fix: impl Into<String>,
     ) -> Self {
-        Finding {
+        Self {
             level: Level::Warn,
-            mend: Some(mend.into()),
-            ..Finding::ok(topic, text)
+            fix: Some(fix.into()),
+            ..Self::ok(topic, text)
         }
     }
 
     pub(super) fn fail(
         topic: impl Into<String>,
         text: impl Into<String>,
-        mend: impl Into<String>,
+        fix: impl Into<String>,
     ) -> Self {
-        Finding {
+        Self {
             level: Level::Fail,
-            ..Finding::warn(topic, text, mend)
+            ..Self::warn(topic, text, fix)
         }
     }
 
-    /// `LEVEL TOPIC: TEXT; mend: MEND`, the level in colour (ECMA-48, SGR) where that is wanted.
+    /// `LEVEL TOPIC: TEXT; fix: FIX`, with the level in colour (ECMA-48, SGR) if asked for.
     pub(super) fn line(&self, is_coloured: bool) -> String {
         let (word, colour) = match self.level {
             Level::Ok => ("ok  ", 32),
@@ -66,9 +66,9 @@ impl Finding {
         } else {
             word.to_owned()
         };
-        let Finding { topic, text, .. } = self;
-        match &self.mend {
-            Some(mend) => format!("{level}  {topic}: {text}; mend: {mend}"),
+        let Self { topic, text, .. } = self;
+        match &self.fix {
+            Some(fix) => format!("{level}  {topic}: {text}; fix: {fix}"),
             None => format!("{level}  {topic}: {text}"),
         }
     }
@@ -85,7 +85,7 @@ mod tests {
         let bad = Finding::fail("eth0", "it is down", "ip link set eth0 up");
         assert_eq!(
             bad.line(true),
-            "\x1b[31mfail\x1b[0m  eth0: it is down; mend: ip link set eth0 up"
+            "\x1b[31mfail\x1b[0m  eth0: it is down; fix: ip link set eth0 up"
         );
     }
 }

@@ -1,21 +1,28 @@
-//! Whether an interface can be captured on, whether something comes in, and what it has lost so far.
+//! Whether an interface can be captured on, whether it has a carrier, and how many packets it has
+//! lost.
 
 use std::fs;
 
 use super::finding::Finding;
+use crate::capture::error::CaptureError;
+use crate::capture::inherited::InheritedSockets;
 use crate::capture::interface::{drops_of_one, look_up};
 use crate::capture::socket::Tap;
-use crate::capture::stock::Stock;
 use crate::start::error::StartError;
 use crate::start::settings::Settings;
 
-/// Opens everything as a run would, and lets no packet in.
-pub(super) fn capture(settings: &Settings, name: &str, cores: usize, stock: &mut Stock) -> Finding {
-    match open(settings, name, cores, stock) {
+/// Opens everything that a run would, without letting a packet in.
+pub(super) fn capture(
+    settings: &Settings,
+    name: &str,
+    cores: usize,
+    inherited: &mut InheritedSockets,
+) -> Finding {
+    match open(settings, name, cores, inherited) {
         Ok(text) => Finding::ok(name, text),
         Err(error) => {
-            let (text, mend) = refusal(&error, name);
-            Finding::fail(name, text, mend)
+            let (text, fix) = refusal(&error, name);
+            Finding::fail(name, text, fix)
         }
     }
 }
@@ -24,7 +31,7 @@ fn open(
     settings: &Settings,
     name: &str,
     cores: usize,
-    stock: &mut Stock,
+    inherited: &mut InheritedSockets,
 ) -> Result<String, StartError> {
     let tap = Tap {
         interface: name.to_owned(),
@@ -35,7 +42,7 @@ fn open(
     };
     let source = tap.source()?;
     let program = settings.capture.program(source.link)?;
-    tap.open(source, stock)?;
+    tap.open(source, inherited)?;
     let mode = if settings.promiscuous {
         ", promiscuous"
     } else {
@@ -47,40 +54,40 @@ fn open(
     ))
 }
 
-/// What is wrong, and what mends it.
+/// What is wrong, and how to fix it.
 fn refusal(error: &StartError, name: &str) -> (String, String) {
-    let (text, mend) = match error {
-        StartError::NoInterface { .. } => {
-            let mend = "another -i; ip link lists those of this machine";
-            return ("there is no such interface".to_owned(), mend.to_owned());
+    let (text, fix) = match error {
+        StartError::Capture(CaptureError::NoInterface { .. }) => {
+            let fix = "choose another -i; `ip link` lists the interfaces of this machine";
+            return ("there is no such interface".to_owned(), fix.to_owned());
         }
-        StartError::InterfaceDown { .. } => {
+        StartError::Capture(CaptureError::InterfaceDown { .. }) => {
             return ("it is down".to_owned(), format!("ip link set {name} up"));
         }
-        StartError::Ring { source, .. } => (
-            format!("the rings can't be had: {source}"),
-            "less --ring or fewer --cores",
+        StartError::Capture(CaptureError::Ring { source, .. }) => (
+            format!("the rings can't be allocated: {source}"),
+            "a smaller --ring or fewer --cores",
         ),
-        StartError::Filter(_) => (error.to_string(), "another --filter; pcap-filter(7)"),
-        _ => (error.to_string(), "docs/operators.md has a line about it"),
+        StartError::Filter(_) => (error.to_string(), "correct --filter; see pcap-filter(7)"),
+        _ => (error.to_string(), "see docs/operators.md"),
     };
-    (text, mend.to_owned())
+    (text, fix.to_owned())
 }
 
-/// Whether the other end is there.
+/// Whether the interface has a carrier.
 pub(super) fn link(name: &str) -> Option<Finding> {
-    // Can't be read while the interface is down, which was said already.
+    // The file can't be read while the interface is down, which is a finding of its own.
     let carrier = fs::read_to_string(format!("/sys/class/net/{name}/carrier")).ok()?;
     (carrier.trim() == "0").then(|| {
         Finding::warn(
             name,
-            "no carrier: nothing will come in",
-            "the cable, or the other end",
+            "no carrier: no packet will arrive",
+            "check the cable and the other end",
         )
     })
 }
 
-/// Nothing for what is no interface of this machine.
+/// `None` if there is no interface of that name.
 pub(super) fn drops(name: &str) -> Option<Finding> {
     look_up(name).map(|_| judge_drops(name, drops_of_one(name)))
 }
@@ -88,11 +95,13 @@ pub(super) fn drops(name: &str) -> Option<Finding> {
 fn judge_drops(name: &str, drops: u64) -> Finding {
     let topic = format!("drops of {name}");
     if drops == 0 {
-        return Finding::ok(topic, "none since it is there");
+        return Finding::ok(topic, "none since the interface was created");
     }
     Finding::warn(
         topic,
-        format!("{drops} packets since it is there, before any program saw them"),
+        format!(
+            "{drops} packets since the interface was created, before any program could receive them"
+        ),
         format!(
             "larger rings (ethtool -G {name} rx N), more queues (ethtool -L {name} combined N)"
         ),
@@ -105,7 +114,7 @@ mod tests {
     use crate::start::check::finding::Level;
 
     #[test]
-    fn drops_are_worth_a_word() {
+    fn drops_are_a_warning() {
         assert_eq!(judge_drops("eth0", 0).level, Level::Ok);
         let some = judge_drops("eth0", 7);
         assert_eq!(some.level, Level::Warn);

@@ -1,23 +1,23 @@
-//! Memory for rings, and for the rest.
+//! Memory for the rings and for the process.
 //!
-//! The kernel takes a ring from the machine, and counts it neither against a limit of the process nor against that of
-//! its control group: a ring of 512 MiB was seen to start in a group of 64 MiB, which counted 17.
+//! The kernel charges a ring neither to a limit of the process nor to its control group: a ring of
+//! 512 MiB was seen to start in a group with a limit of 64 MiB, which was charged 17.
 
 use std::fs;
 
 use super::finding::Finding;
 use crate::start::settings::Settings;
 
-/// What a process with one core was seen to take besides its ring, in bytes, doubled.
+/// Bytes that a process with one core was seen to use besides its ring, doubled.
 const PROCESS_BYTES: u64 = 32 << 20;
 
-/// What waits on a core at most, in bytes: fragments, segments, datagrams.
+/// Most bytes that wait on a core: fragments, segments, datagrams.
 const CORE_BYTES: u64 = 12 << 20;
 
 /// Bytes in a line of /proc/meminfo's unit.
 const KIB: u64 = 1 << 10;
 
-/// `rings` is their number, over all cores and interfaces.
+/// `rings` is the number of rings, over all cores and interfaces.
 pub(super) fn rings(settings: &Settings, rings: usize) -> Option<Finding> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
     let rings = u64::try_from(rings).ok()?;
@@ -42,15 +42,15 @@ fn judge_rings(ring_bytes: u64, rings: u64, available: u64) -> Finding {
         available >> 20
     );
     if need > available {
-        Finding::fail(TOPIC, text, "less --ring or fewer --cores")
+        Finding::fail(TOPIC, text, "a smaller --ring or fewer --cores")
     } else if need > available / 2 {
-        Finding::warn(TOPIC, text, "less --ring or fewer --cores")
+        Finding::warn(TOPIC, text, "a smaller --ring or fewer --cores")
     } else {
         Finding::ok(TOPIC, text)
     }
 }
 
-/// The limit of the control group, where there is one.
+/// The memory limit of the control group; `None` without one.
 pub(super) fn group(cores: usize) -> Option<Finding> {
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
     let limits = folders(&groups).into_iter().filter_map(|folder| {
@@ -63,7 +63,7 @@ pub(super) fn group(cores: usize) -> Option<Finding> {
     judge_group(limits.min()?, cores)
 }
 
-/// The folders of the control groups that this process is in, and of those around them (cgroups(7)).
+/// The directories of the control groups of this process and of their parents (cgroups(7)).
 fn folders(groups: &str) -> Vec<String> {
     let mut folders = Vec::new();
     for line in groups.lines() {
@@ -89,12 +89,12 @@ fn judge_group(limit: u64, cores: usize) -> Option<Finding> {
     const TOPIC: &str = "control group";
     let cores = u64::try_from(cores).ok()?;
     let need = PROCESS_BYTES.saturating_add(CORE_BYTES.saturating_mul(cores));
-    // "No limit" is written as a number somewhat below 2^63 by version 1.
+    // Version 1 writes "no limit" as a number a little below 2^63.
     if limit >= 1 << 62 {
         return None;
     }
     let text = format!(
-        "memory up to {} MiB; up to {} MiB are needed besides the rings, which don't count",
+        "memory up to {} MiB; up to {} MiB are needed besides the rings, which are not charged to it",
         limit >> 20,
         need >> 20
     );
@@ -102,7 +102,7 @@ fn judge_group(limit: u64, cores: usize) -> Option<Finding> {
         Finding::warn(
             TOPIC,
             text,
-            "raise it (MemoryMax= in the unit), or fewer --cores",
+            "raise it (MemoryMax= in the unit), or use fewer --cores",
         )
     } else {
         Finding::ok(TOPIC, text)

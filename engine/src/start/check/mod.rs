@@ -1,7 +1,9 @@
-//! `dnsflow check`: what a run with the same options would find on this machine, each with its mend.
+//! `dnsflow check`: what would keep a run with the same options from capturing, or make it lose
+//! packets, and how to fix it.
 //!
-//! It looks as a run would: with the same system calls, as the same user. It changes nothing, and lets no packet
-//! in. Whether something is worth a word is decided by functions of what was read, apart from reading it.
+//! It makes the same system calls as a run, as the same user. It changes nothing and captures no
+//! packet. Each topic is a file, which reads the state of the machine apart from judging it, so
+//! that judgements are tested as functions.
 
 mod clock;
 mod finding;
@@ -14,24 +16,23 @@ mod sending;
 
 use std::io::{self, IsTerminal, Write};
 
+use crate::capture::inherited::InheritedSockets;
 use crate::capture::interface::{ANY, default_interface, interfaces, look_up};
-use crate::capture::stock::Stock;
 use crate::start::error::StartError;
 use crate::start::settings::{Input, Settings};
 use finding::{Finding, Level};
 
-/// Looks at everything, with the sockets that were handed over, and prints a line for each finding.
-///
+/// Checks everything, with the sockets that were handed over, and prints a line for each finding.
 /// Returns whether a run could capture.
 ///
 /// # Errors
-/// If a file was to be read, or nobody takes the lines.
-pub fn run(settings: &Settings, mut stock: Stock) -> Result<bool, StartError> {
+/// If the options read a file, or standard output can't be written.
+pub fn run(settings: &Settings, mut inherited: InheritedSockets) -> Result<bool, StartError> {
     let Input::Live(names) = &settings.input else {
         let message = "check is about live capture: leave out --read".to_owned();
         return Err(StartError::Usage(message));
     };
-    let findings = look(settings, names, &mut stock);
+    let findings = look(settings, names, &mut inherited);
     let stdout = io::stdout();
     let is_coloured = stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let mut stdout = stdout.lock();
@@ -45,11 +46,11 @@ pub fn run(settings: &Settings, mut stock: Stock) -> Result<bool, StartError> {
     Ok(findings.iter().all(|finding| finding.level != Level::Fail))
 }
 
-fn look(settings: &Settings, names: &[String], stock: &mut Stock) -> Vec<Finding> {
+fn look(settings: &Settings, names: &[String], inherited: &mut InheritedSockets) -> Vec<Finding> {
     let mut findings = vec![rights::io_uring()];
     let cpus = rights::cpus(settings, &mut findings);
     findings.push(rights::locked_memory(cpus.len()));
-    let capability = rights::capture(stock);
+    let capability = rights::capture(inherited);
     let may_capture = capability.level != Level::Fail;
     findings.push(capability);
     findings.extend(rights::user(settings));
@@ -65,11 +66,11 @@ fn look(settings: &Settings, names: &[String], stock: &mut Stock) -> Vec<Finding
     findings.extend(memory::group(cpus.len()));
     for name in names {
         if may_capture {
-            findings.push(interface::capture(settings, &name, cpus.len(), stock));
+            findings.push(interface::capture(settings, &name, cpus.len(), inherited));
         }
         for single in singles(&name) {
             findings.extend(interface::link(&single));
-            // No offload does anything to a loopback's packets.
+            // Offloads have no effect on the loopback.
             if !look_up(&single).is_some_and(|it| it.has(libc::IFF_LOOPBACK)) {
                 findings.extend(offloads::look(&single));
             }
@@ -82,7 +83,7 @@ fn look(settings: &Settings, names: &[String], stock: &mut Stock) -> Vec<Finding
     findings
 }
 
-/// The interfaces that a name stands for: itself, or for [`ANY`] those that are up.
+/// The interface of that name; for [`ANY`], all that are up.
 fn singles(name: &str) -> Vec<String> {
     if name != ANY {
         return vec![name.to_owned()];

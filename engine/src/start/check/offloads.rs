@@ -1,9 +1,9 @@
-//! Offloads that put packets together before anybody sees them.
+//! Offloads that merge packets before they are captured.
 
 use super::finding::Finding;
 use dnsflow_sys::{self, Merging};
 
-/// Nothing for what is no interface of this machine.
+/// `None` if there is no interface of that name.
 pub(super) fn look(name: &str) -> Option<Finding> {
     dnsflow_sys::merging(name)
         .ok()
@@ -21,7 +21,9 @@ fn judge(name: &str, merging: Merging) -> Finding {
     let words = on.to_uppercase().replace(' ', " and ");
     Finding::warn(
         topic,
-        format!("{words} merges TCP segments, which so are larger than on the wire and come later"),
+        format!(
+            "{words} merges TCP segments, which are then larger than on the wire and arrive later"
+        ),
         format!("ethtool -K {name} {} off", on.replace(' ', " off ")),
     )
 }
@@ -31,15 +33,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_with_its_command() {
-        let mend = |generic, large| judge("eth0", Merging { generic, large }).mend;
-        assert_eq!(mend(false, false), None);
+    fn each_has_its_command() {
+        let fix = |generic, large| judge("eth0", Merging { generic, large }).fix;
+        assert_eq!(fix(false, false), None);
+        assert_eq!(fix(true, false).as_deref(), Some("ethtool -K eth0 gro off"));
         assert_eq!(
-            mend(true, false).as_deref(),
-            Some("ethtool -K eth0 gro off")
-        );
-        assert_eq!(
-            mend(true, true).as_deref(),
+            fix(true, true).as_deref(),
             Some("ethtool -K eth0 gro off lro off")
         );
     }

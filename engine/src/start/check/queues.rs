@@ -1,4 +1,4 @@
-//! Receive queues and the CPUs that serve them, beside the CPUs that shards run on.
+//! Receive queues and the CPUs that serve them, compared with the CPUs that shards run on.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,16 +8,16 @@ use super::rights::list;
 use crate::start::cli::Fanout;
 use crate::start::cores::Cores;
 
-/// Which CPUs an interface's packets come in on.
+/// The receive queues of an interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Queues {
-    /// Receive queues.
+    /// Number of receive queues.
     count: usize,
-    /// CPUs that serve them; nothing where that is not known.
+    /// CPUs that serve them; empty if that is not known.
     cpus: BTreeSet<usize>,
 }
 
-/// Nothing for what is no interface of this machine.
+/// `None` if there is no interface of that name.
 pub(super) fn look(name: &str, cores: &[usize], fanout: Fanout) -> Option<Finding> {
     let queues = Queues::read(&format!("/sys/class/net/{name}"))?;
     Some(judge(name, &queues, cores, fanout))
@@ -28,7 +28,7 @@ impl Queues {
         let queues = fs::read_dir(format!("{folder}/queues")).ok()?;
         let names = queues.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
         let names: Vec<String> = names.filter(|name| name.starts_with("rx-")).collect();
-        // Where packets are passed on to other CPUs (RPS), those count.
+        // With receive packet steering, the CPUs that packets are passed on to serve them.
         let steered: BTreeSet<usize> = names
             .iter()
             .filter_map(|name| fs::read_to_string(format!("{folder}/queues/{name}/rps_cpus")).ok())
@@ -39,14 +39,15 @@ impl Queues {
         } else {
             steered
         };
-        Some(Queues {
+        Some(Self {
             count: names.len(),
             cpus,
         })
     }
 }
 
-/// The CPUs that the interrupts of a device go to (its msi_irqs, and Documentation/core-api/irq/irq-affinity.rst).
+/// The CPUs that handle the interrupts of a device (its msi_irqs, and
+/// Documentation/core-api/irq/irq-affinity.rst).
 fn interrupt_cpus(folder: &str) -> BTreeSet<usize> {
     let numbers = fs::read_dir(format!("{folder}/device/msi_irqs"));
     let numbers = numbers
@@ -64,7 +65,8 @@ fn interrupt_cpus(folder: &str) -> BTreeSet<usize> {
         .collect()
 }
 
-/// CPUs of a mask of the kernel's: hexadecimal words of 32 bits, the highest first, with commas between.
+/// The CPUs of a mask in the format of the kernel: hexadecimal words of 32 bits, highest first,
+/// separated by commas.
 fn from_mask(mask: &str) -> Vec<usize> {
     let words = mask.trim().rsplit(',').enumerate();
     words
@@ -88,7 +90,7 @@ fn judge(name: &str, queues: &Queues, cores: &[usize], fanout: Fanout) -> Findin
     let text = format!("{}{known}; cores on CPU {}", queues.count, list(cores));
     let count = cores.len().max(1);
     if fanout == Fanout::Cpu {
-        // The kernel takes the CPU's number modulo that of sockets.
+        // The kernel chooses the socket by the number of the CPU modulo the number of sockets.
         let fed: BTreeSet<usize> = serving.iter().map(|cpu| cpu % count).collect();
         let starved = if serving.is_empty() {
             queues.count < count
@@ -98,8 +100,10 @@ fn judge(name: &str, queues: &Queues, cores: &[usize], fanout: Fanout) -> Findin
         if starved {
             return Finding::warn(
                 topic,
-                format!("{text}: with --fanout cpu some cores get nothing"),
-                format!("--fanout hash, or ethtool -L {name} combined {count} and a CPU for each"),
+                format!("{text}: with --fanout cpu, some cores receive no packets"),
+                format!(
+                    "--fanout hash, or ethtool -L {name} combined {count} and one CPU for each queue"
+                ),
             );
         }
         return Finding::ok(topic, text);
@@ -109,14 +113,14 @@ fn judge(name: &str, queues: &Queues, cores: &[usize], fanout: Fanout) -> Findin
         .copied()
         .filter(|cpu| queues.cpus.contains(cpu))
         .collect();
-    // Queues all over the machine leave no CPU to go to.
+    // If more CPUs serve queues than shards run, there may be no CPU to move to.
     if both.is_empty() || serving.len() > count {
         return Finding::ok(topic, text);
     }
     Finding::warn(
         topic,
-        format!("{text}: CPU {} does both", list(&both)),
-        "--cores with other CPUs, or interrupts elsewhere (/proc/irq/N/smp_affinity_list)",
+        format!("{text}: CPU {} has both", list(&both)),
+        "--cores with other CPUs, or move the interrupts (/proc/irq/N/smp_affinity_list)",
     )
 }
 

@@ -1,4 +1,4 @@
-//! What this process may do: io_uring, locked memory, CPUs, packet sockets, another user.
+//! What this process is permitted: io_uring, locked memory, CPUs, packet sockets, another user.
 
 use std::fs;
 use std::io;
@@ -6,16 +6,15 @@ use std::io;
 use caps::{CapSet, Capability};
 
 use super::finding::Finding;
-use crate::capture::stock::Stock;
-use crate::start::cores;
+use crate::capture::inherited::InheritedSockets;
 use crate::start::error::MEMLOCK_BYTES_PER_CORE;
 use crate::start::settings::Settings;
 use dnsflow_sys::{self, PacketSocket};
 
-/// The oldest kernel that it runs on.
+/// The oldest kernel that the sensor runs on: major and minor version.
 const KERNEL: (u32, u32) = (5, 8);
 
-/// What a finding about sockets is about.
+/// Topic of findings about sockets.
 const SOCKETS: &str = "packet sockets";
 
 pub(super) fn io_uring() -> Finding {
@@ -28,7 +27,8 @@ pub(super) fn io_uring() -> Finding {
     )
 }
 
-/// `disabled` is the sysctl: 0 where all may, 1 where a group may, 2 where nobody may (Linux 6.6).
+/// `disabled` is the sysctl of Linux 6.6: 0 permits io_uring to all processes, 1 to a group, 2 to
+/// none.
 fn judge_io_uring(probe: io::Result<()>, release: &str, disabled: &str) -> Finding {
     const TOPIC: &str = "io_uring";
     if version(release).is_some_and(|found| found < KERNEL) {
@@ -38,17 +38,17 @@ fn judge_io_uring(probe: io::Result<()>, release: &str, disabled: &str) -> Findi
     let Err(error) = probe else {
         return Finding::ok(TOPIC, format!("usable, on Linux {release}"));
     };
-    let mend = match (error.kind(), disabled) {
+    let fix = match (error.kind(), disabled) {
         (io::ErrorKind::OutOfMemory, _) => {
-            "more locked memory: the limit holds for all processes of this user together"
+            "raise the limit on locked memory, which holds for all processes of this user together"
         }
         (_, "1" | "2") => "sysctl kernel.io_uring_disabled=0",
         _ => "allow io_uring_setup, io_uring_enter and io_uring_register in the seccomp profile",
     };
-    Finding::fail(TOPIC, format!("not usable: {error}"), mend)
+    Finding::fail(TOPIC, format!("not usable: {error}"), fix)
 }
 
-/// Major and minor number of a kernel's release.
+/// Major and minor version of a kernel release.
 fn version(release: &str) -> Option<(u32, u32)> {
     let mut numbers = release.split(['.', '-']);
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
@@ -59,7 +59,7 @@ pub(super) fn locked_memory(cores: usize) -> Finding {
         Ok(limit) => judge_locked_memory(limit.soft, cores),
         Err(error) => Finding::fail(
             "locked memory",
-            format!("its limit can't be asked for: {error}"),
+            format!("its limit can't be read: {error}"),
             "allow prlimit64 in the seccomp profile",
         ),
     }
@@ -85,9 +85,9 @@ fn judge_locked_memory(limit: u64, cores: usize) -> Finding {
     )
 }
 
-/// The CPUs that a run would take; where it could not have them, one to go on with.
+/// The CPUs that a run would use; if it can't have them, one, for the checks that follow.
 pub(super) fn cpus(settings: &Settings, findings: &mut Vec<Finding>) -> Vec<usize> {
-    let allowed = cores::allowed().unwrap_or_default();
+    let allowed = dnsflow_sys::allowed_cpus().unwrap_or_default();
     match settings.cores.choose(&allowed) {
         Ok(cpus) => {
             let text = format!("{} of the {} that may be used", list(&cpus), allowed.len());
@@ -95,22 +95,22 @@ pub(super) fn cpus(settings: &Settings, findings: &mut Vec<Finding>) -> Vec<usiz
             cpus
         }
         Err(error) => {
-            let mend = format!("--cores with CPUs out of {}", list(&allowed));
-            findings.push(Finding::fail("CPUs", error.to_string(), mend));
+            let fix = format!("--cores with some of the CPUs {}", list(&allowed));
+            findings.push(Finding::fail("CPUs", error.to_string(), fix));
             allowed.into_iter().take(1).collect()
         }
     }
 }
 
-/// Numbers as `--cores` takes them.
+/// A list of CPUs, in the format of `--cores`.
 pub(super) fn list(cpus: &[usize]) -> String {
     let cpus: Vec<String> = cpus.iter().map(usize::to_string).collect();
     cpus.join(",")
 }
 
-pub(super) fn capture(stock: &Stock) -> Finding {
-    if stock.left() > 0 {
-        return Finding::ok(SOCKETS, format!("{} were handed over", stock.left()));
+pub(super) fn capture(inherited: &InheritedSockets) -> Finding {
+    if inherited.left() > 0 {
+        return Finding::ok(SOCKETS, format!("{} were handed over", inherited.left()));
     }
     let has = caps::has_cap(None, CapSet::Effective, Capability::CAP_NET_RAW);
     judge_capture(has.unwrap_or(false), PacketSocket::open().map(drop))
@@ -132,11 +132,11 @@ fn judge_capture(has_capability: bool, socket: io::Result<()>) -> Finding {
     }
 }
 
-/// Whether `--user` can be done, if it is asked for.
+/// Whether the process can switch to the user of `--user`; `None` without the option.
 pub(super) fn user(settings: &Settings) -> Option<Finding> {
     let identity = settings.user.as_ref()?;
     Some(match identity.check() {
-        Ok(()) => Finding::ok("user", "can be become"),
+        Ok(()) => Finding::ok("user", "can be switched to"),
         Err(error) => Finding::fail("user", error.to_string(), "start it as root"),
     })
 }
@@ -157,12 +157,12 @@ mod tests {
         };
         assert_eq!(judge(Ok(()), "6.1.0-9-amd64", "0").level, Level::Ok);
         assert_eq!(judge(Ok(()), "5.10.0", "").level, Level::Ok);
-        let mend =
-            |probe, release, disabled| judge(probe, release, disabled).mend.unwrap_or_default();
-        assert!(mend(Ok(()), "5.4.0-generic", "").contains("5.8"));
-        assert!(mend(Err(libc::EPERM), "6.8.0", "2").contains("io_uring_disabled=0"));
-        assert!(mend(Err(libc::EPERM), "6.8.0", "0").contains("seccomp"));
-        assert!(mend(Err(libc::ENOMEM), "5.10.0", "").contains("locked memory"));
+        let fix =
+            |probe, release, disabled| judge(probe, release, disabled).fix.unwrap_or_default();
+        assert!(fix(Ok(()), "5.4.0-generic", "").contains("5.8"));
+        assert!(fix(Err(libc::EPERM), "6.8.0", "2").contains("io_uring_disabled=0"));
+        assert!(fix(Err(libc::EPERM), "6.8.0", "0").contains("seccomp"));
+        assert!(fix(Err(libc::ENOMEM), "5.10.0", "").contains("locked memory"));
     }
 
     #[test]
@@ -172,7 +172,7 @@ mod tests {
         let short = judge_locked_memory(8 << 20, 17);
         assert_eq!(short.level, Level::Fail);
         assert_eq!(
-            short.mend.as_deref(),
+            short.fix.as_deref(),
             Some("ulimit -l 8704, or LimitMEMLOCK= in the unit")
         );
     }

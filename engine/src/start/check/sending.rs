@@ -1,4 +1,4 @@
-//! Buffers of the sockets to collectors.
+//! Send buffers of the sockets to collectors.
 
 use std::fs;
 
@@ -6,10 +6,10 @@ use super::finding::Finding;
 use crate::export::batch::MAX_RUN_BYTES;
 use crate::start::settings::Output;
 
-/// The kernel counts what a packet takes, about twice what is in it.
+/// The kernel charges a packet with all the memory that it takes, about twice its payload.
 const OVERHEAD: usize = 2;
 
-/// Nothing where there are no collectors, or where the kernel doesn't say.
+/// `None` without collectors, or if the sysctl can't be read.
 pub(super) fn look(output: &Output) -> Option<Finding> {
     if output.collectors.is_empty() {
         return None;
@@ -21,12 +21,12 @@ pub(super) fn look(output: &Output) -> Option<Finding> {
     Some(judge(read("wmem_default")?))
 }
 
-/// A socket has what net.core.wmem_default says; what is sent at once should fit in.
+/// A socket has a buffer of net.core.wmem_default bytes, into which one send should fit.
 fn judge(buffer: usize) -> Finding {
     const TOPIC: &str = "send buffers";
     let need = MAX_RUN_BYTES * OVERHEAD;
     let text = format!(
-        "{} KiB a collector and core; what is sent at once needs {} KiB",
+        "{} KiB a collector and core; one send needs {} KiB",
         buffer >> 10,
         need >> 10
     );
@@ -42,8 +42,8 @@ mod tests {
     use crate::start::check::finding::Level;
 
     #[test]
-    fn what_is_sent_at_once_should_fit() {
-        // What Linux has by itself suffices.
+    fn one_send_should_fit() {
+        // The default of Linux.
         assert_eq!(judge(212_992).level, Level::Ok);
         assert_eq!(judge(65_536).level, Level::Warn);
     }

@@ -1,62 +1,93 @@
-//! What is wrong with a configuration file, and where.
+//! Why options can't be loaded, and where a configuration file is wrong.
 
 use std::error::Error as _;
+use std::io;
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue};
 use thiserror::Error;
 
-/// Something wrong in a configuration file.
+/// Why the options can't be had.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// clap refused the command line, or printed what `--help` or `--version` asks for.
+    #[error(transparent)]
+    Arguments(#[from] clap::Error),
+    /// The configuration file can't be read.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The error of the system.
+        source: io::Error,
+    },
+    /// The configuration file is wrong.
+    #[error(transparent)]
+    Wrong(#[from] ConfigError),
+}
+
+impl LoadError {
+    /// The exit status: 2 for wrong usage, 1 for a file that can't be read.
+    #[must_use]
+    pub fn exit_status(&self) -> u8 {
+        match self {
+            Self::Arguments(_) | Self::Wrong(_) => 2,
+            Self::File { .. } => 1,
+        }
+    }
+}
+
+/// An error in a configuration file.
 #[derive(Debug, Error)]
 #[error("{}:{line}: {problem}", path.display())]
 pub struct ConfigError {
     /// The file.
     pub path: PathBuf,
-    /// From 1.
+    /// The line, from 1.
     pub line: usize,
-    /// What it is.
+    /// What is wrong.
     pub problem: Problem,
 }
 
-/// What can be wrong.
+/// What can be wrong in a configuration file.
 #[derive(Debug, Error)]
 pub enum Problem {
-    /// No TOML.
+    /// It is not TOML.
     #[error("{0}")]
     Syntax(String),
-    /// No option of that name.
+    /// There is no option of that name.
     #[error("unknown key '{key}'{}", suggestion(nearest.as_deref()))]
     Unknown {
-        /// As it stands there.
+        /// The key in the file.
         key: String,
-        /// An option that looks like it.
+        /// The option whose name is most like it.
         nearest: Option<String>,
     },
     /// A table in brackets.
     #[error("there are no sections such as [{0}]: keys stand at the top, one a line")]
     Section(String),
-    /// An option that only the command line has.
+    /// An option that only the command line may have.
     #[error("'{0}' stands on the command line only")]
     CommandLineOnly(String),
-    /// A value of another type than the option has.
+    /// A value of a type that the option does not have.
     #[error("'{key}': {wanted}")]
     Kind {
         /// The key.
         key: String,
-        /// What is wanted, and how to write it.
+        /// The expected type, and an example.
         wanted: String,
     },
-    /// A value that the option does not take.
+    /// A value that the parser of the option rejects.
     #[error("'{key}': '{value}': {reason}")]
     Value {
         /// The key.
         key: String,
-        /// As it would stand on the command line.
+        /// The value, as on the command line.
         value: String,
-        /// What the option's parser said.
+        /// The message of the parser.
         reason: String,
     },
-    /// Two keys that exclude each other.
+    /// Two keys that conflict.
     #[error("'{key}' can't stand beside '{other}' (line {line})")]
     Conflict {
         /// The later one.
@@ -69,16 +100,16 @@ pub enum Problem {
 }
 
 impl Problem {
-    /// A value that clap refused.
+    /// A value that clap has rejected.
     pub(super) fn value(key: &str, value: &str, refusal: &clap::Error) -> Self {
         let reason = match (refusal.source(), refusal.get(ContextKind::ValidValue)) {
             (Some(source), _) => source.to_string(),
             (None, Some(ContextValue::Strings(valid))) if !valid.is_empty() => {
-                format!("one of {} is wanted", valid.join(", "))
+                format!("expected one of {}", valid.join(", "))
             }
             _ => refusal.kind().to_string(),
         };
-        Problem::Value {
+        Self::Value {
             key: key.to_owned(),
             value: value.to_owned(),
             reason,

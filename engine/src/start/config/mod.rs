@@ -1,8 +1,10 @@
-//! The configuration file: the long options as keys of a TOML file (toml.io, version 1.1), below the command line.
+//! The configuration file: a TOML file (version 1.1) whose keys are the long options. The command
+//! line takes precedence.
 //!
-//! An option is defined once, in [`crate::cli`]. A key becomes the option of its name, `--key=value`, and is
-//! parsed by that definition: first alone, so that what is wrong with it can be said with its line, and then
-//! together with the arguments of the command line, which come after it. There are no options that only a file has.
+//! Options are defined once, in [`crate::start::cli`]. A key becomes the option of its name,
+//! `--key=value`, and is parsed by that definition: first alone, so that an error has its line in
+//! the file, and then before the arguments of the command line. A file can't have options that the
+//! command line lacks.
 
 mod error;
 mod value;
@@ -17,25 +19,25 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::start::cli::Cli;
-use crate::start::error::StartError;
-pub use error::{ConfigError, Problem};
+pub use error::{ConfigError, LoadError, Problem};
 pub use value::expected;
 
-/// Options that make no sense in a file: they are about a single start.
+/// Options that a file can't have, since they are about one start.
 pub const COMMAND_LINE_ONLY: [&str; 4] = ["config", "help", "version", "print-filter"];
 
-/// How alike an unknown key and an option have to be for one to be taken for the other, from 0 to 1.
+/// Similarity, from 0 to 1, from which on an option is suggested for an unknown key (Jaro-Winkler).
 const LIKENESS: f64 = 0.75;
 
-/// Reads a command line, the program's name first, and the file that its `--config` names.
+/// Parses a command line, whose first argument is the program's name, and reads the file of its
+/// `--config`.
 ///
-/// What the command line says holds; a list of it replaces that of the file. A key of the file that can't
-/// stand beside an option of the command line gives way to it.
+/// The command line takes precedence: an option there replaces the key of the file, lists as a
+/// whole, and removes keys that conflict with it.
 ///
 /// # Errors
-/// [`StartError::Arguments`] for the command line, and for `--help` and `--version`; [`StartError::File`] if the file
-/// can't be read; [`StartError::Config`] for what is wrong in it.
-pub fn load<Words>(arguments: Words) -> Result<Cli, StartError>
+/// [`LoadError::Arguments`] for the command line, and for `--help` and `--version`;
+/// [`LoadError::File`] if the file can't be read; [`LoadError::Wrong`] for what is wrong in it.
+pub fn load<Words>(arguments: Words) -> Result<Cli, LoadError>
 where
     Words: IntoIterator,
     Words::Item: Into<OsString>,
@@ -53,7 +55,7 @@ where
     let Ok(Some(path)) = given.try_get_one::<PathBuf>("config") else {
         return Ok(Cli::from_arg_matches(&matches)?);
     };
-    let text = fs::read_to_string(path).map_err(|source| StartError::File {
+    let text = fs::read_to_string(path).map_err(|source| LoadError::File {
         path: path.clone(),
         source,
     })?;
@@ -63,7 +65,8 @@ where
     Ok(<Cli as clap::Parser>::try_parse_from(&arguments)?)
 }
 
-/// The options of a command, once it is built, that are keys of a file; in the order of the definition.
+/// The options of a command that can be keys of a file, in the order of their definition. The
+/// command has to be built.
 pub fn keys(command: &Command) -> impl Iterator<Item = &Arg> {
     let has_key = |option: &&Arg| {
         let long = option.get_long();
@@ -72,20 +75,20 @@ pub fn keys(command: &Command) -> impl Iterator<Item = &Arg> {
     command.get_arguments().filter(has_key)
 }
 
-/// Whether two options of a command can't stand side by side.
+/// Whether two options of a command conflict.
 #[must_use]
 pub fn are_in_conflict(command: &Command, one: &Arg, other: &Arg) -> bool {
     command.get_arg_conflicts_with(one).contains(&other)
         || command.get_arg_conflicts_with(other).contains(&one)
 }
 
-/// A file that was read.
+/// A configuration file and its text.
 struct File<'a> {
     path: &'a Path,
     text: &'a str,
 }
 
-/// A key whose option is known, and the option as it would stand on a command line, for each of its values.
+/// A key with its option, and the arguments that it stands for, one for each value.
 struct Entry<'a> {
     option: &'a Arg,
     at: usize,
@@ -93,7 +96,7 @@ struct Entry<'a> {
 }
 
 impl File<'_> {
-    /// The options of the file that the command line leaves to it.
+    /// The arguments that the file stands for, without those that the command line overrides.
     fn words(&self, command: &Command, given: &ArgMatches) -> Result<Vec<OsString>, ConfigError> {
         let table = DeTable::parse(self.text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
@@ -147,7 +150,6 @@ impl File<'_> {
                 Some(text) => OsString::from(format!("--{key}={text}")),
                 None => OsString::from(format!("--{key}")),
             };
-            // What stands alone can only be wrong by itself.
             let alone = [OsStr::new(command.get_name()), &word];
             if let Err(error) = command.clone().try_get_matches_from(alone) {
                 let text = text.unwrap_or_default();
@@ -185,7 +187,7 @@ impl File<'_> {
         }
     }
 
-    /// The line, from 1, on which the byte at `at` is.
+    /// The line, from 1, of the byte at offset `at`.
     fn line(&self, at: usize) -> usize {
         let before = self.text.bytes().take(at);
         1 + before.filter(|byte| *byte == b'\n').count()

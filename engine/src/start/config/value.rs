@@ -1,4 +1,4 @@
-//! Values of a file as the texts that a command line would have.
+//! Values of a configuration file, as the text that a command line would have.
 
 use std::any::TypeId;
 use std::ops::Range;
@@ -8,24 +8,24 @@ use clap::{Arg, ArgAction};
 use toml::Spanned;
 use toml::de::DeValue;
 
-/// Which of TOML's types suits an option.
+/// The TOML type of an option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Flag,
     Whole,
     Number,
     Text,
-    /// Its parser knows.
+    /// A string or a whole number, which the parser of the option checks.
     Word,
 }
 
-/// Where a value stands, and its text; `None` for a flag.
+/// The offset of a value, and its text; `None` for a flag.
 type Text = (usize, Option<String>);
 
-/// The value of `key` as texts: none for a flag that is false, several for a list.
+/// The texts of the value of `key`: none for a flag that is false, one for each element of a list.
 ///
 /// # Errors
-/// Where a value of another type stands, and what is wanted instead.
+/// The offset of a value of another type, and what is expected there.
 pub(super) fn texts(
     option: &Arg,
     key: &str,
@@ -55,7 +55,7 @@ pub(super) fn texts(
     }
 }
 
-/// What suits an option, such as `a whole number, or a list of numbers`.
+/// The values that an option takes, such as `a whole number, or a list of numbers`.
 #[must_use]
 pub fn expected(option: &Arg) -> String {
     let (one, several) = match kind(option) {
@@ -114,8 +114,8 @@ fn wanted(option: &Arg, key: &str) -> String {
         Kind::Text | Kind::Word => "\"..\"",
     };
     if is_repeated(option) {
-        format!("{expected}, is wanted: {key} = [{example}, {example}]")
+        format!("expected {expected}: {key} = [{example}, {example}]")
     } else {
-        format!("{expected} is wanted: {key} = {example}")
+        format!("expected {expected}: {key} = {example}")
     }
 }

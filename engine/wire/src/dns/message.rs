@@ -1,4 +1,7 @@
 //! One message: whether it qualifies, and what it says.
+//!
+//! [`header`] decides by flags and counts, and is shared with the fast path;
+//! [`walk`](super::walk) reads the rest.
 
 use dns_parser::ResponseCode;
 
@@ -14,10 +17,10 @@ pub(super) const RECORD_FIXED_BYTES: usize = 10;
 /// Longest message, in bytes: over TCP, its length has 16 bits (RFC 1035, section 4.2.2).
 const MAX_MESSAGE_BYTES: usize = 65_535;
 
-/// Why a message gives no set.
+/// Why a message gives no set. In the order of the checks, which is wire order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MessageReject {
-    /// Fewer bytes than a header.
+    /// Fewer than the 12 bytes of a header.
     HeaderShort,
     /// The QR bit is 0.
     Query,
@@ -25,38 +28,62 @@ pub enum MessageReject {
     ErrorCode,
     /// RD or RA is 0: not the answer of a recursive resolver.
     NotRecursive,
-    /// Not exactly one question.
+    /// Not exactly one question; multicast messages may have none.
     QuestionCount,
-    /// The question's name is no name, or type and class are missing.
+    /// The question's name is invalid, or the message ends before its type and class.
     QuestionDamaged,
-    /// The question asks for something else than A, AAAA or ANY.
+    /// The question is not for A, AAAA or ANY.
     QuestionType,
-    /// A record of the answer section is not whole, or an A, AAAA or CNAME is not what it should be.
+    /// The message ends in the answer section, an owner name is invalid, or the RDATA of an A, AAAA
+    /// or CNAME record is not exactly an address or a name.
     AnswerDamaged,
     /// No A and no AAAA in the answer section.
     NoAddress,
 }
 
-/// By whose rules a message is chosen.
+/// The rules by which a message qualifies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// Answers of a recursive resolver: QR, RD and RA set, one question.
+    /// The answer of a recursive resolver: QR, RD and RA are set, RCODE is 0, there is one
+    /// question.
     Unicast,
-    /// Multicast DNS (RFC 6762, section 18): QR set, a question is not needed, RD and RA say
-    /// nothing; without a question the first answer's owner is the name.
+    /// Multicast DNS: QR is set, RCODE is 0, there is one question or none, RD and RA are ignored
+    /// (RFC 6762, section 18). Without a question, the owner of the first answer is the name asked
+    /// for.
     Multicast,
 }
 
-/// Whether a message is all there.
+/// Whether a message is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// As sent: a record that runs past the end is damaged.
+    /// As sent: a record that runs past its end is damaged.
     Whole,
-    /// Cut by a snap length or a lost fragment: what is whole in the answer section counts.
+    /// Cut by the snap length or a lost fragment: the records that are complete are used.
     Cut,
 }
 
-/// What a message says: the name asked for, the aliases on the way, the addresses at the end.
+/// What a message says: the name asked for, its aliases, and their addresses.
+///
+/// ```
+/// use dnsflow_wire::dns::{Answers, Dialect, Extent, Scratch};
+/// use dnsflow_wire::text::NameText;
+///
+/// // `www.example` is an alias of `cdn.example`, which has the address 192.0.2.1.
+/// let message = b"\x12\x34\x81\x80\0\x01\0\x02\0\0\0\0\
+///     \x03www\x07example\0\0\x01\0\x01\
+///     \xc0\x0c\0\x05\0\x01\0\0\0\x3c\0\x06\x03cdn\xc0\x10\
+///     \xc0\x29\0\x01\0\x01\0\0\0\x3c\0\x04\xc0\0\x02\x01";
+///
+/// let mut scratch = Scratch::default();
+/// let answers = Answers::parse(message, Dialect::Unicast, Extent::Whole, &mut scratch)?;
+///
+/// let names: Vec<String> = answers.names().map(|name| NameText(name).to_string()).collect();
+/// assert_eq!(names, ["www.example", "cdn.example"]);
+/// assert_eq!(answers.ipv4(), [[192, 0, 2, 1]]);
+/// assert!(answers.ipv6().is_empty());
+/// assert_eq!(answers.extent(), Extent::Whole);
+/// # Ok::<(), dnsflow_wire::dns::MessageReject>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Answers<'a> {
     message: &'a [u8],
@@ -65,10 +92,14 @@ pub struct Answers<'a> {
 }
 
 impl<'a> Answers<'a> {
-    /// Reads `message`, of which no more than 65,535 bytes count, by the rules of `dialect`.
+    /// Reads `message`, from its header on and without the length that precedes it over TCP. Bytes
+    /// after the first 65,535 are ignored.
+    ///
+    /// The names and addresses are kept in `scratch`, in place of those of the message before.
     ///
     /// # Errors
-    /// The first reason, in wire order, for which the message gives no set.
+    /// The first reason, in wire order, for which the message does not qualify under `dialect`, or
+    /// is damaged.
     pub fn parse(
         message: &'a [u8],
         dialect: Dialect,
@@ -123,22 +154,24 @@ impl<'a> Answers<'a> {
         &self.scratch.ipv6
     }
 
-    /// [`Extent::Cut`] if records were missing at the end, so that this is what was left.
+    /// [`Extent::Cut`] if the message ends in its answer section; the records before that are
+    /// given.
     #[must_use]
     pub fn extent(&self) -> Extent {
         self.extent
     }
 }
 
-/// What the header of a unicast message says at one look.
+/// What the header of a unicast message says.
 pub(crate) enum Header {
-    /// A resolver's answer to one question, with so many records.
+    /// A resolver's answer to one question; the number of answer records.
     Usual(u16),
-    /// Something that is not chosen.
+    /// A message that does not qualify.
     Reject(MessageReject),
 }
 
-/// Reads the header of a unicast message.
+/// Reads the header of a unicast message. One comparison for the common header, the parser for all
+/// others.
 #[inline(always)]
 pub(crate) fn header(header: &[u8; HEADER_BYTES]) -> Header {
     if !is_usual(header)
@@ -149,7 +182,7 @@ pub(crate) fn header(header: &[u8; HEADER_BYTES]) -> Header {
     Header::Usual(u16::from_be_bytes([header[6], header[7]]))
 }
 
-/// Whether flags and number of questions are those of a resolver's answer:
+/// Whether flags and QDCOUNT are those of a resolver's answer without error:
 ///
 /// ```text
 ///   0  1  2  3  4  5  6  7  8  9 10 11 12 13 14 15
@@ -162,6 +195,8 @@ pub(crate) fn header(header: &[u8; HEADER_BYTES]) -> Header {
 /// |                    ARCOUNT                    |
 /// +--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
 /// ```
+///
+/// (RFC 1035, section 4.1.1; RFC 4035, section 3.2 for AD and CD.)
 #[inline(always)]
 fn is_usual(header: &[u8; HEADER_BYTES]) -> bool {
     /// QR, RD, RA, RCODE and QDCOUNT.
@@ -170,11 +205,11 @@ fn is_usual(header: &[u8; HEADER_BYTES]) -> bool {
     u32::from_be_bytes([header[2], header[3], header[4], header[5]]) & MASK == WANTED
 }
 
-/// The number of questions, 1 or 0, or why the message is not chosen.
+/// The number of questions, 1 or 0, or why the message does not qualify.
 #[cold]
 fn questions(header: &[u8; HEADER_BYTES], dialect: Dialect) -> Result<u16, MessageReject> {
     let mut bytes = *header;
-    // Resolvers do answer with Z set, and the parser refuses those: it never sees the bit.
+    // Some resolvers set Z, and the parser rejects such headers: the bit is cleared first.
     bytes[3] &= !0x40;
     let header = dns_parser::Header::parse(&bytes).map_err(|_| MessageReject::HeaderShort)?;
     if header.query {

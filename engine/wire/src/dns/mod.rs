@@ -1,15 +1,16 @@
 //! DNS messages, read just far enough to know which addresses a name stands for.
 //!
 //! [`Answers::parse`] reads the header, the question and the answer section of one message, once,
-//! from left to right. It copies and allocates nothing: it notes where names are and which
-//! addresses were found in [`Scratch`], which its owner keeps from message to message.
+//! from left to right. It does not copy names, and allocates nothing in the long run: the places of
+//! names and the addresses are kept in [`Scratch`], which the caller reuses for each message.
 //!
-//! | to know | see |
+//! | question | type |
 //! |---|---|
-//! | which messages qualify, and why others do not | [`Dialect`], [`MessageReject`] |
-//! | what becomes of a message that was cut | [`Extent`] |
-//! | how a name is read from a message | [`NameAt`] |
-//! | how its labels are read | [`Name`], [`Labels`] |
+//! | What does a message say? | [`Answers`] |
+//! | Which messages qualify, and why not the others? | [`Dialect`], [`MessageReject`] |
+//! | What happens to a message that was cut? | [`Extent`] |
+//! | How is a name in a message checked and copied? | [`NameAt`], [`NameError`] |
+//! | How are the labels of a name read? | [`Name`], [`Labels`] |
 //!
 //! ```text
 //! +---------------------+
@@ -19,7 +20,7 @@
 //! +---------------------+
 //! |       Answer        |  records: A, AAAA and CNAME are interpreted, other types are skipped
 //! +---------------------+
-//! | Authority           |  not read: damage here is not noticed
+//! | Authority           |  not read, so damage there is not noticed
 //! | Additional          |
 //! +---------------------+
 //! ```

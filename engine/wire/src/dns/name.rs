@@ -1,10 +1,10 @@
-//! Domain names: read where they are, compressed or not, and never copied to be checked.
+//! Domain names: checked where they are, compressed or not, without a copy.
 //!
-//! A response repeats its names through pointers, and a sensor only has to skip most of them. So a
-//! name in a message is a [`NameAt`]: the place of a checked name, together with the length that
-//! the name has once its pointers are followed. Its labels are copied once, when it is exported.
-//! [`Name`] gives the labels, whether the name is in a message or in a set that was decoded. Case is
-//! kept as received. Text is made in [`text`](crate::text) only.
+//! A response repeats its names through pointers, and most of them only have to be skipped. So a
+//! checked name in a message is kept as a [`NameAt`]: its offset, and the length that it has once
+//! its pointers are followed. Its labels are copied once, when it is exported. [`Name`] gives the
+//! labels, of a name in a message as of one in a decoded set. Case is kept as received. Names
+//! become text in [`text`](crate::text) only.
 
 /// Longest name in wire format, root label included, in bytes (RFC 1035, section 2.3.4).
 pub const MAX_NAME_BYTES: usize = 255;
@@ -42,6 +42,17 @@ pub enum NameError {
 /// ```
 ///
 /// (RFC 1035, sections 3.1 and 4.1.4.)
+///
+/// ```
+/// use dnsflow_wire::dns::NameAt;
+///
+/// // `example` at offset 0, and `www` before a pointer to it at offset 9.
+/// let message = b"\x07example\0\x03www\xc0\0";
+/// let (name, end) = NameAt::parse(message, 9)?;
+/// assert_eq!((name.wire_len(), end), (13, 15));
+/// assert!(name.within(message).labels().eq([&b"www"[..], b"example"]));
+/// # Ok::<(), dnsflow_wire::dns::NameError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NameAt {
     offset: u16,
@@ -100,14 +111,16 @@ impl NameAt {
         usize::from(self.wire_len)
     }
 
-    /// The name, in the message that it was found in.
+    /// The name. `message` is the one that it was found in; in another one, the labels are
+    /// unspecified.
     #[must_use]
     pub fn within(self, message: &[u8]) -> Name<'_> {
         Name(Form::Wire(self.walk(message)))
     }
 
-    /// Writes the name in `message` uncompressed to the front of `out` and returns its length,
-    /// [`wire_len`](Self::wire_len). If `out` is too short, the labels that do not fit are left out.
+    /// Writes the name uncompressed to the front of `out`. Returns its length in bytes,
+    /// [`wire_len`](Self::wire_len). `message` is the one that it was found in. If `out` is too
+    /// short, labels that do not fit are left out.
     pub fn write(self, message: &[u8], out: &mut [u8]) -> usize {
         let mut filled = 0;
         let mut labels = self.walk(message);
@@ -136,9 +149,8 @@ impl NameAt {
 
 /// A name, case as received: one of a DNS message, or one of a decoded set.
 ///
-/// Iterate over it for its labels. `Name` of a message is at most 255 bytes long. A set limits its
-/// labels to 63 bytes, but not its names, and not even the labels in version 0, where names are
-/// text.
+/// A name of a message has at most [`MAX_NAME_BYTES`], and labels of at most [`MAX_LABEL_BYTES`]. A
+/// set limits the labels only, and in version 0, where names are text, not even those.
 #[derive(Clone, Copy, Debug)]
 pub struct Name<'a>(Form<'a>);
 
@@ -152,7 +164,8 @@ impl<'a> Name<'a> {
         }))
     }
 
-    /// The name that `text` is, labels separated by dots; a dot at its end is the root's.
+    /// The name that `text` is, labels separated by dots. A dot at its end is the root's and adds
+    /// no label.
     pub(crate) fn from_text(text: &'a [u8]) -> Self {
         let text = text.strip_suffix(b".").unwrap_or(text);
         Self(Form::Text((!text.is_empty()).then_some(text)))
@@ -176,8 +189,8 @@ impl<'a> IntoIterator for Name<'a> {
 
 /// The labels of a [`Name`] from left to right, each as its bytes without the length; an iterator.
 ///
-/// A name of a version 0 set is split at its dots: that version has no other form for a dot inside a
-/// label.
+/// A name of a version 0 set is split at its dots: that version has no other form for a dot inside
+/// a label.
 #[derive(Clone, Debug)]
 pub struct Labels<'a>(Form<'a>);
 
@@ -186,7 +199,7 @@ pub struct Labels<'a>(Form<'a>);
 enum Form<'a> {
     /// Lengths and labels.
     Wire(Wire<'a>),
-    /// Labels separated by dots; none once all are given.
+    /// Labels separated by dots; `None` after the last one.
     Text(Option<&'a [u8]>),
 }
 
@@ -307,6 +320,30 @@ mod tests {
         message.extend([b'y'; 62]);
         message.push(0);
         assert_eq!(parse(&message, 0), Err(NameError::Long));
+    }
+
+    #[test]
+    fn text_is_split_at_its_dots() {
+        let labels = |text| Name::from_text(text).labels().collect::<Vec<_>>();
+        assert_eq!(labels(b""), [b""; 0]);
+        assert_eq!(labels(b"."), [b""; 0]);
+        assert_eq!(labels(b"www.a."), [&b"www"[..], b"a"]);
+        assert_eq!(labels(b"a..b"), [&b"a"[..], b"", b"b"]);
+        assert_eq!(labels(b".a.."), [&b""[..], b"a", b""]);
+    }
+
+    #[test]
+    fn wire_names_may_be_longer_in_sets_than_in_messages() {
+        let mut wire = Vec::new();
+        for _ in 0..1000 {
+            wire.extend(b"\x3f");
+            wire.extend([b'x'; MAX_LABEL_BYTES]);
+        }
+        wire.push(0);
+        let name = Name::from_wire(&wire);
+        assert_eq!(name.labels().count(), 1000);
+        assert!(name.labels().all(|label| label == [b'x'; MAX_LABEL_BYTES]));
+        assert_eq!(Name::from_wire(b"\0").labels().count(), 0);
     }
 
     proptest::proptest! {

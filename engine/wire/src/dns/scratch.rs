@@ -1,4 +1,4 @@
-//! Where the names of a message are, and its addresses, in memory that serves every message.
+//! Memory for what was found in a message, reused from one message to the next.
 
 use super::NameAt;
 

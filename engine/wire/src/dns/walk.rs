@@ -1,4 +1,7 @@
-//! The way through a message, from the question to the end of the answer section.
+//! The walk through a message, from the question to the end of the answer section.
+//!
+//! It stops there: records of the authority and additional sections are not read, so damage in them
+//! costs nothing.
 
 use dns_parser::{QueryType, Type};
 
@@ -51,11 +54,13 @@ impl<'a> Walk<'a> {
         Ok(Extent::Whole)
     }
 
-    /// One record of the answer section.
+    /// Reads one record of the answer section.
     ///
     /// ```text
     /// owner name | TYPE 2 | CLASS 2 | TTL 4 | RDLENGTH 2 | RDATA
     /// ```
+    ///
+    /// (RFC 1035, section 4.1.3.)
     fn answer(&mut self, scratch: &mut Scratch) -> Result<(), Broken> {
         let (owner, owner_end) =
             NameAt::parse(self.message, self.cursor).map_err(|error| match error {
@@ -94,7 +99,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Whether a question of this type is for addresses.
+/// Whether a question of this type asks for addresses.
 #[inline(always)]
 pub(crate) fn asks_for_address(kind: u16) -> bool {
     const A: u16 = Type::A as u16;
@@ -107,10 +112,10 @@ fn address<const N: usize>(rdata: &[u8]) -> Result<[u8; N], Broken> {
     rdata.try_into().map_err(|_| Broken::Wrong)
 }
 
-/// What ended the walk of the answer section.
+/// Why the walk of the answer section ended early.
 pub(super) enum Broken {
-    /// The message ended first.
+    /// The message ends in a record.
     Short,
-    /// The bytes are there and are not what the type calls for.
+    /// The bytes are there, but invalid.
     Wrong,
 }

@@ -1,12 +1,47 @@
-//! The dnsflow datagram of version 4, encode side.
+//! Datagrams of version 4, written.
+//!
+//! A [`Builder`] fills memory of its caller's, so that many datagrams are side by side and one
+//! system call sends them. It knows neither sockets nor streams: the caller gives the sequence
+//! number.
 
 use super::Encoder;
 use crate::encode;
 
-/// Sets that one datagram can count.
+/// Most sets of one datagram: the header counts them in one byte.
 pub const MAX_SETS: u8 = 255;
 
-/// A data datagram of version 4 in the making.
+/// A datagram of version 4 that is being built; [`encode::Builder`] has its methods.
+///
+/// The memory is the caller's, and is passed to each call. It has to be the same, and must not
+/// change, from the first set to [`finish`](encode::Builder::finish). Its length is the size limit of the
+/// datagram, such as 1,472 bytes: an MTU of 1,500 without the headers of IPv4 and UDP.
+///
+/// ```
+/// # use dnsflow_wire::dns::{Answers, Dialect, Extent, Scratch};
+/// # use dnsflow_wire::response::{Endpoints, Response};
+/// use dnsflow_wire::v4::{Builder, HEADER_BYTES, parts};
+///
+/// # let message = b"\x12\x34\x81\x80\0\x01\0\x01\0\0\0\0\x01a\0\0\x01\0\x01\
+/// #     \xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\xc0\0\x02\x01";
+/// # let mut scratch = Scratch::default();
+/// # let answers = Answers::parse(message, Dialect::Unicast, Extent::Whole, &mut scratch).unwrap();
+/// # let endpoints = Endpoints::V4 { client: [198, 51, 100, 7], resolver: [192, 0, 2, 53] };
+/// # let response = Response { endpoints, answers };
+/// let mut memory = [0; 1472];
+/// let mut builder = Builder::default();
+/// let mut sequence = 1;
+/// for part in parts(&response, memory.len() - HEADER_BYTES) {
+///     if !builder.push(&part, &mut memory) {
+///         let length = builder.finish(sequence, &mut memory);
+///         // Send memory[..length] here.
+///         # let _ = length;
+///         sequence += 1;
+///         assert!(builder.push(&part, &mut memory), "an empty datagram has room");
+///     }
+/// }
+/// let length = builder.finish(sequence, &mut memory);
+/// # assert_eq!((length, sequence), (56, 1));
+/// ```
 pub type Builder = encode::Builder<Encoder>;
 
 #[cfg(test)]
@@ -31,7 +66,7 @@ mod tests {
                 client: [10, 0, 0, 1],
                 resolver: [10, 0, 0, 2],
             },
-            answers: answers.expect("the message is chosen"),
+            answers: answers.expect("the message qualifies"),
         };
         let part = parts(&response, 1464).next().expect("there is one set");
         assert_eq!(part.size(), SET_BYTES);

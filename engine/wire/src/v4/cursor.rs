@@ -1,4 +1,4 @@
-//! Reading a datagram from left to right.
+//! A cursor over a datagram, for reading from left to right without running past its end.
 
 /// A place in a datagram that moves past what was taken.
 pub(super) struct Cursor<'a> {

@@ -1,20 +1,40 @@
-//! dnsflow datagrams of versions 0 to 4, read back as borrowed views.
+//! Datagrams of versions 0 to 4, read as borrowed views.
 //!
-//! A collector meets sensors of every age, so the reader knows every version that was ever sent.
-//! [`Datagram::parse`] checks the header, [`Datagram::content`] says whether statistics or data
-//! follow, and [`Sets`] walks the data sets one by one. Nothing here allocates, and no bytes,
-//! however hostile, make it panic or read outside the datagram.
+//! Reading is strict: a byte that the format does not explain is an error, since a collector that
+//! guesses stores garbage. An error in a set ends the datagram there; the sets before it are good.
+//! Nothing is allocated, and no bytes, however hostile, cause a panic or a read outside the
+//! datagram.
 //!
-//! It is strict: a byte that the format does not explain is an error, because a collector that
-//! guesses stores garbage. It is fair as well: a broken set costs itself and what follows it, never
-//! the sets before it.
-//!
-//! It refuses to judge what the fields mean: sequence numbers are accounted for by the reader.
+//! The module refuses to judge the fields: the reader accounts for sequence numbers.
 
 use super::header::{FLAG_STATS, HEADER_BYTES, Header};
 use super::{DecodeError, Set, Stats, Version};
 
-/// One dnsflow datagram: the payload of one UDP packet.
+/// One datagram: the payload of one UDP packet. Its header is described at
+/// [`HEADER_BYTES`].
+///
+/// ```
+/// use dnsflow_wire::v4::{Content, Datagram, DecodeError};
+///
+/// # let mut payload = vec![4, 1, 0, 0, 0, 0, 0, 9, 4, 1, 1, 0, 0, 4, 0, 0];
+/// # payload.extend([198, 51, 100, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+/// # payload.extend([192, 0, 2, 53, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+/// # payload.extend([2, b'a', b'b', 0, 192, 0, 2, 1]);
+/// let datagram = Datagram::parse(&payload)?;
+/// println!("datagram {} of {} sets", datagram.sequence(), datagram.sets_count());
+/// match datagram.content()? {
+///     Content::Sets(sets) => {
+///         for set in sets {
+///             let set = set?;
+///             let addresses: Vec<_> = set.ipv4().collect();
+///             println!("{} asked {:?}: {addresses:?}", set.client(), set.resolver());
+///         }
+///     }
+///     Content::Stats(stats) => println!("{} packets captured", stats.captured),
+/// }
+/// # assert_eq!((datagram.sequence(), datagram.sets_count()), (9, 1));
+/// # Ok::<(), DecodeError>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Datagram<'a> {
     header: Header,
@@ -26,8 +46,8 @@ impl<'a> Datagram<'a> {
     ///
     /// # Errors
     ///
-    /// [`DecodeError::ShortHeader`] below 8 bytes, [`DecodeError::Version`] for a version after 4,
-    /// [`DecodeError::NoSets`] if it announces no set.
+    /// [`DecodeError::ShortHeader`] below 8 bytes, [`DecodeError::Version`] for a version above 4,
+    /// [`DecodeError::NoSets`] if `sets_count` is 0.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let header = Header::parse(bytes)?;
         Ok(Self { header, bytes })
@@ -45,13 +65,13 @@ impl<'a> Datagram<'a> {
         self.header.sets_count
     }
 
-    /// The number of this datagram in its stream; a stream starts at 1 and wraps after 2^32 - 1.
+    /// The number of this datagram in its stream, which starts at 1 and wraps after 2^32 - 1.
     #[must_use]
     pub fn sequence(&self) -> u32 {
         self.header.sequence
     }
 
-    /// Whether this is a statistics datagram.
+    /// Whether this is a stats datagram.
     #[must_use]
     pub fn is_stats(&self) -> bool {
         self.header.flags & FLAG_STATS != 0
@@ -61,8 +81,8 @@ impl<'a> Datagram<'a> {
     ///
     /// # Errors
     ///
-    /// [`DecodeError::StatsLength`] if a statistics datagram is not exactly as long as its version
-    /// says. Errors in data sets are found by [`Sets`].
+    /// [`DecodeError::StatsLength`] if a stats datagram is not exactly as long as its version calls
+    /// for. Errors in data sets are found by [`Sets`].
     pub fn content(&self) -> Result<Content<'a>, DecodeError> {
         if self.is_stats() {
             return Stats::parse(self.header.version, self.bytes).map(Content::Stats);
@@ -80,16 +100,16 @@ impl<'a> Datagram<'a> {
 /// What a datagram carries.
 #[derive(Clone, Debug)]
 pub enum Content<'a> {
-    /// Data sets, one per response.
+    /// Data sets: responses, or parts of them.
     Sets(Sets<'a>),
-    /// Counters of the sending process.
+    /// The counters of the sending process.
     Stats(Stats),
 }
 
 /// The data sets of a datagram, in order.
 ///
-/// Ends after the first error, since nothing scratch where the next set would start. Bytes behind the
-/// last set are such an error too, given after all the sets.
+/// The iterator ends after the first error, since nothing marks where the next set would start.
+/// Bytes after the last set are an error too, [`DecodeError::Trailing`], given after all sets.
 #[derive(Clone, Debug)]
 pub struct Sets<'a> {
     version: Version,

@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-/// Why a datagram, or a set in it, was refused. `at` is an offset from the start of the datagram, in
-/// bytes.
+/// Why a datagram, or a set in it, is invalid. `at` is an offset in bytes from the start of the
+/// datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecodeError {
     /// Shorter than the header.
@@ -11,27 +11,27 @@ pub enum DecodeError {
         /// Length of the datagram in bytes.
         len: usize,
     },
-    /// A version that this reader does not know.
+    /// A version other than 0 to 4.
     Version(u8),
     /// The header announces no set.
     NoSets,
-    /// A statistics datagram of another length than its version has.
+    /// A stats datagram of another length than its version has.
     StatsLength {
         /// Length of the datagram in bytes.
         len: usize,
         /// Length that the version asks for.
         want: usize,
     },
-    /// The datagram ends in a set header.
+    /// The datagram ends inside a set header.
     CutHeader {
         /// Start of the set.
         at: usize,
     },
     /// The IP version of a set is neither 4 nor 6.
     IpVersion {
-        /// Where the byte stands.
+        /// Offset of the byte.
         at: usize,
-        /// What stands there.
+        /// Its value.
         found: u8,
     },
     /// Bytes that must be zero are not: the set header's reserved field, or the end of the field of
@@ -47,43 +47,43 @@ pub enum DecodeError {
     },
     /// The length of a version 4 names block is not a multiple of four.
     NamesLength {
-        /// Where the length stands.
+        /// Offset of the length.
         at: usize,
         /// The length in bytes.
         found: u16,
     },
-    /// The datagram ends in a names block.
+    /// The datagram ends inside a names block.
     CutNames {
         /// Start of the names block.
         at: usize,
     },
-    /// A name goes on past the end of its names block.
+    /// A name runs past the end of its names block.
     NameEnd {
         /// Start of the name.
         at: usize,
     },
-    /// A label length above 63, the limit of RFC 1035 section 2.3.4; compression has no place here.
+    /// A label length above 63 (RFC 1035, section 2.3.4); sets have no compression.
     LabelLength {
-        /// Where the length stands.
+        /// Offset of the length.
         at: usize,
-        /// What stands there.
+        /// Its value.
         found: u8,
     },
-    /// More than three bytes, or bytes other than zero, behind the last name.
+    /// More than three bytes, or bytes other than zero, after the last name.
     Padding {
         /// End of the last name.
         at: usize,
     },
-    /// The datagram ends in the addresses of a set.
+    /// The datagram ends inside the addresses of a set.
     CutAddresses {
         /// Start of the addresses.
         at: usize,
     },
-    /// Bytes behind the last set.
+    /// Bytes after the last set.
     Trailing {
         /// End of the last set.
         at: usize,
-        /// How many bytes.
+        /// Number of bytes.
         count: usize,
     },
 }

@@ -1,14 +1,8 @@
-//! The datagram header, the same in every version.
+//! The datagram header, written and read; the same in every version.
 
 use super::{DecodeError, Version};
 
-/// Bytes of a datagram before its sets.
-pub const HEADER_BYTES: usize = 8;
-
-/// The flag of a datagram that holds a stats set; the other flags are ignored.
-pub const FLAG_STATS: u16 = 0x0001;
-
-/// What a datagram says of itself.
+/// Bytes of the datagram header, which is before the sets:
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -18,8 +12,17 @@ pub const FLAG_STATS: u16 = 0x0001;
 /// +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 /// |                        sequence_number                        |
 /// +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
-/// |       sets_count data sets, or with S one stats set ..        |
 /// ```
+///
+/// All fields are in network byte order. S is [`FLAG_STATS`]. `sets_count` is 1 to 255; it is 1 for
+/// a stats set. `sequence_number` counts the datagrams of a stream from 1 and wraps.
+pub const HEADER_BYTES: usize = 8;
+
+/// The flag of a datagram that holds a stats set; other flags are written as 0 and ignored when
+/// read.
+pub const FLAG_STATS: u16 = 0x0001;
+
+/// The fields of the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) version: Version,
@@ -29,7 +32,7 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// The header in `out`.
+    /// Writes the header to `out`.
     pub(super) fn write(self, out: &mut [u8; HEADER_BYTES]) {
         let Self {
             version,

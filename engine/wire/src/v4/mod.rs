@@ -1,30 +1,37 @@
-//! Version 4 of the record format, written and read, and versions 0 to 3, read.
+//! The record format: version 4, written and read, and versions 0 to 3, read.
 //!
-//! A sensor sends datagrams; a datagram holds sets, each of which is one response or a part of one;
-//! or it holds one stats set, the counters of the sender.
+//! A sensor sends datagrams, each the payload of one UDP packet. A datagram holds data sets, each
+//! of which is a response or a part of one, or one stats set, the counters of the sender:
 //!
 //! ```text
-//! datagram | header 8 | set | set | ..
-//! set      | set header 40 | names, padded to a multiple of 4 | IPv4 addresses | IPv6 addresses |
+//! datagram | header 8 | data set | data set | ..
+//! data set | set header 40 | names, padded to a multiple of 4 | IPv4 addresses | IPv6 addresses
+//!
+//! datagram | header 8 | stats set 20
 //! ```
 //!
-//! | part | defined in | written by | read by |
+//! (Sizes in bytes, of version 4.) What writes a part and what reads it share one definition:
+//!
+//! | part | layout | written by | read by |
 //! |---|---|---|---|
-//! | datagram header | `header` | [`Encoder`] | [`Datagram::parse`] |
-//! | set header | `set_header` | [`Part::write`], [`Transcriber::set`] | [`Set::parse`] |
-//! | names and addresses | `set` | [`Part::write`], [`Transcriber::set`] | [`Set::parse`] |
-//! | counters | `stats` | [`Stats::datagram`] | [`Datagram::content`] |
+//! | datagram header | [`HEADER_BYTES`] | [`Encoder`] | [`Datagram::parse`] |
+//! | set header | [`SET_HEADER_BYTES`] | [`Part::write`], [`Transcriber::set`] | [`Set::parse`] |
+//! | names, addresses | [`Set`] | [`Part::write`], [`Transcriber::set`] | [`Set::parse`] |
+//! | stats set | [`Stats`] | [`Stats::datagram`] | [`Datagram::content`] |
 //!
-//! A collector meets sensors of every age, so the reader knows every version that was ever sent; a
-//! sensor writes [`Version::V4`].
+//! To decode, start at [`Datagram`]: a collector meets sensors of every age, so every version that
+//! was ever sent is read. To encode, which is always [`Version::V4`], start at [`Builder`] and fill
+//! it with sets:
 //!
-//! Two ways lead from a message to a set. The [`Transcriber`] is the fast path: it checks a message
-//! and writes its set in one pass. What does not qualify goes through
-//! [`Answers`](crate::dns::Answers) and [`parts`], which split what is too large for one set. Where
-//! both make a set, it is the same set.
+//! - [`Transcriber`], the fast path, checks a message and writes its set in one pass, if the
+//!   message qualifies;
+//! - [`parts`], the slow path, makes one or several sets of any
+//!   [`Response`](crate::response::Response).
 //!
-//! The module refuses to know sockets, streams and what the fields mean to a collector: sequence
-//! numbers are given by who sends and accounted for by who receives.
+//! Where both make a set, it is the same set.
+//!
+//! The module refuses to know sockets and streams, and to judge the fields: the sender numbers
+//! datagrams, and the receiver accounts for the numbers.
 
 mod builder;
 mod cursor;
@@ -51,10 +58,10 @@ pub use set_header::SET_HEADER_BYTES;
 pub use stats::{STATS_BYTES, Stats};
 pub use transcript::Transcriber;
 
-/// UDP port of a collector where none is named.
+/// Default UDP port of a collector.
 pub const DEFAULT_PORT: u16 = 5300;
 
-/// Bytes of an address of a record, by its IP version.
+/// Bytes of an address.
 const IPV4_BYTES: usize = 4;
 const IPV6_BYTES: usize = 16;
 
@@ -62,15 +69,15 @@ const IPV6_BYTES: usize = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Version {
-    /// Names are text that ends with NUL; addresses are IPv4 only; four counters.
+    /// Names are text that ends with NUL; addresses are IPv4 only; stats have four counters.
     V0 = 0,
-    /// Names in wire format from here on.
+    /// As version 0, with names in wire format.
     V1 = 1,
-    /// A fifth counter from here on: the sample rate.
+    /// As version 1, with a fifth counter: the sample rate.
     V2 = 2,
-    /// IPv6 from here on.
+    /// As version 2, with IPv6 clients and addresses.
     V3 = 3,
-    /// The resolver's address from here on. The version that is written.
+    /// As version 3, with the resolver's address. The version that is written.
     V4 = 4,
 }
 

@@ -1,21 +1,21 @@
-//! The names block of a set, read.
+//! The names of a set, read.
 
 use super::DecodeError;
 use crate::dns::{MAX_LABEL_BYTES, Name};
 
-/// Most bytes of padding after the names of a set: they end on a multiple of four.
+/// Most bytes of padding after the names of a set, whose length is a multiple of four.
 const MAX_PADDING_BYTES: usize = 3;
 
-/// How names are written.
+/// How names are encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
-    /// Text that ends with NUL, labels divided by dots: version 0.
+    /// Text that ends with NUL, labels separated by dots: version 0.
     Text,
-    /// Length, label, .., 0 without compression (RFC 1035 section 3.1): from version 1 on.
+    /// Length, label, .., 0 without compression (RFC 1035, section 3.1): from version 1 on.
     Wire,
 }
 
-/// The names of a set; an iterator.
+/// The names of a set, in its order; an iterator.
 #[derive(Clone, Copy, Debug)]
 pub struct Names<'a> {
     form: Form,
@@ -24,8 +24,8 @@ pub struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    /// Checks `count` names and the padding behind them, so that walking them cannot fail. `start` is
-    /// the offset of `block` in its datagram.
+    /// Checks `count` names and the padding after them, so that iterating over them cannot fail.
+    /// `start` is the offset of `block` in its datagram.
     pub(super) fn parse(
         form: Form,
         count: u8,
@@ -48,7 +48,7 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Length in bytes of the name that `block` starts with, its end mark included.
+/// Length in bytes of the name at the start of `block`, its terminating 0 included.
 fn name_len(form: Form, block: &[u8], start: usize) -> Result<usize, DecodeError> {
     let past = DecodeError::NameEnd { at: start };
     if form == Form::Text {

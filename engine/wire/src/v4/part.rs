@@ -1,37 +1,31 @@
-//! The data set of version 4: one response as collectors read it, written from a
-//! message that was read.
+//! Data sets of version 4, written from a response that was read.
 //!
-//! A response of many addresses, or of long names, can be larger than a datagram, and a set counts
-//! names and addresses in one byte each. [`parts`] then gives several sets, each of which starts
-//! with the name asked for; together they hold every alias once and every address once. What the
-//! protocol can't say is never dropped here.
+//! A response of many addresses or of long names can be larger than a datagram, and a set counts
+//! names and addresses in one byte each. [`parts`] divides such a response into several sets, each
+//! of which starts with the name asked for. Together they have every alias and every address once:
+//! nothing is dropped.
 
 use super::set_header::write_header;
 use super::{IPV4_BYTES, IPV6_BYTES, SET_HEADER_BYTES};
 use crate::dns::NameAt;
 use crate::response::{Endpoints, Response};
 
-/// Names, IPv4 or IPv6 addresses that one set can count.
+/// Most names, IPv4 or IPv6 addresses of one set.
 const MAX_COUNT: usize = 255;
 
-/// Smallest room for a set into which any response can be split: the header, the longest name
-/// asked for beside the longest alias, padded, and one IPv6 address.
+/// Smallest size limit of a set that allows any response to be divided, in bytes: the header, the
+/// longest name asked for and the longest alias, padded, and one IPv6 address.
 pub const MIN_SET_ROOM_BYTES: usize = SET_HEADER_BYTES + 2 * 256 + IPV6_BYTES;
 
-/// One set: all of a response, or a part of one.
+/// One set to be written: all of a response, or a part of it. The counterpart of
+/// [`Set`](super::Set).
 ///
 /// ```text
-///  0               1               2               3
-/// +---------------+---------------+---------------+---------------+
-/// |    ip_vers    |  names_count  |   ips_count   |   ip6s_count  |
-/// |           names_len           |               0               |
-/// |                client_ip, 16 bytes                            |
-/// |                resolver_ip, 16 bytes                          |
-/// |  names: (length, label, .., 0) ..        | 0 to 3 bytes of 0  |
-/// |  ips: 4 bytes each ..                                         |
-/// |  ip6s: 16 bytes each ..                                       |
-/// +---------------------------------------------------------------+
+/// set header 40 | names | 0 to 3 bytes of 0 | IPv4 addresses 4 each | IPv6 addresses 16 each
 /// ```
+///
+/// Names are in wire format without compression (RFC 1035, section 3.1): the name asked for, then
+/// aliases. Each set counts at most 255 names, 255 IPv4 and 255 IPv6 addresses.
 #[derive(Clone, Copy, Debug)]
 pub struct Part<'a> {
     endpoints: &'a Endpoints,
@@ -40,12 +34,12 @@ pub struct Part<'a> {
     aliases: &'a [NameAt],
     ipv4: &'a [[u8; 4]],
     ipv6: &'a [[u8; 16]],
-    /// Without padding, the name asked for included.
+    /// Bytes of the names, the name asked for included, without padding.
     names_len: usize,
 }
 
 impl Part<'_> {
-    /// Bytes of the set: a multiple of 4.
+    /// Bytes of the set, header included; a multiple of 4.
     #[inline]
     #[must_use]
     pub fn size(&self) -> usize {
@@ -55,10 +49,10 @@ impl Part<'_> {
             + IPV6_BYTES * self.ipv6.len()
     }
 
-    /// Writes the set to the front of `out`.
+    /// Writes the set to the first [`size`](Self::size) bytes of `out`.
     ///
     /// # Panics
-    /// If `out` is shorter than the set.
+    /// If `out` is shorter than that.
     pub fn write(&self, out: &mut [u8]) {
         let names_bytes = padded(self.names_len);
         let (head, body) = out.split_at_mut(SET_HEADER_BYTES);
@@ -78,7 +72,7 @@ impl Part<'_> {
     }
 }
 
-/// The response in one set, if that has at most `room` bytes; nearly always it has.
+/// The response in one set, if it has no more than `room` bytes: the common case.
 fn whole<'a>(response: &'a Response<'a>, room: usize) -> Option<Part<'a>> {
     let answers = &response.answers;
     let (asked, aliases) = answers.names_at().split_first()?;
@@ -96,9 +90,10 @@ fn whole<'a>(response: &'a Response<'a>, room: usize) -> Option<Part<'a>> {
     (counted && part.size() <= room).then_some(part)
 }
 
-/// Splits a response into sets of at most `room` bytes; nearly always it is one.
+/// Divides a response into sets of at most `room` bytes. Most responses need one.
 ///
-/// `room` below [`MIN_SET_ROOM_BYTES`] counts as that.
+/// `room` is raised to [`MIN_SET_ROOM_BYTES`] if it is below; a set is then larger than what was
+/// asked for. A datagram of `n` bytes has `n -` [`HEADER_BYTES`](super::HEADER_BYTES) for sets.
 #[must_use]
 pub fn parts<'a>(response: &'a Response<'a>, room: usize) -> Parts<'a> {
     let answers = &response.answers;
@@ -113,12 +108,12 @@ pub fn parts<'a>(response: &'a Response<'a>, room: usize) -> Parts<'a> {
     }
 }
 
-/// The sets of a response, in order.
+/// The sets of a response, in order; an iterator, made by [`parts`].
 #[derive(Clone, Debug)]
 pub struct Parts<'a> {
     response: &'a Response<'a>,
     room: usize,
-    /// What is not yet given.
+    /// What no set has had so far.
     aliases: &'a [NameAt],
     ipv4: &'a [[u8; 4]],
     ipv6: &'a [[u8; 16]],
@@ -143,8 +138,8 @@ impl<'a> Iterator for Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// As much as fits of what is left: aliases first, then addresses. Room for one address is
-    /// kept while there is one, so that a name never travels without an address to stand for.
+    /// A set of as much as fits: aliases first, then addresses. Room for one address is kept as
+    /// long as there are any, so that no set has names without an address.
     fn slice(&mut self) -> Part<'a> {
         let answers = &self.response.answers;
         let asked = answers.names_at().first();
@@ -161,7 +156,7 @@ impl<'a> Parts<'a> {
         }
         room -= padded(names_len);
         let aliases = take(&mut self.aliases, named);
-        // Addresses wait for the last aliases, but for one a set.
+        // While aliases are left, each set has at most one address of each kind.
         let limit = if self.aliases.is_empty() {
             MAX_COUNT
         } else {
@@ -182,14 +177,14 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Takes up to `count` from the front.
+/// Takes up to `count` items from the front.
 fn take<'a, T>(rest: &mut &'a [T], count: usize) -> &'a [T] {
     let (taken, left) = rest.split_at(count.min(rest.len()));
     *rest = left;
     taken
 }
 
-/// Rounded up to whole words of 4 bytes.
+/// Rounds up to a multiple of 4.
 #[inline]
 pub(super) fn padded(bytes: usize) -> usize {
     (bytes + 3) & !3

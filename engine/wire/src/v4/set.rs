@@ -1,4 +1,6 @@
 //! Data sets, read: who asked whom for which names, and which addresses came back.
+//!
+//! A set is checked as a whole before anything of it is given, so that its iterators cannot fail.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -7,11 +9,15 @@ use super::names::{Form, Names};
 use super::set_header::SetHeader;
 use super::{DecodeError, IPV4_BYTES, IPV6_BYTES, Version};
 
-/// One data set, checked from its first byte to its last.
+/// One data set, read and checked: the counterpart of [`Part`](super::Part).
 ///
 /// ```text
-/// | header: 8 to 40 bytes by version | names, padding | 4 bytes an IPv4 | 16 bytes an IPv6 address |
+/// set header | names | padding | IPv4 addresses, 4 bytes each | IPv6 addresses, 16 bytes each
 /// ```
+///
+/// The header is described at [`SET_HEADER_BYTES`](super::SET_HEADER_BYTES). Names are in wire
+/// format without compression (RFC 1035, section 3.1), in version 0 text that ends with NUL.
+/// Padding is 0 to 3 bytes of 0.
 #[derive(Clone, Copy, Debug)]
 pub struct Set<'a> {
     client: IpAddr,
@@ -22,16 +28,17 @@ pub struct Set<'a> {
 }
 
 impl<'a> Set<'a> {
-    /// Reads the set that `bytes` starts with; gives it and its length in bytes.
+    /// Reads the set at the start of `bytes`. Returns the set and its length in bytes; what follows
+    /// it is ignored.
     ///
     /// # Errors
     ///
-    /// An [`DecodeError`] whose offset counts from the start of `bytes`.
+    /// What is wrong with the set first; offsets count from the start of `bytes`.
     pub fn parse(version: Version, bytes: &'a [u8]) -> Result<(Self, usize), DecodeError> {
         Self::parse_at(version, bytes, 0)
     }
 
-    /// Reads the set at `at` of a datagram; gives it and its end.
+    /// Reads the set at offset `at` of a datagram. Returns the set and the offset of its end.
     pub(super) fn parse_at(
         version: Version,
         datagram: &'a [u8],
@@ -74,30 +81,30 @@ impl<'a> Set<'a> {
         Ok((set, cursor.at))
     }
 
-    /// Who asked: destination of the response.
+    /// The client: destination of the response.
     #[must_use]
     pub fn client(&self) -> IpAddr {
         self.client
     }
 
-    /// Who answered: source of the response; known from version 4 on.
+    /// The resolver: source of the response. `None` before version 4, which has no such field.
     #[must_use]
     pub fn resolver(&self) -> Option<IpAddr> {
         self.resolver
     }
 
-    /// The name asked for, then each CNAME target in the order of the answer.
+    /// The name asked for, then the CNAME targets in the order of the answer section; 1 to 255.
     #[must_use]
     pub fn names(&self) -> Names<'a> {
         self.names
     }
 
-    /// Addresses of the A records.
+    /// Addresses of the A records, in the order of the answer section; at most 255.
     pub fn ipv4(&self) -> impl ExactSizeIterator<Item = Ipv4Addr> + Clone + use<'a> {
         self.ipv4.iter().map(|&octets| Ipv4Addr::from(octets))
     }
 
-    /// Addresses of the AAAA records.
+    /// Addresses of the AAAA records, likewise; none before version 3.
     pub fn ipv6(&self) -> impl ExactSizeIterator<Item = Ipv6Addr> + Clone + use<'a> {
         self.ipv6.iter().map(|&octets| Ipv6Addr::from(octets))
     }

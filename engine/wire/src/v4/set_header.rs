@@ -1,4 +1,4 @@
-//! The header of a data set: written for version 4, read for every version.
+//! The set header: written for version 4, read for every version.
 
 use core::net::IpAddr;
 
@@ -6,10 +6,7 @@ use super::cursor::Cursor;
 use super::{DecodeError, IPV6_BYTES, Version};
 use crate::response::Endpoints;
 
-/// Bytes of a version 4 set before its names.
-pub const SET_HEADER_BYTES: usize = 40;
-
-/// The header of a set.
+/// Bytes of the set header in version 4. Older versions have shorter ones.
 ///
 /// Versions 0 to 2, 8 bytes:
 ///
@@ -38,7 +35,11 @@ pub const SET_HEADER_BYTES: usize = 40;
 /// +---------------+---------------+---------------+---------------+
 /// ```
 ///
+/// All fields are in network byte order. `ip_vers` is 4 or 6 and that of both addresses;
 /// `names_len` counts the bytes of the names and their padding.
+pub const SET_HEADER_BYTES: usize = 40;
+
+/// The fields of the header; those that a version does not have are `None` or 0.
 pub(super) struct SetHeader {
     pub(super) client: IpAddr,
     pub(super) resolver: Option<IpAddr>,
@@ -85,7 +86,7 @@ impl SetHeader {
         }
     }
 
-    /// Versions 3 and 4.
+    /// Reads the header of versions 3 and 4.
     fn parse_new(version: Version, cursor: &mut Cursor<'_>) -> Result<Self, DecodeError> {
         let at = cursor.at;
         let cut = DecodeError::CutHeader { at };
@@ -125,7 +126,7 @@ impl SetHeader {
         })
     }
 
-    /// Versions 0 to 2.
+    /// Reads the header of versions 0 to 2.
     fn parse_old(cursor: &mut Cursor<'_>) -> Result<Self, DecodeError> {
         let cut = DecodeError::CutHeader { at: cursor.at };
         let [c0, c1, c2, c3, names_count, ips_count, l0, l1] = cursor.array().ok_or(cut)?;
@@ -140,7 +141,7 @@ impl SetHeader {
     }
 }
 
-/// A 16 byte address field of version 4.
+/// Reads an address field of version 4, 16 bytes.
 fn wide_address(
     ip_vers: u8,
     cursor: &mut Cursor<'_>,

@@ -1,4 +1,4 @@
-//! The stats set: the counters of a sender.
+//! The stats set, written and read: the counters of a sender.
 
 use super::header::{FLAG_STATS, HEADER_BYTES, Header};
 use super::{DecodeError, Version};
@@ -6,7 +6,7 @@ use super::{DecodeError, Version};
 /// Bytes of one counter.
 const COUNTER_BYTES: usize = 4;
 
-/// Counters before version 2, and from it on.
+/// Counters before version 2, and from version 2 on.
 const OLD_COUNTERS: usize = 4;
 const COUNTERS: usize = 5;
 
@@ -28,23 +28,42 @@ pub const STATS_BYTES: usize = HEADER_BYTES + COUNTERS * COUNTER_BYTES;
 /// |                 sample_rate (from version 2 on)               |
 /// +---------------+---------------+---------------+---------------+
 /// ```
+///
+/// A stats set is alone in its datagram, which is marked with [`FLAG_STATS`]. All counters are in
+/// packets and in network byte order.
+///
+/// ```
+/// use dnsflow_wire::v4::{Content, Datagram, Stats};
+///
+/// let stats = Stats {
+///     captured: 1000,
+///     received: 1010,
+///     dropped: 10,
+///     ..Stats::default()
+/// };
+/// let payload = stats.datagram(7);
+/// let datagram = Datagram::parse(&payload)?;
+/// assert_eq!(datagram.sequence(), 7);
+/// assert!(matches!(datagram.content()?, Content::Stats(read) if read.captured == 1000));
+/// # Ok::<(), dnsflow_wire::v4::DecodeError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Packets that passed the capture filter and were looked at.
     pub captured: u32,
     /// Packets that the kernel gave to the capture.
     pub received: u32,
-    /// Packets that the kernel dropped for want of buffer.
+    /// Packets that the kernel dropped since its buffer was full.
     pub dropped: u32,
     /// Packets that the interface dropped.
     pub if_dropped: u32,
-    /// One of how many packets is kept, 0 when all are. `None` before version 2, which does not say
-    /// it; written as 0.
+    /// N if one of N packets is kept, 0 if all are. `None` before version 2, which has no such
+    /// field; written as 0.
     pub sample_rate: Option<u32>,
 }
 
 impl Stats {
-    /// The whole stats datagram, of version 4, with its number in the stream.
+    /// The stats datagram of version 4, complete; `sequence` is its number in the stream.
     #[must_use]
     pub fn datagram(&self, sequence: u32) -> [u8; STATS_BYTES] {
         let header = Header {

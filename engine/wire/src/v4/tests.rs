@@ -1,4 +1,4 @@
-//! Sets of every version by hand, every way to break them, and bytes at random.
+//! Handwritten datagrams of every version, each way to damage them, and random bytes.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
@@ -45,7 +45,7 @@ fn sets(bytes: &[u8]) -> Vec<Result<Set<'_>, DecodeError>> {
     }
 }
 
-/// All of a set, as text to compare.
+/// All fields of a set, as text to compare.
 fn show(set: &Set<'_>) -> String {
     let names: Vec<String> = set.names().map(|name| NameText(name).to_string()).collect();
     let ipv4: Vec<_> = set.ipv4().collect();
@@ -199,7 +199,7 @@ fn broken_headers() {
 
 #[test]
 fn a_set_with_one_byte_wrong_says_where() {
-    // Offset in the set, what is put there, what is wrong then.
+    // Offset in the set, value written there, resulting error.
     let cases = [
         (0, 5, DecodeError::IpVersion { at: 8, found: 5 }),
         (1, 0, DecodeError::NoNames { at: 8 }),
@@ -250,7 +250,7 @@ fn a_set_alone() {
     assert_eq!((len, set.names().len()), (bytes.len() - 1, 2));
 }
 
-/// Visits everything that a datagram offers.
+/// Calls every accessor of a datagram and its sets.
 fn walk(bytes: &[u8]) -> usize {
     let Ok(datagram) = Datagram::parse(bytes) else {
         return 0;
@@ -266,7 +266,7 @@ fn walk(bytes: &[u8]) -> usize {
     seen
 }
 
-/// Data datagrams that look right at the front, so that chance gets behind the header.
+/// Datagrams with a valid header, so that random bytes reach the sets.
 fn plausible() -> impl Strategy<Value = Vec<u8>> {
     let tail = prop::collection::vec(
         prop_oneof![3 => Just(0_u8), 2 => 0_u8..8, 1 => any::<u8>()],

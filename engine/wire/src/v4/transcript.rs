@@ -1,18 +1,20 @@
-//! A message turned into its set in one pass: names are written while they are read.
+//! The fast path: a message is checked and its set is written in one pass.
 //!
-//! A pointer of a message leads to labels that were read before, and so were written before: the rest of a name is
-//! copied from the set itself, in one piece, however many pointers it was put together from. Nothing is walked twice.
+//! A pointer in a message refers to labels that were read before, and so were written before. The
+//! rest of a name is therefore copied from the set itself, in one piece, however many pointers it
+//! is made of; no label is read twice.
 //!
 //! ```text
-//! message  | 3 www 7 example 3 com 0 | .. | 3 cdn (to example) | .. | 1 x (to cdn) | ..
-//!                  |                          |      ^                    |    ^
-//!                  v                          v      |                    v    |
-//! set      | 3 www 7 example 3 com 0 | 3 cdn 7 example 3 com 0 | 1 x 3 cdn 7 example 3 com 0 | ..
+//! message | 3 www 7 example 3 com 0 | .. | 3 cdn (to example) | .. | 1 x (to cdn) | ..
+//!                 |                          |      ^                    |    ^
+//!                 v                          v      |                    v    |
+//! set     | 3 www 7 example 3 com 0 | 3 cdn 7 example 3 com 0 | 1 x 3 cdn 7 example 3 com 0 | ..
 //! ```
 //!
-//! This is for what a resolver nearly always sends: one question, names that point back, a set of moderate size.
-//! Whatever is different, damaged or cut gets `None`, and [`Answers::parse`](crate::dns::Answers::parse) says what
-//! becomes of it. Where both have an answer, it is the same.
+//! A message qualifies if it is what resolvers commonly send: one question, names that point back,
+//! and a set of moderate size. For any other message, and for one that is damaged or cut, the
+//! result is `None`, and [`Answers::parse`](crate::dns::Answers::parse) decides about it. Where
+//! both paths have a result, it is the same.
 
 use core::array;
 
@@ -23,38 +25,63 @@ use crate::dns::{HEADER_BYTES, Header, MAX_NAME_BYTES, MessageReject, asks_for_a
 use crate::encode::{Draft, MAX_TRANSCRIPT_BYTES, SPILL_BYTES};
 use crate::response::Endpoints;
 
-/// Bytes that are copied at once, since that is faster than to be exact: as many behind a set may change.
+/// Bytes copied at once. Whole pieces are faster than exact lengths; up to one piece after the end
+/// may change.
 const PIECE_BYTES: usize = 32;
 
 const _: () = assert!(SPILL_BYTES >= 2 * PIECE_BYTES);
 
-/// Offsets that a pointer can say (RFC 1035 section 4.1.4).
+/// Offsets that a pointer can hold: it has 14 bits (RFC 1035, section 4.1.4).
 const POINTABLE: usize = 1 << 14;
 
-/// Names that are written at most: a power of two, so that a mask proves a place to be one.
+/// Most names of a set. A power of two, so that a mask replaces the bounds check.
 const MAX_NAMES: usize = 64;
 
-/// Addresses of either kind that are noted: likewise, and more than a set has room for.
+/// Slots for addresses of each kind: powers of two too, and more than a set has room for.
 const MAX_IPV4: usize = 128;
 const MAX_IPV6: usize = 32;
 
 const _: () = assert!(MAX_IPV4 * 4 > MAX_TRANSCRIPT_BYTES && MAX_IPV6 * 16 > MAX_TRANSCRIPT_BYTES);
 
-/// Bytes of a record before its RDATA, where the owner is a pointer.
+/// Bytes of a record before its RDATA, if its owner name is a pointer.
 const POINTED_BYTES: usize = 12;
 
-/// TYPE in the lower half of a word whose upper half is 0 (RFC 1035 section 3.2.2, RFC 3596 section 2.1).
+/// TYPE in the lower half of a word whose upper half is 0 (RFC 1035, section 3.2.2; RFC 3596,
+/// section 2.1).
 const A: u32 = 1;
 const CNAME: u32 = 5;
 const AAAA: u32 = 28;
 const MAX_TYPE: u32 = 0xffff;
 
-/// Turns messages into sets. Its memory serves them all.
+/// Turns messages into sets. One value serves all messages of a thread; it holds 66 KiB.
+///
+/// ```
+/// use dnsflow_wire::encode::Draft;
+/// use dnsflow_wire::response::Endpoints;
+/// use dnsflow_wire::v4::Transcriber;
+///
+/// let message = b"\x12\x34\x81\x80\0\x01\0\x01\0\0\0\0\
+///     \x01a\x07example\0\0\x01\0\x01\
+///     \xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\xc0\0\x02\x01";
+/// let endpoints = Endpoints::V4 {
+///     client: [198, 51, 100, 7],
+///     resolver: [192, 0, 2, 53],
+/// };
+/// let mut transcriber = Transcriber::default();
+/// let mut draft: Draft = [0; size_of::<Draft>()];
+/// match transcriber.set(message, &endpoints, &mut draft) {
+///     Some(Ok(size)) => assert_eq!(draft[size - 4..size], [192, 0, 2, 1]),
+///     Some(Err(reason)) => println!("no set: {reason:?}"),
+///     None => println!("the slow path decides"),
+/// }
+/// # assert_eq!(transcriber.set(message, &endpoints, &mut draft), Some(Ok(56)));
+/// ```
 #[derive(Debug)]
 pub struct Transcriber {
-    /// For each offset, what read a label there last: the message in the upper 24 bits, its name in the lower 8.
+    /// For each offset, the last name that had a label there: the number of its message in the
+    /// upper 24 bits, its index in the lower 8.
     labels: Box<[u32; POINTABLE]>,
-    /// The number of the message, in the upper 24 bits; never 0 while one is read.
+    /// The number of the message, in the upper 24 bits; not 0 while one is read.
     message: u32,
     names: [Written; MAX_NAMES],
     ipv4: [[u8; IPV4_BYTES]; MAX_IPV4],
@@ -64,20 +91,20 @@ pub struct Transcriber {
 /// A name that was written.
 #[derive(Clone, Copy, Debug, Default)]
 struct Written {
-    /// How much further on it is in the set than in the message; wraps.
+    /// Its offset in the set minus its offset in the message; wraps.
     moved: usize,
-    /// Where it ends in the set.
+    /// Offset of its end in the set.
     end: usize,
 }
 
-/// How far reading and writing have come.
+/// Offsets of the next byte to read, in the message, and to write, in the set.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     read: usize,
     written: usize,
 }
 
-/// What was found beside the question's name.
+/// Counts of what was found, and the end of the names in the set.
 #[derive(Clone, Copy, Debug)]
 struct Found {
     names: usize,
@@ -99,8 +126,14 @@ impl Default for Transcriber {
 }
 
 impl Transcriber {
-    /// Writes the set of a unicast `message` that came whole; its size in bytes, or why there is none. `None`, and
-    /// anything in `draft`, if this is not for here.
+    /// Writes the set of `message` to the front of `draft`. Returns its size in bytes, or the
+    /// reason why the message has no set.
+    ///
+    /// `message` is a unicast message ([`Dialect::Unicast`](crate::dns::Dialect::Unicast)) that was
+    /// captured whole, from its header on.
+    ///
+    /// Returns `None` if the message does not qualify for the fast path; `draft` is then
+    /// unspecified.
     #[inline(always)]
     pub fn set(
         &mut self,
@@ -147,11 +180,11 @@ impl Transcriber {
         draft: &mut Draft,
     ) -> Option<Found> {
         let (mut names, mut ipv4, mut ipv6) = (1, 0, 0);
-        // Most records are of the name asked for, or of the last alias.
+        // Most records belong to the name asked for, or to the last alias.
         let mut owner = pointer_to(HEADER_BYTES)?;
         for _ in 0..count {
             let rest = message.get(place.read..)?;
-            // As much as an A record, the shortest that is of use, has.
+            // The size of an A record, the shortest that is of use.
             let fixed = rest.first_chunk::<{ POINTED_BYTES + IPV4_BYTES }>()?;
             let owner_and_type = u32::from_be_bytes([fixed[0], fixed[1], fixed[2], fixed[3]]);
             let length = usize::from(u16::from_be_bytes([fixed[10], fixed[11]]));
@@ -183,7 +216,7 @@ impl Transcriber {
                     names += 1;
                     owner = pointer_to(rdata_at)?;
                 }
-                // Other types are stepped over.
+                // Other types are skipped.
                 _ => {
                     rest.get(POINTED_BYTES..)?.get(length..)?;
                     place.read = rdata_at + length;
@@ -198,7 +231,7 @@ impl Transcriber {
         })
     }
 
-    /// Copies the name at `place`, of number `index`.
+    /// Copies the name at `place`, which gets the number `index`.
     #[inline(always)]
     fn name(
         &mut self,
@@ -211,7 +244,7 @@ impl Transcriber {
         let read = labels_end(message, place.read, &mut self.labels, mark);
         let run = read - place.read;
         let run_end = place.written + run;
-        // The root too, where it is next.
+        // Includes the root, if it is next.
         copy(
             message.get(place.read..)?,
             run + 1,
@@ -239,7 +272,8 @@ impl Transcriber {
         if end.written - place.written > MAX_NAME_BYTES {
             return None;
         }
-        // It can be pointed to from here on, not before: it would never end.
+        // From here on, pointers may refer to it. Not before: a name that refers to itself has no
+        // end.
         *self.names.get_mut(index)? = Written {
             moved: place.written.wrapping_sub(place.read),
             end: end.written,
@@ -247,7 +281,7 @@ impl Transcriber {
         Some(end)
     }
 
-    /// The one of the first `count` names that had a label at this offset of the message.
+    /// The name, among the first `count`, that has a label at this offset of the message.
     #[inline(always)]
     fn written(&self, offset: usize, count: usize) -> Option<Written> {
         let name = self.labels[offset % POINTABLE].wrapping_sub(self.message);
@@ -255,7 +289,7 @@ impl Transcriber {
         (name < count).then(|| self.names[name % MAX_NAMES])
     }
 
-    /// Writes what stands behind the names, and before them; the size of the set.
+    /// Writes what follows the names, then the header. Returns the size of the set.
     #[inline(always)]
     fn finish(&self, found: Found, endpoints: &Endpoints, draft: &mut Draft) -> Option<usize> {
         let Found {
@@ -297,7 +331,7 @@ impl Transcriber {
         }
     }
 
-    /// The numbers of messages start over: what the old ones read is not to be taken for theirs.
+    /// Clears the labels of earlier messages: numbers start over, and would match them.
     #[cold]
     #[inline(never)]
     fn forget(&mut self) {
@@ -306,8 +340,8 @@ impl Transcriber {
     }
 }
 
-/// Steps over labels, each of which is marked, to the first byte that starts none. A function of its own keeps
-/// in registers what goes round here.
+/// Skips labels, and marks the offset of each. Returns the offset of the first byte that is no
+/// label. A function of its own, so that the loop's variables stay in registers.
 #[inline(never)]
 fn labels_end(message: &[u8], mut read: usize, labels: &mut [u32; POINTABLE], mark: u32) -> usize {
     while let Some(byte @ 1..0x40) = message.get(read) {
@@ -317,8 +351,8 @@ fn labels_end(message: &[u8], mut read: usize, labels: &mut [u32; POINTABLE], ma
     read
 }
 
-/// Copies the first `count` bytes in whole pieces where there are so many; `None` if one of the two is shorter than
-/// `count`.
+/// Copies the first `count` bytes, in whole pieces where both slices have room for them. `None` if
+/// one of them is shorter than `count`.
 #[inline(always)]
 fn copy(from: &[u8], count: usize, to: &mut [u8]) -> Option<()> {
     let mut done = 0;
@@ -344,7 +378,8 @@ fn copy_exactly(from: &[u8], count: usize, to: &mut [u8]) -> Option<()> {
     Some(())
 }
 
-/// Copies what was written before `to` to there. Only what stands behind is changed, so pieces may spill.
+/// Copies `count` bytes within `draft`, from before `to`. Bytes after the copy may change, none
+/// before it.
 #[inline(always)]
 fn repeat(draft: &mut Draft, from: usize, count: usize, to: usize) -> Option<()> {
     let mut done = 0;
@@ -358,7 +393,7 @@ fn repeat(draft: &mut Draft, from: usize, count: usize, to: usize) -> Option<()>
     }
 }
 
-/// A pointer to an offset, in the upper half.
+/// A pointer to an offset, in the upper half of a word. `None` if it does not fit in 14 bits.
 #[inline(always)]
 fn pointer_to(offset: usize) -> Option<u32> {
     let offset = u32::try_from(offset).ok();
@@ -366,7 +401,7 @@ fn pointer_to(offset: usize) -> Option<u32> {
     Some((0xc000 | offset) << 16)
 }
 
-/// The offset that the upper half points to, if it is a pointer.
+/// The offset in the upper half, if that is a pointer.
 #[inline(always)]
 fn pointed_to(owner_and_type: u32) -> Option<usize> {
     let pointer = usize::try_from(owner_and_type >> 16).ok()?;

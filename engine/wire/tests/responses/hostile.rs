@@ -1,4 +1,4 @@
-//! Bytes that nobody promised to be a message: whatever is found in them can be sent and read back, and
+//! Bytes that need not be a message: whatever is found in them can be sent and read back, and
 //! nothing panics.
 
 use std::fs;
@@ -34,7 +34,8 @@ const PIECES: &[&[u8]] = &[
     b"\xc0\x00\x02\x01",
 ];
 
-/// Reads `message` by all rules; what is found has to come back. Returns how often something was found.
+/// Reads `message` under all rules; what is found has to be read back. Returns how often it
+/// qualified.
 fn survive(message: &[u8]) -> usize {
     let mut scratch = Scratch::default();
     let mut found = 0;
@@ -83,7 +84,7 @@ proptest! {
 
     /// With a header that passes, so that the rest is looked at.
     #[test]
-    fn any_bytes_behind_a_good_header(
+    fn any_bytes_after_a_good_header(
         counts in prop_oneof![Just([0, 1, 0, 3]), Just([0, 1, 0xff, 0xff]), Just([0, 0, 0, 9])],
         body in vec(any::<u8>(), 0..600),
     ) {
@@ -96,7 +97,7 @@ proptest! {
 
     /// What names and records are made of, in any order.
     #[test]
-    fn names_out_of_joint(
+    fn pieces_in_any_order(
         pieces in vec(prop::sample::select(PIECES), 0..60),
     ) {
         let mut message = b"\x00\x00\x81\x80\x00\x01\x00\x06\x00\x00\x00\x00".to_vec();
@@ -119,8 +120,8 @@ proptest! {
     }
 }
 
-/// Messages that broke other programs, where they are at hand: as they are, cut at every byte, and each with
-/// the flags of an answer.
+/// Messages that broke other programs, where they are available: as they are, cut at every byte,
+/// and each with the flags of an answer.
 #[test]
 fn messages_of_fuzzers() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/captures/wire");

@@ -1,5 +1,5 @@
-//! Responses of every make, from the message to the datagram and back: what comes out is what was put
-//! in, whatever the room; and bytes of no make at all, which give nothing that can't be read back.
+//! Responses of every shape, from the message to the datagram and back, at every size limit: what
+//! is read is what was written. Random bytes too: whatever is found in them can be read back.
 
 mod hostile;
 mod message;

@@ -1,5 +1,5 @@
-//! DNS responses by their meaning, and the bytes that say it: by code of its own, with or without
-//! compression (RFC 1035 section 4.1.4).
+//! DNS responses by their meaning, and their bytes, from an encoder of the tests' own with or
+//! without compression (RFC 1035, section 4.1.4).
 
 use std::collections::HashMap;
 
@@ -36,7 +36,7 @@ pub(crate) enum Compression {
     Suffixes,
 }
 
-/// A response that the sensor must choose.
+/// A response that qualifies.
 #[derive(Clone, Debug)]
 pub(crate) struct Message {
     pub(crate) question: Labels,
@@ -158,7 +158,7 @@ impl Writer {
     }
 }
 
-/// Any response that is to be chosen.
+/// Any response that qualifies.
 pub(crate) fn any_message() -> impl Strategy<Value = Message> {
     let compression = prop_oneof![
         Just(Compression::None),

@@ -1,4 +1,4 @@
-//! What was put in comes out.
+//! What is read is what was written.
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use crate::message::{Compression, Labels, Message, any_message};
 use crate::transport::{Set, assembled, carried, is_transcribed};
 
-/// Room for sets in datagrams that others have use for, and at the edges.
+/// Size limits of sets, in bytes: those of common MTUs, and the edges.
 const ROOMS: [usize; 7] = [
     0,
     MIN_SET_ROOM_BYTES,
@@ -59,7 +59,7 @@ proptest! {
         is_transcribed(&bytes_on_wire, endpoints);
         let mut scratch = Scratch::default();
         let answers = Answers::parse(&bytes_on_wire, Dialect::Unicast, Extent::Whole, &mut scratch);
-        let response = Response { endpoints, answers: answers.expect("a response to choose") };
+        let response = Response { endpoints, answers: answers.expect("a response that qualifies") };
         let wanted = wanted(&message, &endpoints);
         let most = wanted.names.len().max(wanted.ipv4.len()).max(wanted.ipv6.len());
         for room in ROOMS.into_iter().chain([room]) {
@@ -83,7 +83,7 @@ proptest! {
             prop_assume!(!message.ipv4().is_empty() || !message.ipv6().is_empty());
             let mut scratch = Scratch::default();
             let answers = Answers::parse(&bytes, Dialect::Unicast, Extent::Whole, &mut scratch);
-            let answers = answers.expect("a response to choose");
+            let answers = answers.expect("a response that qualifies");
             let names: Vec<Labels> = answers
                 .names()
                 .map(|name| name.labels().map(<[u8]>::to_vec).collect())

@@ -26,7 +26,7 @@ pub(crate) struct Set {
 /// Sends `response` in sets of at most `room` bytes and receives them, in order.
 ///
 /// # Panics
-/// Where a set is larger than it may be or than it says, does not get the response on, finds no room in
+/// If a set is larger than `room` or than its size says, adds nothing to the response, does not fit
 /// an empty datagram, or can't be read back.
 pub(crate) fn carried(response: &Response<'_>, room: usize) -> Vec<Set> {
     let room = room.max(MIN_SET_ROOM_BYTES);
@@ -118,8 +118,8 @@ fn receive(builder: &mut Builder, memory: &mut [u8], sequence: &mut u32, receive
 /// Puts the sets of one response together again.
 ///
 /// # Panics
-/// Where they are not parts of one: other endpoints, another first name, a set that adds nothing, names
-/// without an address while there were addresses.
+/// If they are not parts of one response: other endpoints, another first name, a set that adds
+/// nothing, or names without an address while addresses were left.
 pub(crate) fn assembled(sets: &[Set]) -> Set {
     let mut whole = sets.first().expect("at least one set").clone();
     let mut dry = false;

@@ -1,4 +1,4 @@
-//! Each rule by which a message is chosen, and each reason for which it is not, on bytes by hand.
+//! Each rule by which a message qualifies, and each reason why it does not, on handwritten bytes.
 
 use super::*;
 
@@ -23,7 +23,7 @@ const RRSIG: u16 = 46;
 const HTTPS: u16 = 65;
 const ANY: u16 = 255;
 
-/// The question's name, right behind the header.
+/// A pointer to the question's name, right after the header.
 const TO_QUESTION: &[u8] = b"\xc0\x0c";
 
 /// A message of its parts; the counts are right.
@@ -96,12 +96,13 @@ fn record(owner: &[u8], kind: u16, rdata: &[u8]) -> Vec<u8> {
     .concat()
 }
 
-/// An answer with one address, which is chosen.
+/// An answer with one address, which qualifies.
 fn good() -> Draft {
     Draft::asking(A).answer(TO_QUESTION, A, &[192, 0, 2, 1])
 }
 
-/// Names, each with dots between its labels; IPv4 addresses, IPv6 addresses by their last byte; extent.
+/// Names, each with dots between its labels; IPv4 addresses, IPv6 addresses by their last byte;
+/// extent.
 #[derive(Debug, PartialEq, Eq)]
 struct Found {
     names: Vec<String>,
@@ -399,7 +400,7 @@ fn addresses_of_other_sections_do_not_count() {
 }
 
 #[test]
-fn damage_behind_the_answers_costs_nothing() {
+fn damage_after_the_answers_costs_nothing() {
     let wanted = found(&["www.example"], &[1], &[]);
     for rest in [
         b"".as_slice(),
@@ -464,13 +465,13 @@ fn mdns_without_an_answer_has_no_address() {
 }
 
 #[test]
-fn scratch_forget_the_message_before() {
+fn scratch_forgets_the_message_before() {
     let mut scratch = Scratch::default();
     let rich = good().answer(TO_QUESTION, AAAA, &[6; 16]).bytes();
     let poor = good().bytes();
     for message in [&rich, &poor, &rich, &poor] {
         let parsed = Answers::parse(message, Dialect::Unicast, Extent::Whole, &mut scratch);
-        let answers = parsed.expect("both are chosen");
+        let answers = parsed.expect("both qualify");
         assert_eq!(answers.names().len(), 1);
         assert_eq!(answers.ipv4().len(), 1);
         assert_eq!(

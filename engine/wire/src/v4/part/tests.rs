@@ -1,4 +1,4 @@
-//! Where a response is split, to the byte; whatever else can be sent is tried in `tests/responses`.
+//! Where a response is divided, to the byte; `tests/responses` tries all other responses.
 
 use super::*;
 use crate::dns::{Answers, Dialect, Extent, Scratch};
@@ -34,7 +34,7 @@ fn name(bytes: usize) -> Vec<u8> {
     out
 }
 
-/// The answer to a question for `question`: aliases, then so many addresses, which count up from 0.
+/// The answer to a question for `question`: aliases, then addresses, which count up from 0.
 fn message(question: &[u8], aliases: &[Vec<u8>], ipv4: u16, ipv6: u16) -> Vec<u8> {
     let count = u16::try_from(aliases.len()).expect("few aliases") + ipv4 + ipv6;
     let mut out = b"\x00\x00\x81\x80\x00\x01".to_vec();
@@ -67,7 +67,7 @@ fn with_response<Out>(
 ) -> Out {
     let mut scratch = Scratch::default();
     let answers = Answers::parse(message, Dialect::Unicast, Extent::Whole, &mut scratch)
-        .expect("the message is chosen");
+        .expect("the message qualifies");
     act(&Response { endpoints, answers })
 }
 

@@ -1,4 +1,5 @@
-//! What is for here and what is not, and that both ways make the same set; `tests/responses` tries many more messages.
+//! Which messages qualify for the fast path, and that both paths make the same set;
+//! `tests/responses` tries many more messages.
 
 use proptest::prelude::*;
 
@@ -39,7 +40,7 @@ fn set(transcriber: &mut Transcriber, message: &[u8]) -> Option<Result<Vec<u8>, 
     Some(found.map(|size| draft[..size].to_vec()))
 }
 
-/// The names and what stands behind them.
+/// The set without its header.
 fn body(message: &[u8]) -> Option<Vec<u8>> {
     let set = set(&mut Transcriber::default(), message)?.ok()?;
     Some(set[SET_HEADER_BYTES..].to_vec())
@@ -61,7 +62,7 @@ fn a_name_is_put_together_from_what_was_written() {
 }
 
 #[test]
-fn names_that_lead_elsewhere_are_not_for_here() {
+fn names_with_other_pointers_do_not_qualify() {
     let address = (ASKED, A, &[192, 0, 2, 1][..]);
     for target in [
         &b"\xc0\x21"[..], // itself
@@ -88,7 +89,7 @@ fn names_that_lead_elsewhere_are_not_for_here() {
 }
 
 #[test]
-fn what_is_larger_is_not_for_here() {
+fn larger_messages_and_sets_do_not_qualify() {
     let address = (ASKED, A, &[192, 0, 2, 1][..]);
     let fits = |count| body(&message(b"\x01b\x00", &vec![address; count])).is_some();
     assert!(fits(116) && !fits(117) && !fits(128) && !fits(1000));
@@ -96,7 +97,8 @@ fn what_is_larger_is_not_for_here() {
     let aliases = |count| {
         let mut records = vec![alias; count];
         records.push((ASKED, A, &[192, 0, 2, 1]));
-        // Each is the name of the record that follows, so the first owner is no longer the one before.
+        // Each is the name of the record that follows, so the first owner is no longer the one
+        // before.
         body(&message(b"\x01b\x00", &records)).is_some()
     };
     assert!(aliases(MAX_NAMES - 1) && !aliases(MAX_NAMES) && !aliases(1000));
@@ -152,8 +154,8 @@ fn varied() -> Vec<u8> {
     message(asked, &records)
 }
 
-/// The set of the response in a message, if one set of that size has it all.
-fn step_by_step(message: &[u8]) -> Result<Vec<u8>, MessageReject> {
+/// The set of a message, made on the slow path.
+fn slow_path(message: &[u8]) -> Result<Vec<u8>, MessageReject> {
     let mut scratch = Scratch::default();
     let answers = Answers::parse(message, Dialect::Unicast, Extent::Whole, &mut scratch)?;
     let response = Response {
@@ -168,17 +170,17 @@ fn step_by_step(message: &[u8]) -> Result<Vec<u8>, MessageReject> {
     Ok(set)
 }
 
-fn is_the_same_step_by_step(transcriber: &mut Transcriber, message: &[u8]) -> bool {
+fn is_the_same_on_the_slow_path(transcriber: &mut Transcriber, message: &[u8]) -> bool {
     let found = set(transcriber, message);
     if let Some(found) = &found {
-        assert_eq!(found, &step_by_step(message), "{message:02x?}");
+        assert_eq!(found, &slow_path(message), "{message:02x?}");
     }
     found.is_some()
 }
 
 proptest! {
     #[test]
-    fn changes_are_the_same_either_way(
+    fn changed_messages_are_the_same_on_both_paths(
         changes in proptest::collection::vec((0_usize..250, 0_u8..=255), 0..6),
         length in 0_usize..250,
     ) {
@@ -189,21 +191,21 @@ proptest! {
                 *place = byte;
             }
         }
-        is_the_same_step_by_step(&mut transcriber, &message);
-        is_the_same_step_by_step(&mut transcriber, &message[..length.min(message.len())]);
+        is_the_same_on_the_slow_path(&mut transcriber, &message);
+        is_the_same_on_the_slow_path(&mut transcriber, &message[..length.min(message.len())]);
     }
 }
 
 #[test]
-fn one_byte_changed_is_the_same_either_way() {
+fn one_changed_byte_is_the_same_on_both_paths() {
     let mut transcriber = Transcriber::default();
     let message = varied();
-    assert!(is_the_same_step_by_step(&mut transcriber, &message));
+    assert!(is_the_same_on_the_slow_path(&mut transcriber, &message));
     for at in 0..message.len() {
         for byte in 0..=255 {
             let mut message = message.clone();
             message[at] = byte;
-            is_the_same_step_by_step(&mut transcriber, &message);
+            is_the_same_on_the_slow_path(&mut transcriber, &message);
         }
     }
 }

@@ -1,0 +1,104 @@
+//! Which settings a reload can change, and which only a start can.
+
+use crate::start::settings::{Capture, Output, Settings};
+
+/// Long options, of which messages name the first, and whether two settings differ in their values.
+type Fixed = (&'static [&'static str], fn(&Settings, &Settings) -> bool);
+
+/// The options that only a start can set.
+const FIXED: [Fixed; 11] = [
+    (&["interface", "read"], |old, new| old.input != new.input),
+    (&["no-promiscuous"], |old, new| {
+        old.promiscuous != new.promiscuous
+    }),
+    (&["ring"], |old, new| old.ring_bytes != new.ring_bytes),
+    (&["cores"], |old, new| old.cores != new.cores),
+    (&["fanout", "checksum"], |old, new| {
+        old.capture.fanout != new.capture.fanout
+    }),
+    (&["share"], |old, new| {
+        old.capture.share != new.capture.share
+    }),
+    (&["write"], |old, new| old.output.write != new.output.write),
+    (&["print"], |old, new| old.output.print != new.output.print),
+    (&["pidfile"], |old, new| old.pidfile != new.pidfile),
+    (&["user"], |old, new| old.user != new.user),
+    (&["metrics"], |old, new| old.metrics != new.metrics),
+];
+
+/// Whether a long option takes effect only at a start, and not with a reload.
+#[must_use]
+pub fn waits_for_start(option: &str) -> bool {
+    FIXED.iter().any(|(options, _)| options.contains(&option))
+}
+
+/// The part of `new` that can be applied while `old` is in force, and the long options that take
+/// effect at the next start.
+pub(super) fn applicable(old: &Settings, new: Settings) -> (Settings, Vec<&'static str>) {
+    let postponed = FIXED.iter().filter(|(_, differs)| differs(old, &new));
+    let postponed = postponed.map(|(options, _)| options[0]).collect();
+    let applied = Settings {
+        capture: Capture {
+            fanout: old.capture.fanout,
+            share: old.capture.share,
+            ..new.capture
+        },
+        output: Output {
+            write: old.output.write.clone(),
+            print: old.output.print,
+            ..new.output
+        },
+        log_level: new.log_level,
+        ..old.clone()
+    };
+    (applied, postponed)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::*;
+    use crate::start::cli::Cli;
+    use crate::start::config;
+
+    fn settings(argument: &str) -> Settings {
+        let arguments = ["dnsflow", "--udp=192.0.2.1", argument];
+        let options = Cli::parse_from(arguments.iter().filter(|word| !word.is_empty())).options;
+        Settings::new(options).expect("an example that is right")
+    }
+
+    /// A value that is no default, for every option that has values.
+    fn example(option: &str) -> String {
+        let value = match option {
+            "interface" | "read" | "write" | "pidfile" => "other",
+            "filter" => "udp",
+            "port" | "jmirror" | "pcap-record" | "sample" | "ring" => "77",
+            "decap" => "gtp",
+            "cores" => "2",
+            "fanout" => "cpu",
+            "share" => "0/2",
+            "udp" => "192.0.2.2",
+            "mtu" => "9000",
+            "flush" => "0.5",
+            "user" => "daemon",
+            "log-level" => "debug",
+            "metrics" => "127.0.0.1:9530",
+            flag => return format!("--{flag}"),
+        };
+        format!("--{option}={value}")
+    }
+
+    #[test]
+    fn every_option_is_taken_or_said_to_wait() {
+        let old = settings("");
+        let mut command = Cli::command();
+        command.build();
+        for option in config::keys(&command).filter_map(clap::Arg::get_long) {
+            let (applied, postponed) = applicable(&old, settings(&example(option)));
+            let is_taken = format!("{applied:?}") != format!("{old:?}");
+            assert_eq!(is_taken, postponed.is_empty(), "{option}: {postponed:?}");
+            assert_eq!(waits_for_start(option), !is_taken, "{option}");
+        }
+    }
+}

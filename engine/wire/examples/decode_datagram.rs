@@ -1,0 +1,46 @@
+//! A minimal collector: receives datagrams on a UDP port and prints a line for each record.
+//!
+//! ```sh
+//! cargo run -p dnsflow-wire --example decode_datagram -- 127.0.0.1:5300
+//! ```
+//!
+//! Then start a sensor that exports there, or the other example, `build_datagram`.
+
+use std::error::Error;
+use std::net::{IpAddr, UdpSocket};
+use std::time::{Duration, SystemTime};
+
+use dnsflow_wire::text::{self, write_set};
+use dnsflow_wire::v4::{Content, Datagram, DecodeError};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let address = std::env::args().nth(1).unwrap_or("127.0.0.1:5300".into());
+    let socket = UdpSocket::bind(&address)?;
+    eprintln!("receiving on {address}");
+    println!("{}", text::HEADER);
+    let mut payload = vec![0; 65_535];
+    loop {
+        let (length, sensor) = socket.recv_from(&mut payload)?;
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+        if let Err(error) = print(&payload[..length], sensor.ip(), now) {
+            eprintln!("{sensor}: {error}");
+        }
+    }
+}
+
+/// Prints the records of one datagram, up to the first error.
+fn print(payload: &[u8], sensor: IpAddr, received: Duration) -> Result<(), DecodeError> {
+    let datagram = Datagram::parse(payload)?;
+    match datagram.content()? {
+        Content::Sets(sets) => {
+            for set in sets {
+                let mut line = String::new();
+                // A String takes every write.
+                let _ = write_set(&mut line, Some(sensor), received, &set?);
+                print!("{line}");
+            }
+        }
+        Content::Stats(stats) => eprintln!("{sensor}: {stats:?}"),
+    }
+    Ok(())
+}
