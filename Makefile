@@ -21,7 +21,8 @@ OPTIONS ?=
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 RELEASE = $(TARGET)/release
 PROGRAMS = dnsflow dnsflow-read dnsflow-gen
-PACKAGES = --package dnsflow --package dnsflow-tools
+PACKAGES = --package dnsflow --package dnsflow-read --package dnsflow-generate
+CARGO_HOME ?= $(HOME)/.cargo
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 
 .PHONY: help
@@ -73,7 +74,7 @@ test-system: setup-system packages ## Test packages and service under systemd in
 		$(SUDO) debootstrap --variant=minbase --include=$(MACHINE) $(DEBIAN) $(TARGET)/system/root && \
 		$(SUDO) touch $(TARGET)/system/root/complete; }
 	cargo build $(PACKAGES) --bins
-	CARGO_TARGET_$(HOST)_RUNNER="$(SUDO) env CI=true" cargo test --package dnsflow --test system --no-fail-fast
+	CARGO_TARGET_$(HOST)_RUNNER="$(SUDO) env CI=true CARGO_HOME=$(CARGO_HOME)" cargo test --package dnsflow --test system --no-fail-fast
 
 .PHONY: setup-system
 setup-system:
@@ -105,6 +106,15 @@ lint: setup ## Check format, lints, documentation and that Cargo.lock is up to d
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+	@$(call cargo_tool,cargo-deny,$(CARGO_DENY))
+	cargo fetch --locked --quiet
+	$(DENY) --deny unnecessary-skip --deny unmatched-skip bans licenses sources
+	@if ls -d $(ADVISORIES)/*/ > /dev/null 2>&1; then $(DENY) advisories; \
+		else echo "make lint: advisories were not checked: no database in $(ADVISORIES); 'cargo deny fetch db' gets one"; fi
+
+DENY = $(CARGO_TOOLS)/bin/cargo-deny --offline check --hide-inclusion-graph
+# Where cargo-deny keeps advisory databases.
+ADVISORIES = $(CARGO_HOME)/advisory-dbs
 
 .PHONY: install
 install: ## Install programs, pages, completions, units and defaults; PREFIX and DESTDIR say where
@@ -135,27 +145,40 @@ uninstall: ## Remove what install put there, but for /etc/default and /etc/dnsfl
 	rm -f $(PROGRAMS:%=$(DESTDIR)$(BASHDIR)/%) $(PROGRAMS:%=$(DESTDIR)$(ZSHDIR)/_%) $(PROGRAMS:%=$(DESTDIR)$(FISHDIR)/%.fish)
 	rm -rf $(DESTDIR)$(DOCDIR)
 
-# The tools that make packages take minutes to build, so they stay where they are.
+# These tools take minutes to build, so they stay where they are, and share what they are built of.
+CARGO_ABOUT = 0.9.3
 CARGO_DEB = 3.8.0
-CARGO_GENERATE_RPM = 0.21.1
+CARGO_DENY = 0.20.2
 CARGO_TOOLS = $(TARGET)/cargo-tools
+cargo_tool = $(CARGO_TOOLS)/bin/$(1) --version 2>/dev/null | grep -qx '$(1) $(2)' || \
+	cargo install --locked --root $(CARGO_TOOLS) --target-dir $(CARGO_TOOLS)/build $(1)@$(2) $(3)
 # What is installed, as packages take it from there.
 STAGED = $(RELEASE)/staged
+VERSION = $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml)
+# The licences of all that is linked into the programs of a crate: its folder, its name.
+third_party = $(CARGO_TOOLS)/bin/cargo-about generate --fail --frozen --manifest-path $(1)/Cargo.toml \
+	--config packages/licenses/about.toml --output-file $(STAGED)/third-party/$(2).txt packages/licenses/text.hbs
 
 .PHONY: packages
 packages: build ## Build a .deb and an .rpm into target/packages
 	@.ci/setup packages
-	@$(CARGO_TOOLS)/bin/cargo-deb --version 2>/dev/null | grep -qx 'cargo-deb $(CARGO_DEB)' || \
-		cargo install --locked --root $(CARGO_TOOLS) cargo-deb@$(CARGO_DEB)
-	@$(CARGO_TOOLS)/bin/cargo-generate-rpm --version 2>/dev/null | grep -qx 'cargo-generate-rpm $(CARGO_GENERATE_RPM)' || \
-		cargo install --locked --root $(CARGO_TOOLS) cargo-generate-rpm@$(CARGO_GENERATE_RPM)
+	@$(call cargo_tool,cargo-deb,$(CARGO_DEB))
+	@$(call cargo_tool,cargo-about,$(CARGO_ABOUT),--features cli)
 	rm -rf $(STAGED)
 	$(MAKE) --no-print-directory --silent install INSTALL_OPTIONS=-s DESTDIR=$(STAGED) PREFIX=/usr
 	gzip --best --no-name $(STAGED)/usr/share/man/man?/*
 	gzip --best --no-name --stdout CHANGELOG.md > $(STAGED)/changelog.gz
+	cargo fetch --locked --quiet
+	install -d $(STAGED)/third-party
+	$(call third_party,engine,dnsflow)
+	$(call third_party,tools/read,dnsflow-read)
+	$(call third_party,tools/generate,dnsflow-generate)
+	gzip --best --no-name $(STAGED)/third-party/*
 	install -d $(TARGET)/packages
 	$(DATED) $(CARGO_TOOLS)/bin/cargo-deb deb --package dnsflow --no-build --no-strip --output $(TARGET)/packages/ $(DEB)
-	$(DATED) $(CARGO_TOOLS)/bin/cargo-generate-rpm generate-rpm --package engine --target-dir $(TARGET) --output $(TARGET)/packages/ $(RPM)
+	$(DATED) rpmbuild -bb --quiet --define '_topdir $(abspath $(RELEASE)/rpmbuild)' --define '_rpmdir $(abspath $(TARGET)/packages)' \
+		--define '_rpmfilename %{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}.rpm' --define 'staged $(abspath $(STAGED))' \
+		--define 'scripts $(abspath packages/rpm)' --define 'version $(VERSION)' $(RPM) packages/rpm/dnsflow.spec
 
 .PHONY: clean
 clean: ## Remove what was built

@@ -6,10 +6,11 @@
 
 use crate::parts::decode;
 use clap::Parser;
+use dnsflow_capfile::pcap::Writer;
+use dnsflow_generate::{Mix, Traffic};
 use dnsflow_packet::tunnel::{Kind, Tunnels};
 use dnsflow_packet::{Decoder, Selection};
 use dnsflow_packet::{Frame, LinkType, Timestamp};
-use dnsflow_tools::generate::{Mix, Traffic};
 use etherparse::{PacketBuilder, SlicedPacket, TransportSlice};
 
 /// Responses in a case: enough that neither the caches nor the branch predictor know them all by heart.
@@ -123,21 +124,17 @@ impl Case {
         decoder
     }
 
-    /// The case as a capture file (pcap-savefile(5)).
+    /// The case as a capture file.
+    ///
+    /// # Panics
+    /// Never: it writes to memory.
     #[must_use]
     pub fn capture(&self) -> Vec<u8> {
-        let mut file = Vec::new();
-        for word in [0xa1b2_c3d4, 0x0004_0002, 0, 0, 65_535, 1_u32] {
-            file.extend(word.to_le_bytes());
-        }
+        let mut writer = Writer::new(Vec::new(), LinkType::Ethernet).expect("memory takes all");
         for frame in &self.frames {
-            let bytes = u32::try_from(frame.len()).unwrap_or(u32::MAX);
-            for word in [1_700_000_000, 0, bytes, bytes] {
-                file.extend(word.to_le_bytes());
-            }
-            file.extend(frame);
+            writer.write(&frame_of(frame)).expect("memory takes all");
         }
-        file
+        writer.into_inner()
     }
 }
 

@@ -19,8 +19,9 @@ use dnsflow_capfile::Records;
 use dnsflow_packet::tunnel::Tunnels;
 use dnsflow_packet::{Decoder, Selection};
 use dnsflow_packet::{Frame, LinkType, Timestamp};
+use dnsflow_testkit::capture::pcap;
+use dnsflow_testkit::packets::{Ends, Response};
 use dnsflow_wire::v4::Encoder;
-use etherparse::PacketBuilder;
 use futures_lite::future::block_on;
 use glommio::LocalExecutorBuilder;
 use nix::cmsg_space;
@@ -46,7 +47,7 @@ fn the_counter_counts() {
 #[test]
 fn packets_of_a_file_cost_no_allocation() {
     let packets = packets();
-    let capture = capture(&packets, WARM_UP + COUNTED);
+    let capture = pcap(packets.iter().cycle().take(WARM_UP + COUNTED));
     let mut records = Records::open(capture.as_slice()).expect("a capture of our own");
     let mut shard = shard(Sinks::default());
     let mut before = 0;
@@ -172,59 +173,19 @@ impl Receiver {
     }
 }
 
-/// Answers of several sizes over IPv4 and IPv6, from the Ethernet header on.
+/// Responses of several sizes over IPv4 and IPv6, as Ethernet frames.
 fn packets() -> Vec<Vec<u8>> {
     (0..499_u16)
         .map(|number| {
-            let host = "h".repeat(1 + usize::from(number % 37));
-            let message = answer(&host, number % 3, 1 + number % 5);
-            let ethernet = PacketBuilder::ethernet2([2; 6], [4; 6]);
-            let [high, low] = number.to_be_bytes();
-            let ip = if number % 4 == 0 {
-                let mut client = [0xfd; 16];
-                client[14..].copy_from_slice(&[high, low]);
-                ethernet.ipv6([0xfd; 16], client, 64)
-            } else {
-                ethernet.ipv4([192, 0, 2, 53], [10, 0, high, low], 64)
+            let ends = Ends::new(number % 4 == 0, number);
+            let name = format!("{}.example", "h".repeat(1 + usize::from(number % 37)));
+            let response = Response {
+                aliases: number % 3,
+                ..Response::new(ends, &name, 1 + number % 5)
             };
-            let mut packet = Vec::new();
-            ip.udp(53, 40_000)
-                .write(&mut packet, &message)
-                .expect("a packet that fits, into memory");
-            packet
+            response.ethernet()
         })
         .collect()
-}
-
-/// The answer for `host`.example with so many aliases and addresses (RFC 1035 section 4.1).
-fn answer(host: &str, aliases: u16, addresses: u16) -> Vec<u8> {
-    let mut message = vec![0x12, 0x34, 0x81, 0x80, 0, 1];
-    message.extend((aliases + addresses).to_be_bytes());
-    message.extend([0; 4]);
-    push_label(&mut message, host);
-    push_label(&mut message, "example");
-    message.extend([0, 0, 1, 0, 1]);
-    for alias in 0..aliases {
-        let target = format!("alias{alias}");
-        message.extend([0xc0, 12, 0, 5, 0, 1, 0, 0, 0, 60, 0]);
-        message.push(u8::try_from(target.len() + 3).expect("a short name"));
-        push_label(&mut message, &target);
-        // The rest is `example`, behind the first label of the question.
-        message.extend([
-            0xc0,
-            u8::try_from(12 + 1 + host.len()).expect("a short name"),
-        ]);
-    }
-    for address in 0..addresses {
-        message.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 198, 51, 100]);
-        message.push(u8::try_from(address).expect("a few addresses"));
-    }
-    message
-}
-
-fn push_label(message: &mut Vec<u8>, label: &str) {
-    message.push(u8::try_from(label.len()).expect("a label has at most 63 bytes"));
-    message.extend(label.as_bytes());
 }
 
 fn frame(bytes: &[u8]) -> Frame<'_> {
@@ -234,21 +195,4 @@ fn frame(bytes: &[u8]) -> Frame<'_> {
         at: Timestamp::default(),
         link: LinkType::Ethernet,
     }
-}
-
-/// `count` packets in turn, as a capture file (pcap-savefile(5)).
-fn capture(packets: &[Vec<u8>], count: usize) -> Vec<u8> {
-    let words = |words: &[u32]| {
-        words
-            .iter()
-            .flat_map(|word| word.to_le_bytes())
-            .collect::<Vec<_>>()
-    };
-    let mut file = words(&[0xa1b2_c3d4, 0x0004_0002, 0, 0, 65_535, 1]);
-    for packet in packets.iter().cycle().take(count) {
-        let bytes = u32::try_from(packet.len()).expect("a packet that fits a link");
-        file.extend(words(&[1_700_000_000, 0, bytes, bytes]));
-        file.extend(packet);
-    }
-    file
 }

@@ -1,14 +1,14 @@
 //! The configuration file: it says what the command line could have said, and the command line wins.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::PathBuf;
-use std::process::{self, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::process::Command;
 
 use clap::{Arg, CommandFactory as _, Parser as _};
 use dnsflow::start::cli::{Cli, Options};
 use dnsflow::start::config::{COMMAND_LINE_ONLY, load};
+use dnsflow_testkit::folder::Folder;
+use dnsflow_testkit::process::Process;
 
 /// Key, a value of it that is no default, and the same as arguments.
 const EXAMPLES: &[(&str, &str, &[&str])] = &[
@@ -47,33 +47,29 @@ const EXAMPLES: &[(&str, &str, &[&str])] = &[
     ("metrics", "'[::1]:9530'", &["--metrics=[::1]:9530"]),
 ];
 
-/// A file that goes with the test.
-struct File(PathBuf);
+/// A configuration file.
+struct File {
+    path: PathBuf,
+    _folder: Folder,
+}
 
 impl File {
     fn new(text: &str) -> Self {
-        static COUNTER: AtomicU32 = AtomicU32::new(0);
-        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("dnsflow-config-{}-{number}.toml", process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::write(&path, text).expect("a temporary file");
-        File(path)
+        let folder = Folder::new();
+        Self {
+            path: folder.file("dnsflow.toml", text.as_bytes()),
+            _folder: folder,
+        }
     }
 
     /// The options that it gives together with a command line.
     fn with(&self, arguments: &[&str]) -> Result<Options, String> {
-        let path = self.0.to_str().expect("a path of ASCII");
+        let path = self.path.to_str().expect("a path of ASCII");
         let all = ["dnsflow", "--config", path].into_iter();
         let all = all.chain(arguments.iter().copied());
         let mut options = load(all).map_err(|error| error.to_string())?.options;
         options.config = None;
         Ok(options)
-    }
-}
-
-impl Drop for File {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
     }
 }
 
@@ -86,7 +82,7 @@ fn options(arguments: &[&str]) -> Options {
 fn problem(text: &str) -> String {
     let file = File::new(text);
     let error = file.with(&[]).expect_err("something is wrong with it");
-    let path = file.0.display().to_string();
+    let path = file.path.display().to_string();
     error
         .strip_prefix(&format!("{path}:"))
         .unwrap_or_else(|| panic!("the file is named: {error}"))
@@ -359,16 +355,15 @@ fn the_program_reads_it() {
     let run = |text: &str, arguments: &[&str]| {
         let file = File::new(text);
         let mut command = Command::new(env!("CARGO_BIN_EXE_dnsflow"));
-        command.arg("--config").arg(&file.0).args(arguments);
-        let output = command.stdin(Stdio::null()).output();
-        output.expect("the program is there")
+        command.arg("--config").arg(&file.path).args(arguments);
+        Process::spawn("dnsflow", &mut command).wait()
     };
     let good = run("port = 5353", &["--print-filter"]);
-    let text = String::from_utf8_lossy(&good.stdout);
-    assert!(good.status.success() && text.contains("5353"), "{text}");
+    good.assert_success();
+    assert!(good.text().contains("5353"), "{}", good.text());
     let bad = run("prot = 5353", &["--print-filter"]);
-    let text = String::from_utf8_lossy(&bad.stderr);
-    assert_eq!(bad.status.code(), Some(2), "{text}");
+    bad.assert_failure(2, &[]);
+    let text = &bad.stderr;
     assert!(
         text.starts_with("dnsflow: ")
             && text.ends_with(":1: unknown key 'prot'; is 'port' meant?\n"),

@@ -1,13 +1,11 @@
 //! The interpreter against libpcap's own, and against programs made of random instructions.
 
-#[expect(dead_code, reason = "each test program uses its part of the table")]
-mod frames;
-
 use dnsflow_filters::{
     FilterError, Instruction, Interpreter, Packet, Problem, Program, compile, ip_expression,
 };
 use dnsflow_packet::tunnel::Tunnels;
 use dnsflow_packet::{LinkType, Selection};
+use dnsflow_testkit::frames;
 use pcap::{BpfProgram, Capture, Linktype};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};

@@ -1,13 +1,13 @@
 //! The programs of link types other than Ethernet, and of packets at other offsets, against those
 //! that the table of frames and libpcap vouch for.
 
-#[expect(dead_code, reason = "each test program uses its part of the table")]
-mod frames;
-
 use dnsflow_filters::{Interpreter, Packet, capture_filter, compile, ip_expression};
 use dnsflow_packet::tunnel::{Kind, Tunnels};
 use dnsflow_packet::{LinkType, Selection};
-use frames::build::{DOT1Q, IPV4, IPV6};
+use dnsflow_testkit::frames::{
+    self,
+    build::{DOT1Q, IPV4, IPV6, ethernet_of},
+};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
@@ -263,8 +263,8 @@ fn a_packet_is_kept_wherever_it_starts() {
         };
         let null = [&[0; 4][..], &packet].concat();
         let ppp = [&[protocol][..], &packet].concat();
-        let untagged = frames::build::ethernet(&[], ethertype, &packet);
-        let tagged = frames::build::ethernet(&[DOT1Q; 4], ethertype, &packet);
+        let untagged = ethernet_of(&[], ethertype, &packet);
+        let tagged = ethernet_of(&[DOT1Q; 4], ethertype, &packet);
         for (expected, on_null, on_ppp, on_ethernet) in &programs {
             let kept = keeps(expected, &packet);
             prop_assert_eq!(keeps(on_null, &null), kept, "behind 4 bytes");

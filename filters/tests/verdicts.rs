@@ -1,17 +1,16 @@
 //! What the programs say of the frames in the table.
 
-mod frames;
-
 use dnsflow_filters::{
-    Balance, Interpreter, MAX_MPLS_LABELS, MAX_VLAN_TAGS, Packet, Program, capture_filter, compile,
-    sample,
+    Balance, Interpreter, MAX_MPLS_LABELS, MAX_VLAN_TAGS, Packet, Program, VlanTag, capture_filter,
+    compile, sample,
 };
+use dnsflow_packet::tunnel::Tunnels;
 use dnsflow_packet::{LinkType, Selection};
-use frames::build::{
-    DOT1AD, DOT1Q, IPV4, MPLS, QINQ_OLD, QUERY, UDP, dns, ethernet, ipv4, mpls, udp,
+use dnsflow_testkit::frames::build::{
+    ARP, DOT1AD, DOT1Q, IPV4, MPLS, QINQ_OLD, QUERY, UDP, dns, ethernet_of, ipv4, mpls, udp,
 };
-use frames::{
-    CHOICES, for_each_view, response_v4, response_v6, selection_with, selection_with_all,
+use dnsflow_testkit::frames::{
+    self, CHOICES, Expected, Frame, JMIRROR_PORT, PCAP_RECORD_PORT, Tag, response_v4, response_v6,
 };
 
 const SNAP_LENGTH: u32 = 2048;
@@ -44,6 +43,52 @@ fn by_checksum() -> Balance {
 
 fn snap(kept: bool) -> u32 {
     if kept { SNAP_LENGTH } else { 0 }
+}
+
+/// The default selection with one of [`CHOICES`].
+fn selection_with(choice: &str) -> Selection {
+    let none = Tunnels::default();
+    Selection::default().tunnels(match choice {
+        "jmirror" => none.with_juniper_ports([JMIRROR_PORT]),
+        "pcap record" => none.with_record_ports([PCAP_RECORD_PORT]),
+        word => word.parse().expect("a kind of tunnel"),
+    })
+}
+
+/// The default selection with all of [`CHOICES`].
+fn selection_with_all() -> Selection {
+    let tunnels = Tunnels::all()
+        .with_juniper_ports([JMIRROR_PORT])
+        .with_record_ports([PCAP_RECORD_PORT]);
+    Selection::default().tunnels(tunnels)
+}
+
+/// A frame as a socket gets it, and the tag that the kernel has taken out of it.
+fn received(wire: &[u8]) -> (Vec<u8>, Option<VlanTag>) {
+    let (frame, tag) = frames::received(wire);
+    (frame, tag.map(|Tag { tci, tpid }| VlanTag { tci, tpid }))
+}
+
+/// Runs `check` for every frame as a file has it and as a socket gets it, with a name for failures.
+fn for_each_view(mut check: impl FnMut(&str, Packet<'_>, Expected)) {
+    for Frame {
+        name,
+        bytes,
+        expected,
+    } in frames::table()
+    {
+        check(
+            &format!("{name}, in a file"),
+            Packet::ethernet(&bytes),
+            expected,
+        );
+        let (stripped, vlan) = received(&bytes);
+        let packet = Packet {
+            vlan,
+            ..Packet::ethernet(&stripped)
+        };
+        check(&format!("{name}, received"), packet, expected);
+    }
 }
 
 #[test]
@@ -155,7 +200,7 @@ fn each_packet_with_whole_headers_is_in_one_share() {
 #[test]
 fn what_is_not_ip_is_in_share_0() {
     let everything = || compile("", LinkType::Ethernet, SNAP_LENGTH).expect("keeps every packet");
-    let arp = frames::build::ethernet(&[], frames::build::ARP, &[0; 46]);
+    let arp = ethernet_of(&[], ARP, &[0; 46]);
     for (index, kept) in [(0, SNAP_LENGTH), (1, 0)] {
         let share = by_checksum()
             .share(index, 2)
@@ -171,8 +216,8 @@ fn one_too_many_is_not_looked_below() {
     let tags = [DOT1AD, DOT1Q, QINQ_OLD].repeat(4);
     let labels = u8::try_from(MAX_MPLS_LABELS).expect("a few");
     let query = ipv4(&[], 0, UDP, &udp(53, 9, 0, &dns(QUERY)));
-    let tagged = |count| ethernet(&tags[..count], IPV4, &query);
-    let labelled = |labels| ethernet(&[], MPLS, &mpls(labels, &query));
+    let tagged = |count| ethernet_of(&tags[..count], IPV4, &query);
+    let labelled = |labels| ethernet_of(&[], MPLS, &mpls(labels, &query));
     let default = interpreter(&selection(&[53], false));
     for (bytes, looked_below) in [
         (tagged(MAX_VLAN_TAGS), true),
@@ -191,7 +236,7 @@ fn one_too_many_is_not_looked_below() {
 fn one_more_tag_on_the_wire_is_stripped() {
     let tags = [&[DOT1AD][..], &[DOT1Q; MAX_VLAN_TAGS]].concat();
     let default = interpreter(&selection(&[53], false));
-    let (bytes, vlan) = frames::received(&response_v4(&tags));
+    let (bytes, vlan) = received(&response_v4(&tags));
     let packet = Packet {
         vlan,
         ..Packet::ethernet(&bytes)

@@ -16,7 +16,6 @@ use std::{env, fs, io};
 use clap::{Command, CommandFactory, Parser};
 use clap_complete::{Shell, generate_to};
 use dnsflow_packages::{configuration, manual};
-use dnsflow_tools::{generate, read};
 
 /// Write manual pages and shell completions of all programs.
 #[derive(Debug, Parser)]
@@ -61,8 +60,8 @@ fn write(folder: &Path) -> io::Result<()> {
 fn commands() -> [Command; 3] {
     [
         dnsflow::start::cli::Cli::command(),
-        read::Options::command(),
-        generate::options::Options::command(),
+        dnsflow_read::Options::command(),
+        dnsflow_generate::options::Options::command(),
     ]
 }
 

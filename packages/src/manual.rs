@@ -8,7 +8,6 @@ use std::io;
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
-use dnsflow_tools::{generate, read};
 
 /// A line of text that is shorter fits beside the indentation of an option.
 const LINE_CHARACTERS: usize = 60;
@@ -43,7 +42,7 @@ pub fn pages() -> Vec<Page> {
             more: include_str!("../man/dnsflow.8"),
         },
         Page {
-            command: read::Options::command(),
+            command: dnsflow_read::Options::command(),
             section: "1",
             summary: "reader and collector for what dnsflow sensors export",
             synopsis: "dnsflow-read --listen ADDR:PORT [OPTIONS]\n\
@@ -52,7 +51,7 @@ pub fn pages() -> Vec<Page> {
             more: include_str!("../man/dnsflow-read.1"),
         },
         Page {
-            command: generate::options::Options::command(),
+            command: dnsflow_generate::options::Options::command(),
             section: "1",
             summary: "make DNS responses to try a sensor with",
             synopsis: "dnsflow-gen --write FILE --count N [OPTIONS]\n\

@@ -1,5 +1,5 @@
-//! The block format (draft-ietf-opsawg-pcapng): sections of either byte order, any number of interfaces
-//! with link types and clocks of their own.
+//! The block format, pcapng (draft-ietf-opsawg-pcapng): sections of either byte order, and any number of
+//! interfaces, each with its link type and clock. It is read and never written.
 
 use std::io::Read;
 
@@ -15,18 +15,18 @@ const OBSOLETE_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
 const ENHANCED_PACKET: u32 = 6;
 
-/// Bytes of a block around its body: type, length, and the length again.
+/// Bytes of a block around its body: type, length, and the length again at the end.
 const FRAMING_BYTES: usize = 12;
 
-/// Largest block that is believed, in bytes; as libpcap.
+/// Largest block that is accepted, in bytes; libpcap has the same limit.
 const MAX_BLOCK_BYTES: usize = 16 << 20;
 
-/// Interfaces of a section that are kept, so that a hostile file can't fill the memory.
+/// Most interfaces of a section: a hostile file can't exhaust memory.
 const MAX_INTERFACES: usize = 65_536;
 
 const NANOSECONDS: u128 = 1_000_000_000;
 
-/// What the blocks of a section so far say.
+/// State of the section that is being read.
 #[derive(Debug, Default)]
 pub(crate) struct Section {
     order: ByteOrder,
@@ -37,16 +37,16 @@ pub(crate) struct Section {
 struct Interface {
     link: LinkType,
     snap_length: u32,
-    /// Units of its clock in a second.
+    /// Units of the clock in a second.
     units: u64,
-    /// Seconds to add to its clock.
+    /// Seconds to add to the clock.
     offset: i64,
 }
 
-/// Where a packet is in the body of its block.
+/// Position of a packet in the body of its block.
 struct Packet {
     interface: usize,
-    /// Clock of the interface; `None` where the block has none.
+    /// Clock of the interface; `None` if the block has no time stamp.
     clock: Option<u64>,
     from: usize,
     captured: usize,
@@ -54,6 +54,7 @@ struct Packet {
 }
 
 impl Section {
+    /// Takes blocks up to the next packet; `None` at the end of the file.
     pub(crate) fn next_frame<'w>(
         &mut self,
         window: &'w mut Window<impl Read>,
@@ -99,12 +100,12 @@ impl Section {
                 .map_or(Timestamp::default(), |(clock, interface)| {
                     interface.timestamp(clock)
                 }),
-            // A packet of an interface that was not described can't be read, but it can be counted.
+            // A packet of an interface that was not described can't be decoded; it is counted.
             link: interface.map_or(LinkType::Unsupported(u32::MAX), |found| found.link),
         }))
     }
 
-    /// Type and length of the next block, which is then whole in the window.
+    /// Type and length of the next block, all of which is then in the window; `None` at the end of the file.
     ///
     /// ```text
     /// type 4 | length of the block 4 | body .. | length of the block 4
@@ -178,10 +179,7 @@ impl Section {
                 }
                 (TIME_OFFSET, value) => {
                     if let Some(eight) = value.first_chunk::<8>() {
-                        interface.offset = match self.order {
-                            ByteOrder::Little => i64::from_le_bytes(*eight),
-                            ByteOrder::Big => i64::from_be_bytes(*eight),
-                        };
+                        interface.offset = self.order.i64(*eight);
                     }
                 }
                 _ => {}
@@ -252,5 +250,106 @@ impl Interface {
             seconds: seconds.saturating_add_signed(self.offset),
             nanoseconds: u32::try_from(fraction).unwrap_or(0),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Records;
+
+    const ORDERS: [ByteOrder; 2] = [ByteOrder::Little, ByteOrder::Big];
+
+    fn block(order: ByteOrder, kind: u32, body: &[u8]) -> Vec<u8> {
+        let bytes = u32::try_from(body.len() + FRAMING_BYTES).expect("a short block");
+        let (kind, bytes) = (order.u32_bytes(kind), order.u32_bytes(bytes));
+        [&kind, &bytes, body, &bytes].concat()
+    }
+
+    /// A section with an interface whose clock is in nanoseconds, and one packet, of 4 of 60 bytes.
+    fn section(order: ByteOrder, packet_of: u32) -> Vec<u8> {
+        let word = |value| order.u32_bytes(value);
+        let half = |value| order.u16_bytes(value);
+        let header = [&word(0x1a2b_3c4d)[..], &half(1), &half(0), &[0xff; 8]].concat();
+        let interface = [
+            &half(1)[..],
+            &[0, 0],
+            &word(65_535),
+            &half(9),
+            &half(1),
+            &[9, 0, 0, 0],
+        ]
+        .concat();
+        let clock = 1_700_000_000_000_000_123_u64;
+        let [high, low] = [clock >> 32, clock & 0xffff_ffff];
+        let [high, low] = [high, low].map(|half| word(u32::try_from(half).expect("32 bits")));
+        let packet = [
+            &word(packet_of)[..],
+            &high,
+            &low,
+            &word(4),
+            &word(60),
+            b"abcd",
+        ];
+        [
+            block(order, 0x0a0d_0d0a, &header),
+            block(order, INTERFACE_DESCRIPTION, &interface),
+            block(order, ENHANCED_PACKET, &packet.concat()),
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn sections_of_either_byte_order_follow_each_other() {
+        let file = ORDERS.map(|order| section(order, 0)).concat();
+        let mut records = Records::open(file.as_slice()).expect("pcapng");
+        for _ in ORDERS {
+            let found = records.next_frame().expect("whole").expect("a packet");
+            assert_eq!((found.bytes, found.wire_bytes), (&b"abcd"[..], 60));
+            assert_eq!(found.link, LinkType::Ethernet);
+            let at = Timestamp {
+                seconds: 1_700_000_000,
+                nanoseconds: 123,
+            };
+            assert_eq!(found.at, at);
+        }
+        assert!(records.next_frame().expect("whole").is_none());
+    }
+
+    #[test]
+    fn a_packet_of_an_unknown_interface_is_given_without_a_link_type() {
+        let file = section(ByteOrder::Little, 1);
+        let mut records = Records::open(file.as_slice()).expect("pcapng");
+        let found = records.next_frame().expect("whole").expect("a packet");
+        assert_eq!(found.link, LinkType::Unsupported(u32::MAX));
+    }
+
+    #[test]
+    fn damage_is_told_with_its_offset() {
+        let whole = section(ByteOrder::Little, 0);
+        for length in 1..whole.len() {
+            let Ok(mut records) = Records::open(&whole[..length]) else {
+                assert!(length < 4);
+                continue;
+            };
+            let found = records.next_frame().map(|frame| frame.is_some());
+            match found {
+                Err(FileError::Cut { offset }) => {
+                    assert!(usize::try_from(offset).is_ok_and(|offset| offset < length));
+                }
+                // The cut is between blocks.
+                Ok(false) => assert!([28, 56].contains(&length), "{length}"),
+                other => panic!("{length}: {other:?}"),
+            }
+        }
+        let mut damaged = whole;
+        let last = damaged.len() - 1;
+        damaged[last] ^= 1;
+        let mut records = Records::open(damaged.as_slice()).expect("pcapng");
+        let found = records.next_frame().map(drop);
+        assert!(
+            matches!(found, Err(FileError::Damaged { offset: 56, .. })),
+            "{found:?}"
+        );
     }
 }

@@ -1,10 +1,10 @@
-//! A stretch of a file in memory, which moves on as records are taken from it.
+//! The part of a file that is in memory: a buffer that moves on as records are taken from it.
 
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 
 use crate::FileError;
 
-/// Bytes that one read asks for: few enough to stay in a core's cache while they are looked at.
+/// Bytes that one read asks for: few enough to stay in a core's cache until they are decoded.
 pub(crate) const READ_BYTES: usize = 256 << 10;
 
 /// Reads `source` through a buffer that grows to the largest record and no further.
@@ -12,17 +12,17 @@ pub(crate) const READ_BYTES: usize = 256 << 10;
 pub(crate) struct Window<R> {
     source: R,
     buffer: Vec<u8>,
-    /// What was read and not taken: `buffer[start..end]`.
+    /// Bytes read and not yet taken: `buffer[start..end]`.
     start: usize,
     end: usize,
     /// Offset of `buffer[0]` in the file.
     base: u64,
     exhausted: bool,
-    /// The source ended before it should, as a compressed one can know.
+    /// The source ended too early, as a compressed one can tell.
     cut: bool,
     /// Reads that the source has answered.
     pub(crate) reads: u64,
-    /// Whether to wait on where the source says that nothing has come for a while.
+    /// Whether reads that return `WouldBlock` are retried.
     pub(crate) patient: bool,
 }
 
@@ -31,9 +31,9 @@ impl<R: Read> Window<R> {
         Self::from(source, 0, READ_BYTES)
     }
 
-    /// Reads so many bytes at once from a source that stands at an offset of the file already.
+    /// Reads `read_bytes` at once from a source that stands at the offset `base` of the file already.
     pub(crate) fn from(source: R, base: u64, read_bytes: usize) -> Self {
-        Window {
+        Self {
             source,
             buffer: vec![0; read_bytes],
             start: 0,
@@ -48,7 +48,7 @@ impl<R: Read> Window<R> {
 }
 
 impl<R: Seek> Window<R> {
-    /// Goes on at another offset.
+    /// Continues at another offset.
     pub(crate) fn seek(&mut self, offset: u64) -> Result<(), FileError> {
         let ahead = offset.checked_sub(self.offset()).map(usize::try_from);
         match ahead {
@@ -71,14 +71,14 @@ impl<R> Window<R> {
         self.base
     }
 
-    /// Offset in the file of the next byte to be taken.
+    /// Offset in the file of the next byte to take.
     pub(crate) fn offset(&self) -> u64 {
         self.base + u64::try_from(self.start).unwrap_or(0)
     }
 }
 
 impl<R: Read> Window<R> {
-    /// The next `count` bytes, or fewer at the end of the file; they stay to be taken.
+    /// The next `count` bytes, or fewer at the end of the file, without taking them.
     #[inline]
     pub(crate) fn peek(&mut self, count: usize) -> Result<&[u8], FileError> {
         if self.end - self.start < count {
@@ -88,13 +88,13 @@ impl<R: Read> Window<R> {
         Ok(self.buffer.get(self.start..end).unwrap_or_default())
     }
 
-    /// What is in memory and not yet taken.
+    /// The bytes in memory that are not yet taken.
     #[inline]
     pub(crate) fn ready(&self) -> &[u8] {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// The same, and where taking from it is noted.
+    /// The same, and their start, which the caller moves as it takes.
     #[inline]
     pub(crate) fn ready_to_take(&mut self) -> (&[u8], &mut usize) {
         let ready = self.buffer.get(self.start..self.end).unwrap_or_default();
@@ -109,7 +109,7 @@ impl<R: Read> Window<R> {
             .unwrap_or_default()
     }
 
-    /// To be asked where no bytes are left: whether the file is whole.
+    /// Where no bytes are left: whether the file is complete.
     #[cold]
     pub(crate) fn end(&self) -> Result<(), FileError> {
         if self.cut {
@@ -120,13 +120,13 @@ impl<R: Read> Window<R> {
         Ok(())
     }
 
-    /// Passes over bytes that were peeked at.
+    /// Takes bytes that were peeked at.
     #[inline]
     pub(crate) fn take(&mut self, count: usize) {
         self.start = self.end.min(self.start + count);
     }
 
-    /// Peeked and taken in one.
+    /// Peeks and takes.
     #[inline]
     pub(crate) fn read(&mut self, count: usize) -> Result<&[u8], FileError> {
         if self.end - self.start < count {
@@ -155,7 +155,7 @@ impl<R: Read> Window<R> {
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock && self.patient => {}
-                // What a compressor wrote last may be missing: then the file is cut there.
+                // A compressed stream ends early: the file is cut there.
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
                     self.exhausted = true;
                     self.cut = true;

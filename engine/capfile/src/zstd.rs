@@ -1,9 +1,9 @@
 //! Zstandard streams (RFC 8878): any number of frames one after another, as compressors with several
-//! threads and `cat` write them, with frames to be skipped among them.
+//! threads and `cat` write them, with skippable frames among them.
 //!
-//! The decoder of the library stops after one frame; this starts it anew for each. It also keeps back as much
-//! as the window of a frame, megabytes, until the frame ends; so that a stream that breaks off gives all that
-//! is whole in it, this hands over whole blocks only, and after the last of them an end.
+//! The library's decoder stops after one frame; this starts it again for each. The decoder also keeps back the
+//! window of a frame, megabytes, until the frame ends. So that a stream that is cut gives all of its whole blocks,
+//! this passes it whole blocks only, and an end after the last of them.
 
 use std::error::Error;
 use std::fmt;
@@ -24,30 +24,20 @@ const CHECKSUM_BYTES: u64 = 4;
 /// The last block of a frame, without content.
 const LAST_BLOCK: [u8; BLOCK_HEADER_BYTES] = [1, 0, 0];
 
-/// Whether a stream that starts so is one of these: a frame (section 3.1.1), or one to be skipped
-/// (section 3.1.2).
-#[must_use]
-pub(crate) fn starts_with(head: &[u8]) -> bool {
-    matches!(
-        head,
-        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..]
-    )
-}
-
-/// What a compressed stream holds.
+/// The decompressed content of a stream.
 pub(crate) struct Frames<R> {
     source: BufReader<R>,
     decoder: FrameDecoder,
     /// The block that is being decoded, with its header.
     block: Vec<u8>,
-    /// The stream has broken off.
+    /// The stream is cut.
     cut: bool,
 }
 
 impl<R: Read> Frames<R> {
     /// Reads nothing yet.
     pub(crate) fn new(source: R) -> Self {
-        Frames {
+        Self {
             source: BufReader::with_capacity(READ_BYTES, source),
             decoder: FrameDecoder::new(),
             block: Vec::new(),
@@ -55,7 +45,7 @@ impl<R: Read> Frames<R> {
         }
     }
 
-    /// Starts with the next frame; false at the end of the stream.
+    /// Starts the next frame; false at the end of the stream.
     fn next_frame(&mut self) -> io::Result<bool> {
         if self.cut {
             return Err(ErrorKind::UnexpectedEof.into());
@@ -79,7 +69,7 @@ impl<R: Read> Frames<R> {
             self.block.clear();
             self.block.extend(LAST_BLOCK);
         }
-        // Behind the last block a checksum may stand, which the decoder takes and does not compare.
+        // A checksum may follow the last block; the decoder reads it and does not compare it.
         let mut checksum = io::repeat(0).take(CHECKSUM_BYTES);
         let behind = (&mut self.source).chain(&mut checksum);
         self.decoder
@@ -92,10 +82,10 @@ impl<R: Read> Frames<R> {
         Ok(())
     }
 
-    /// Reads the next block; false if it is not whole (section 3.1.1.2, little endian):
+    /// Reads the next block; false if it is cut (RFC 8878, section 3.1.1.2, little endian):
     ///
     /// ```text
-    /// last 1 bit, type 2 bits, size 21 bits | content: of that size, or a byte that is repeated
+    /// last 1 bit, type 2 bits, size 21 bits | content: of that size, or one byte to repeat
     /// ```
     fn read_block(&mut self) -> io::Result<bool> {
         const REPEATED: u8 = 1;
@@ -155,7 +145,7 @@ impl<R> fmt::Debug for Frames<R> {
     }
 }
 
-/// A stream that ends too early is told apart from one that is damaged: what it held until then is good.
+/// Tells a stream that ends too early (`UnexpectedEof`), whose content until then is good, from one that is damaged.
 fn as_io_error(error: FrameDecoderError) -> io::Error {
     let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
     while let Some(found) = cause {
@@ -176,6 +166,7 @@ mod tests {
     use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
     use super::*;
+    use crate::{Kind, probe};
 
     fn frame(bytes: &[u8]) -> Vec<u8> {
         compress_to_vec(bytes, CompressionLevel::Fastest)
@@ -198,7 +189,7 @@ mod tests {
             frame(b" and three"),
         ]
         .concat();
-        assert!(starts_with(&stream) && starts_with(&stream[10..]));
+        assert_eq!([probe(&stream), probe(&stream[10..])], [Kind::Zstd; 2]);
         let (out, read) = unpacked(&stream);
         assert_eq!(out, b"one, two and three");
         assert!(read.is_ok_and(|bytes| bytes == out.len()));

@@ -5,6 +5,9 @@ use std::io::{self, IoSlice, Write};
 use std::os::unix::fs::FileTypeExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use dnsflow_capfile::ByteOrder;
+use dnsflow_capfile::pcap::{Encoding, RECORD_HEADER_BYTES, Resolution, SNAP_LENGTH};
+use dnsflow_packet::Timestamp;
 use dnsflow_wire::v4::DEFAULT_PORT;
 
 use super::ExportError;
@@ -15,23 +18,21 @@ const PIECE_DATAGRAMS: usize = 32;
 /// Most that a pipe takes in one piece (pipe(7)).
 const PIPE_BYTES: usize = 4096;
 
-const LINK_TYPE_NULL: u32 = 0;
-const SNAP_LENGTH: u32 = 65_535;
+/// LINKTYPE_NULL: packets start with the address family.
+const LINK_TYPE: u32 = 0;
+
+/// How the file is written.
+const ENCODING: Encoding = Encoding {
+    order: ByteOrder::Little,
+    resolution: Resolution::Microseconds,
+};
 
 /// Writes the header of the file.
 ///
 /// # Errors
-/// What the system says.
+/// Those of the write.
 pub fn write_header(out: &mut impl Write) -> io::Result<()> {
-    let fields: [&[u8]; 6] = [
-        &0xa1b2_c3d4_u32.to_le_bytes(),
-        &[2, 0, 4, 0],
-        &[0; 4],
-        &[0; 4],
-        &SNAP_LENGTH.to_le_bytes(),
-        &LINK_TYPE_NULL.to_le_bytes(),
-    ];
-    out.write_all(&fields.concat())
+    out.write_all(&ENCODING.file_header(LINK_TYPE, SNAP_LENGTH))
 }
 
 /// One stream's way into the file. Streams share the file by duplicates of one descriptor, so that they share
@@ -117,23 +118,23 @@ fn write_all(mut file: &File, mut slices: &mut [IoSlice<'_>]) -> io::Result<()> 
 }
 
 /// Bytes before a datagram.
-const HEADERS_BYTES: usize = 16 + 4 + 20 + 8;
+const HEADERS_BYTES: usize = RECORD_HEADER_BYTES + 4 + 20 + 8;
 
 /// What stands before a datagram in the file:
 ///
 /// ```text
-/// seconds 4 | microseconds 4 | length 4 | length 4 | family 4 | IPv4 20 | UDP 8
+/// record header 16 | family 4 | IPv4 20 | UDP 8
 /// ```
 fn headers(now: Duration, stream: u16, datagram_bytes: usize) -> [u8; HEADERS_BYTES] {
     let mut out = [0; HEADERS_BYTES];
-    let seconds = u32::try_from(now.as_secs()).unwrap_or(u32::MAX);
     // Datagrams are bounded by the MTU, which is a u16.
     let length = |headers: usize| u16::try_from(headers + datagram_bytes).unwrap_or(u16::MAX);
-    let record = u32::from(length(4 + 20 + 8)).to_le_bytes();
-    out[..4].copy_from_slice(&seconds.to_le_bytes());
-    out[4..8].copy_from_slice(&now.subsec_micros().to_le_bytes());
-    out[8..12].copy_from_slice(&record);
-    out[12..16].copy_from_slice(&record);
+    let at = Timestamp {
+        seconds: now.as_secs(),
+        nanoseconds: now.subsec_nanos(),
+    };
+    let record = u32::from(length(4 + 20 + 8));
+    out[..RECORD_HEADER_BYTES].copy_from_slice(&ENCODING.record_header(at, record, record));
     out[16..20].copy_from_slice(&2_u32.to_le_bytes());
     // Version and header words, service.
     out[20..22].copy_from_slice(&[0x45, 0]);

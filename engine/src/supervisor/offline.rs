@@ -23,8 +23,7 @@ use crate::shard::file::Offline;
 use crate::shard::{Progress, Report, Shard, ShardError};
 use crate::start::error::StartError;
 use crate::start::settings::{Capture, Settings};
-use dnsflow_capfile::input::{self, Source};
-use dnsflow_capfile::{Records, split};
+use dnsflow_capfile::input::{self, RegularFile, Source};
 use dnsflow_packet::Decoder;
 use dnsflow_packet::LinkType;
 
@@ -50,13 +49,11 @@ pub(super) fn run(
         path: path.to_owned(),
         source,
     };
+    let regular = RegularFile::open(path).map_err(failed)?;
     let mut first = None;
-    if input::is_repeatable(path) {
+    if let Some(file) = &regular {
         // A file that is not a capture is refused before outputs are opened and truncated.
-        let source = input::open(path)
-            .and_then(input::unpacked)
-            .map_err(failed)?;
-        let mut records = Records::open(source).map_err(|source| StartError::CaptureFile {
+        let mut records = file.records().map_err(|source| StartError::CaptureFile {
             path: path.to_owned(),
             source,
         })?;
@@ -64,11 +61,12 @@ pub(super) fn run(
     }
     check_expression(&settings.capture, first)?;
     let balance = settings.capture.balance().fanout()?;
-    let parts = parts(path, cpus.len(), &balance).map_err(failed)??;
+    let parts = parts(path, regular.as_ref(), cpus.len(), &balance).map_err(failed)??;
     let divided = parts.is_some();
     let (shares, stop) = match parts {
         Some(parts) => (parts, None),
-        None => whole(path, cpus.len(), settings.output.flush).map_err(failed)?,
+        None if regular.is_some() => (copies(path, cpus.len()).map_err(failed)?, None),
+        None => relayed(path, cpus.len(), settings.output.flush).map_err(failed)?,
     };
     let outputs = Outputs::open(&settings.output, cpus.len())?;
     let mut shards = Shards::new();
@@ -91,7 +89,8 @@ pub(super) fn run(
             },
         )?;
     }
-    let bar = progress::bar(path, divided);
+    let size = regular.as_ref().and_then(RegularFile::capture_bytes);
+    let bar = progress::bar(size, divided);
     wait(events, shards.count(), || bar.show(&all_progress));
     bar.finish();
     all_progress.iter().for_each(|progress| progress.stop());
@@ -203,13 +202,14 @@ fn admission(
 /// The file divided among `count` shards; `None` if it can't be divided.
 fn parts(
     path: &Path,
+    file: Option<&RegularFile>,
     count: usize,
     balance: &Program,
 ) -> io::Result<Result<Option<Vec<Share>>, FilterError>> {
-    if count < 2 || !input::is_repeatable(path) {
+    let Some(file) = file.filter(|_| count > 1) else {
         return Ok(Ok(None));
-    }
-    let Some(parts) = split(&File::open(path)?, count)? else {
+    };
+    let Some(parts) = file.split(count)? else {
         return Ok(Ok(None));
     };
     let deferred = match Deferred::among(count, balance) {
@@ -223,13 +223,14 @@ fn parts(
         .map(|shares| Ok(Some(shares)))
 }
 
-/// A reader of the whole input for each shard, and, unless the input is a file, a handle to end it
-/// early.
-fn whole(path: &Path, count: usize, pause: Duration) -> io::Result<(Vec<Share>, Option<Stop>)> {
-    if input::is_repeatable(path) {
-        let sources = (0..count).map(|_| input::open(path).map(Share::All));
-        return Ok((sources.collect::<io::Result<_>>()?, None));
-    }
+/// A reader of the whole file for each shard.
+fn copies(path: &Path, count: usize) -> io::Result<Vec<Share>> {
+    let sources = (0..count).map(|_| input::open(path).map(Share::All));
+    sources.collect()
+}
+
+/// A reader for each shard of the whole input, which can be read only once, and a handle to end it early.
+fn relayed(path: &Path, count: usize, pause: Duration) -> io::Result<(Vec<Share>, Option<Stop>)> {
     let (readers, stop) = relay(path, count, pause)?;
     let shares = readers
         .into_iter()

@@ -1,6 +1,5 @@
 //! The progress bar of a run over a file.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -15,20 +14,14 @@ pub(super) struct Bar {
     divided: bool,
 }
 
-/// A bar for the file at `path`. `divided` says whether each shard reads a part of it.
-pub(super) fn bar(path: &Path, divided: bool) -> Bar {
-    let compressed = path
-        .extension()
-        .is_some_and(|kind| kind == "gz" || kind == "zst");
-    let size = path
-        .metadata()
-        .ok()
-        .filter(|found| found.is_file() && !compressed);
+/// A bar for a capture of `size` bytes, the unit of shards' offsets; `None` if the size is not known, as of a pipe
+/// or a compressed file. `divided` says that each shard reads a part of the file.
+pub(super) fn bar(size: Option<u64>, divided: bool) -> Bar {
     let Some(size) = size else {
         let bar = ProgressBar::hidden();
         return Bar { bar, divided };
     };
-    let bar = ProgressBar::with_draw_target(Some(size.len()), ProgressDrawTarget::stderr());
+    let bar = ProgressBar::with_draw_target(Some(size), ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{bar:40} {percent}% {bytes_per_sec} {eta} left");
     let bar = bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     Bar { bar, divided }
@@ -52,5 +45,35 @@ impl Bar {
     /// Removes the bar.
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{env, fs, process};
+
+    use dnsflow_capfile::input::RegularFile;
+    use dnsflow_capfile::pcap::{Encoding, SNAP_LENGTH};
+    use dnsflow_testkit::capture::gzip;
+
+    use super::*;
+
+    /// The length of the bar of a file by this name, with this content.
+    fn length(name: &str, content: &[u8]) -> Option<u64> {
+        let path = env::temp_dir().join(format!("dnsflow-progress-{}-{name}", process::id()));
+        fs::write(&path, content).expect("a file");
+        let file = RegularFile::open(&path);
+        fs::remove_file(&path).expect("it is there");
+        let size = file.expect("it opens").expect("a file").capture_bytes();
+        bar(size, false).bar.length()
+    }
+
+    /// Shards count bytes after decompression, which only the size of an uncompressed file bounds.
+    #[test]
+    fn compression_is_told_by_the_content_not_by_the_name() {
+        let plain = Encoding::default().file_header(1, SNAP_LENGTH);
+        assert_eq!(length("gzip.pcap", &gzip(&plain)), None);
+        assert_eq!(length("plain.pcap", &plain), Some(24));
+        assert_eq!(length("plain.gz", &plain), Some(24));
     }
 }

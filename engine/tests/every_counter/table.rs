@@ -6,7 +6,7 @@ use dnsflow_packet::LinkType;
 use dnsflow_packet::Selection;
 use dnsflow_packet::tunnel::Tunnels;
 
-use crate::packets::{
+use dnsflow_testkit::packets::{
     ACK, CLIENT_PORT, Ends, FIN_ACK, Response, SYN_ACK, ethernet, ethernet_of, vxlan,
 };
 

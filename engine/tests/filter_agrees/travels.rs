@@ -2,10 +2,11 @@
 
 use dnsflow_packet::{Frame, LinkType, Timestamp};
 
-use crate::packets::{
-    ACK, CLIENT_PORT, Ends, Response, SYN_ACK, ethernet, ethernet_of, gre, vxlan,
-};
 use crate::view::Seen;
+use dnsflow_testkit::packets::{
+    ACK, CLIENT_PORT, Ends, IPV6, Response, SYN_ACK, ether_type, ethernet, ethernet_of, geneve,
+    gre, gtp, pppoe, snap, vxlan,
+};
 
 /// Packets that make one response at least, if what they are in is chosen.
 pub(crate) struct Travel {
@@ -100,8 +101,6 @@ fn carrying(packets: &[Vec<u8>]) -> Vec<(String, Vec<Vec<u8>>)> {
             each(&|packet| ethernet(tags, packet)),
         ));
     }
-    let by_version =
-        |packet: &[u8], four: u16, six: u16| if packet[0] >> 4 == 6 { six } else { four };
     ways.push((
         "two labels".to_owned(),
         each(&|packet| {
@@ -112,24 +111,17 @@ fn carrying(packets: &[Vec<u8>]) -> Vec<(String, Vec<Vec<u8>>)> {
     ways.push((
         "PPPoE".to_owned(),
         each(&|packet| {
-            let length = u16::try_from(2 + packet.len()).expect("a short packet");
-            let protocol = by_version(packet, 0x21, 0x57);
-            let session = [
-                &[0x11, 0, 0, 7][..],
-                &length.to_be_bytes(),
-                &protocol.to_be_bytes(),
-            ];
-            ethernet_of(&[], 0x8864, &[&session.concat(), packet].concat())
+            let protocol = if ether_type(packet) == IPV6 {
+                0x57
+            } else {
+                0x21
+            };
+            ethernet_of(&[], 0x8864, &pppoe(protocol, packet))
         }),
     ));
     ways.push((
         "SNAP".to_owned(),
-        each(&|packet| {
-            let kind = by_version(packet, 0x0800, 0x86dd);
-            let llc = [&[0xaa, 0xaa, 3, 0, 0, 0][..], &kind.to_be_bytes(), packet].concat();
-            let length = u16::try_from(llc.len()).expect("a short packet");
-            ethernet_of(&[], length, &llc)
-        }),
+        each(&|packet| snap(&[], ether_type(packet), packet)),
     ));
     for ipv6 in [false, true] {
         for (name, tunnel) in tunnels() {
@@ -171,24 +163,26 @@ fn tunnels() -> Vec<(&'static str, Tunnel)> {
             outer.udp(4789, 9, &vxlan(&ethernet(&[0x8100], packet)))
         }),
         ("Geneve", |outer, packet| {
-            outer.udp(9, 6081, &geneve(&ethernet(&[], packet)))
+            outer.udp(9, 6081, &geneve(0, 0x6558, &ethernet(&[], packet)))
         }),
         ("Geneve from its port", |outer, packet| {
-            outer.udp(6081, 9, &geneve(&ethernet(&[], packet)))
+            outer.udp(6081, 9, &geneve(0, 0x6558, &ethernet(&[], packet)))
         }),
-        ("GTP-U", |outer, packet| outer.udp(9, 2152, &gtp(packet))),
+        ("GTP-U", |outer, packet| {
+            outer.udp(9, 2152, &gtp(0, &[], packet))
+        }),
         ("GTP-U from its port", |outer, packet| {
-            outer.udp(2152, 9, &gtp(packet))
+            outer.udp(2152, 9, &gtp(0, &[], packet))
         }),
         ("GRE", |outer, packet| outer.gre(ether_type(packet), packet)),
         ("GRE with Ethernet", |outer, packet| {
             outer.gre(0x6558, &ethernet(&[], packet))
         }),
         ("GRE over UDP", |outer, packet| {
-            outer.udp(9, 4754, &gre(ether_type(packet), packet))
+            outer.udp(9, 4754, &gre(0, ether_type(packet), packet))
         }),
         ("GRE over UDP from its port", |outer, packet| {
-            outer.udp(4754, 9, &gre(ether_type(packet), packet))
+            outer.udp(4754, 9, &gre(0, ether_type(packet), packet))
         }),
         ("ERSPAN I", |outer, packet| {
             outer.gre(0x88be, &ethernet(&[], packet))
@@ -205,23 +199,4 @@ fn tunnels() -> Vec<(&'static str, Tunnel)> {
             outer.udp(9, 30031, &[&[0; 16][..], &ethernet(&[], packet)].concat())
         }),
     ]
-}
-
-fn ether_type(packet: &[u8]) -> u16 {
-    if packet[0] >> 4 == 6 { 0x86dd } else { 0x0800 }
-}
-
-fn geneve(frame: &[u8]) -> Vec<u8> {
-    [&[0, 0, 0x65, 0x58, 0, 0, 7, 0][..], frame].concat()
-}
-
-fn gtp(packet: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(packet.len()).expect("a short packet");
-    [
-        &[0x30, 255][..],
-        &length.to_be_bytes(),
-        &[0, 0, 0, 7],
-        packet,
-    ]
-    .concat()
 }

@@ -1,18 +1,12 @@
 //! Sockets that send the frames of the table and sockets that have a program attached.
 
 use std::io::{ErrorKind, Read as _};
-use std::os::fd::AsRawFd as _;
 
 use dnsflow_filters::Program;
-use nix::ifaddrs::getifaddrs;
-use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
-use nix::sys::socket::{LinkAddr, bind};
-use nix::unistd::Pid;
+use dnsflow_testkit::frames::build::{DOT1AD, DOT1Q, ethernet_of};
+use dnsflow_testkit::network::{Injector, OUT, Wire};
+use dnsflow_testkit::patience::until;
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
-
-use crate::frames::build::{DOT1AD, DOT1Q, ethernet};
-use crate::network::{OUT, Wire};
-use crate::patience::until;
 
 /// EtherType for experiments (IEEE 802, section 9.2.3), of the frames that mark an end.
 const FENCE: u16 = 0x88b5;
@@ -30,44 +24,10 @@ pub(crate) fn arrives(frame: &[u8]) -> bool {
     frame.len() >= if tagged { 20 } else { 14 }
 }
 
-/// The sending end of a wire.
-#[derive(Debug)]
-pub(crate) struct Sender(Socket);
-
-impl Sender {
-    /// Opens it, and keeps this thread on its CPU: what one CPU sends arrives in order.
-    pub(crate) fn new(wire: &Wire) -> Self {
-        let mut cpus = CpuSet::new();
-        let cpu = sched_getcpu().expect("a thread is on some CPU");
-        cpus.set(cpu).expect("a CPU that there is");
-        sched_setaffinity(Pid::from_raw(0), &cpus).expect("a CPU that this thread is on");
-        Self(wire.sender.enter(|| {
-            let socket = Socket::new(Domain::PACKET, Type::RAW, None);
-            let socket = socket.expect("the right to open packet sockets");
-            bind(socket.as_raw_fd(), &address(OUT)).expect("an interface that is there");
-            socket
-        }))
-    }
-
-    pub(crate) fn send(&self, frame: &[u8]) {
-        let sent = self.0.send(frame).expect("an interface that is up");
-        assert_eq!(sent, frame.len());
-    }
-}
-
-/// The link address of an interface of this thread's namespace.
-fn address(interface: &str) -> LinkAddr {
-    let all = getifaddrs().expect("the kernel lists interfaces");
-    let mut found = all
-        .filter(|found| found.interface_name == interface)
-        .filter_map(|found| found.address?.as_link_addr().copied());
-    found.next().expect("a wire has this interface")
-}
-
 /// Sockets at the receiving end of a wire, one with each program attached, and what they make of a frame.
 #[derive(Debug)]
 pub(crate) struct Verdicts {
-    sender: Sender,
+    sender: Injector,
     programs: Vec<(Program, Socket)>,
     /// Takes every frame, and so tells when the others have had theirs.
     everything: Socket,
@@ -76,7 +36,7 @@ pub(crate) struct Verdicts {
 
 impl Verdicts {
     pub(crate) fn new(wire: &Wire, programs: Vec<Program>) -> Self {
-        let sender = Sender::new(wire);
+        let sender = Injector::new(&wire.sender, OUT);
         wire.sensor.enter(|| Self {
             sender,
             programs: programs
@@ -103,7 +63,7 @@ impl Verdicts {
         received: &[u8],
     ) -> impl Iterator<Item = (&Program, Option<u32>)> {
         self.frames += 1;
-        let fence = ethernet(&[], FENCE, &self.frames.to_be_bytes());
+        let fence = ethernet_of(&[], FENCE, &self.frames.to_be_bytes());
         self.sender.send(sent);
         self.sender.send(&fence);
         let mut whole = false;

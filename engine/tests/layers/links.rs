@@ -1,29 +1,32 @@
 //! Each link type and what may stand between it and IP, and the extension headers of IPv6.
 
-use crate::capture::{Capture, ETHERNET, RAW};
-use crate::frames::{Answer, ethernet};
+use dnsflow_testkit::packets::{ETHERNET, RAW_IP, Response, ethernet_of, pppoe};
+
+use crate::capture::Capture;
 
 const MACS: &[u8] = &[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2];
 
 /// A header, an EtherType, and the packet.
-fn typed(header: &[u8], answer: &Answer) -> Vec<u8> {
-    [header, &answer.ether_type(), &answer.packet()].concat()
+fn typed(header: &[u8], response: &Response) -> Vec<u8> {
+    let kind = response.ends.ether_type().to_be_bytes();
+    [header, &kind, &response.packet()].concat()
 }
 
 /// IEEE 802.2 with SNAP (RFC 1042).
-fn snap(header: &[u8], answer: &Answer) -> Vec<u8> {
-    typed(&[header, &[0xaa, 0xaa, 3, 0, 0, 0]].concat(), answer)
+fn snap(header: &[u8], response: &Response) -> Vec<u8> {
+    typed(&[header, &[0xaa, 0xaa, 3, 0, 0, 0]].concat(), response)
 }
 
 #[test]
 fn ethernet_and_tags() {
-    let mut capture = Capture::new(ETHERNET).both(Answer::ethernet);
+    let mut capture = Capture::new(ETHERNET).both(Response::ethernet);
     for outer in [[0x81, 0x00], [0x88, 0xa8], [0x91, 0x00]] {
         for inner in [[0x81, 0x00], [0x88, 0xa8], [0x91, 0x00]] {
             let two = [&outer[..], &[0, 7], &inner, &[0, 8]].concat();
-            capture = capture.both(|answer| typed(&[MACS, &outer, &[0x20, 7]].concat(), answer));
-            capture = capture.both(|answer| typed(&[MACS, &two].concat(), answer));
-            capture = capture.both(|answer| typed(&[MACS, &two, &two].concat(), answer));
+            capture =
+                capture.both(|response| typed(&[MACS, &outer, &[0x20, 7]].concat(), response));
+            capture = capture.both(|response| typed(&[MACS, &two].concat(), response));
+            capture = capture.both(|response| typed(&[MACS, &two, &two].concat(), response));
         }
     }
     capture.check("tags");
@@ -32,11 +35,11 @@ fn ethernet_and_tags() {
 #[test]
 fn length_and_llc() {
     Capture::new(ETHERNET)
-        .both(|answer| {
-            let length = u16::try_from(8 + answer.packet().len())
+        .both(|response| {
+            let length = u16::try_from(8 + response.packet().len())
                 .expect("short")
                 .to_be_bytes();
-            snap(&[MACS, &length].concat(), answer)
+            snap(&[MACS, &length].concat(), response)
         })
         .check("llc");
 }
@@ -51,33 +54,33 @@ fn token_ring_and_fddi() {
     ]
     .concat();
     Capture::new(6)
-        .both(|answer| snap(&[&[0x10, 0x40], MACS].concat(), answer))
-        .both(|answer| snap(&[&[0x10, 0x40][..], &routed].concat(), answer))
+        .both(|response| snap(&[&[0x10, 0x40], MACS].concat(), response))
+        .both(|response| snap(&[&[0x10, 0x40][..], &routed].concat(), response))
         .check("token-ring");
     Capture::new(10)
-        .both(|answer| snap(&[&[0x50], MACS].concat(), answer))
+        .both(|response| snap(&[&[0x50], MACS].concat(), response))
         .check("fddi");
 }
 
 #[test]
 fn address_families() {
-    let family = |answer: &Answer| if answer.ends.is_v6() { 24 } else { 2 };
+    let family = |response: &Response| if response.ends.is_ipv6() { 24 } else { 2 };
     Capture::new(0)
-        .both(|answer| [&[family(answer), 0, 0, 0][..], &answer.packet()].concat())
-        .both(|answer| [&[0, 0, 0, family(answer)][..], &answer.packet()].concat())
+        .both(|response| [&[family(response), 0, 0, 0][..], &response.packet()].concat())
+        .both(|response| [&[0, 0, 0, family(response)][..], &response.packet()].concat())
         .check("null");
     Capture::new(108)
-        .both(|answer| [&[0, 0, 0, family(answer)][..], &answer.packet()].concat())
+        .both(|response| [&[0, 0, 0, family(response)][..], &response.packet()].concat())
         .check("loop");
 }
 
 #[test]
 fn raw() {
-    Capture::new(RAW).both(Answer::packet).check("raw");
-    Capture::new(12).both(Answer::packet).check("raw-12");
-    Capture::new(14).both(Answer::packet).check("raw-14");
-    Capture::new(228).one(false, Answer::packet).check("ipv4");
-    Capture::new(229).one(true, Answer::packet).check("ipv6");
+    Capture::new(RAW_IP).both(Response::packet).check("raw");
+    Capture::new(12).both(Response::packet).check("raw-12");
+    Capture::new(14).both(Response::packet).check("raw-14");
+    Capture::new(228).one(false, Response::packet).check("ipv4");
+    Capture::new(229).one(true, Response::packet).check("ipv6");
 }
 
 #[test]
@@ -85,10 +88,15 @@ fn cooked() {
     let version_1 =
         |hardware: [u8; 2]| [&[0, 0], &hardware[..], &[0, 6, 2, 0, 0, 0, 0, 2, 0, 0]].concat();
     Capture::new(113)
-        .both(|answer| typed(&version_1([0, 1]), answer))
-        .both(|answer| typed(&version_1([0xff, 0xfe]), answer))
-        .both(|answer| typed(&[&version_1([0, 1])[..], &[0x81, 0, 0, 7]].concat(), answer))
-        .both(|answer| snap(&[&version_1([0, 1])[..], &[0, 4]].concat(), answer))
+        .both(|response| typed(&version_1([0, 1]), response))
+        .both(|response| typed(&version_1([0xff, 0xfe]), response))
+        .both(|response| {
+            typed(
+                &[&version_1([0, 1])[..], &[0x81, 0, 0, 7]].concat(),
+                response,
+            )
+        })
+        .both(|response| snap(&[&version_1([0, 1])[..], &[0, 4]].concat(), response))
         .check("cooked");
     let version_2 = [
         &[0, 0, 0, 0, 0, 2, 0, 1, 0, 6][..],
@@ -96,81 +104,83 @@ fn cooked() {
     ]
     .concat();
     Capture::new(276)
-        .both(|answer| [&answer.ether_type(), &version_2[..], &answer.packet()].concat())
-        .both(|answer| typed(&[&[0x81, 0][..], &version_2, &[0, 7]].concat(), answer))
+        .both(|response| {
+            [
+                &response.ends.ether_type().to_be_bytes(),
+                &version_2[..],
+                &response.packet(),
+            ]
+            .concat()
+        })
+        .both(|response| typed(&[&[0x81, 0][..], &version_2, &[0, 7]].concat(), response))
         .check("cooked-2");
 }
 
-fn ppp(answer: &Answer) -> Vec<u8> {
+fn ppp(response: &Response) -> Vec<u8> {
     [
-        &[0, if answer.ends.is_v6() { 0x57 } else { 0x21 }][..],
-        &answer.packet(),
+        &[0, if response.ends.is_ipv6() { 0x57 } else { 0x21 }][..],
+        &response.packet(),
     ]
     .concat()
 }
 
-fn pppoe(answer: &Answer) -> Vec<u8> {
-    let ppp = ppp(answer);
-    let length = u16::try_from(ppp.len()).expect("short").to_be_bytes();
-    [&[0x11, 0, 0, 9][..], &length, &ppp].concat()
+fn session(response: &Response) -> Vec<u8> {
+    let protocol = if response.ends.is_ipv6() { 0x57 } else { 0x21 };
+    pppoe(protocol, &response.packet())
 }
 
 #[test]
 fn point_to_point() {
-    let framed = |answer: &Answer| [&[0xff, 3][..], &ppp(answer)].concat();
+    let framed = |response: &Response| [&[0xff, 3][..], &ppp(response)].concat();
     Capture::new(9).both(ppp).both(framed).check("ppp");
     Capture::new(204)
-        .both(|answer| [&[0][..], &framed(answer)].concat())
-        .both(|answer| [&[1][..], &framed(answer)].concat())
+        .both(|response| [&[0][..], &framed(response)].concat())
+        .both(|response| [&[1][..], &framed(response)].concat())
         .check("ppp-direction");
-    let cisco = |answer: &Answer| typed(&[0x0f, 0], answer);
+    let cisco = |response: &Response| typed(&[0x0f, 0], response);
     Capture::new(50)
         .both(framed)
         .both(cisco)
         .check("ppp-serial");
     Capture::new(104)
         .both(cisco)
-        .both(|answer| typed(&[0x8f, 0], answer))
+        .both(|response| typed(&[0x8f, 0], response))
         .check("cisco-hdlc");
 }
 
 #[test]
 fn point_to_point_over_ethernet() {
-    Capture::new(51).both(pppoe).check("pppoe");
+    Capture::new(51).both(session).check("pppoe");
     Capture::new(ETHERNET)
-        .both(|answer| ethernet([0x88, 0x64], &pppoe(answer)))
-        .both(|answer| {
-            ethernet(
-                [0x81, 0],
-                &[&[0, 7, 0x88, 0x64][..], &pppoe(answer)].concat(),
-            )
-        })
+        .both(|response| ethernet_of(&[], 0x8864, &session(response)))
+        .both(|response| ethernet_of(&[0x8100], 0x8864, &session(response)))
         .check("pppoe-ethernet");
 }
 
 #[test]
 fn labels() {
     let (top, bottom) = ([0x12, 0x34, 0x50, 64], [0x23, 0x45, 0x61, 64]);
-    let one = |answer: &Answer| [&bottom[..], &answer.packet()].concat();
-    let two = |answer: &Answer| [&top[..], &one(answer)].concat();
+    let one = |response: &Response| [&bottom[..], &response.packet()].concat();
+    let two = |response: &Response| [&top[..], &one(response)].concat();
     Capture::new(ETHERNET)
-        .both(|answer| ethernet([0x88, 0x47], &one(answer)))
-        .both(|answer| ethernet([0x88, 0x48], &one(answer)))
-        .both(|answer| ethernet([0x88, 0x47], &two(answer)))
-        .both(|answer| ethernet([0x81, 0], &[&[0, 7, 0x88, 0x47][..], &two(answer)].concat()))
+        .both(|response| ethernet_of(&[], 0x8847, &one(response)))
+        .both(|response| ethernet_of(&[], 0x8848, &one(response)))
+        .both(|response| ethernet_of(&[], 0x8847, &two(response)))
+        .both(|response| ethernet_of(&[0x8100], 0x8847, &two(response)))
         .check("mpls");
     Capture::new(9)
-        .both(|answer| [&[0xff, 3, 0x02, 0x81][..], &two(answer)].concat())
+        .both(|response| [&[0xff, 3, 0x02, 0x81][..], &two(response)].concat())
         .check("mpls-ppp");
-    let wire = |control: &[u8], answer: &Answer| {
-        ethernet(
-            [0x88, 0x47],
-            &[&top, &bottom, control, &answer.ethernet()].concat(),
+    let wire = |control: &[u8], response: &Response| {
+        ethernet_of(
+            &[],
+            0x8847,
+            &[&top, &bottom, control, &response.ethernet()].concat(),
         )
     };
     Capture::new(ETHERNET)
-        .both(|answer| wire(&[0, 0, 0, 0], answer))
-        .both(|answer| wire(&[0, 0, 0, 9], answer))
+        .both(|response| wire(&[0, 0, 0, 0], response))
+        .both(|response| wire(&[0, 0, 0, 9], response))
         .dissect("-d", "mpls.label==144470,pwethcw")
         .check("pseudowire");
 }
@@ -178,12 +188,9 @@ fn labels() {
 #[test]
 fn pseudowires_without_control_word() {
     let vendor = [0x00, 0x1b, 0x21, 0, 0, 1, 0x00, 0x1b, 0x21, 0, 0, 2];
-    let frame = |answer: &Answer| {
-        let inner = typed(&vendor, answer);
-        ethernet(
-            [0x88, 0x47],
-            &[&[0x23, 0x45, 0x61, 64][..], &inner].concat(),
-        )
+    let frame = |response: &Response| {
+        let inner = typed(&vendor, response);
+        ethernet_of(&[], 0x8847, &[&[0x23, 0x45, 0x61, 64][..], &inner].concat())
     };
     Capture::new(ETHERNET)
         .both(frame)
@@ -193,29 +200,29 @@ fn pseudowires_without_control_word() {
 
 #[test]
 fn arcnet() {
-    let protocol = |answer: &Answer| if answer.ends.is_v6() { 0xc4 } else { 0xd4 };
+    let protocol = |response: &Response| if response.ends.is_ipv6() { 0xc4 } else { 0xd4 };
     Capture::new(7)
-        .both(|answer| [&[1, 2, protocol(answer), 0, 0, 1][..], &answer.packet()].concat())
-        .one(false, |answer| {
-            [&[1, 2, 0xf0][..], &answer.packet()].concat()
+        .both(|response| [&[1, 2, protocol(response), 0, 0, 1][..], &response.packet()].concat())
+        .one(false, |response| {
+            [&[1, 2, 0xf0][..], &response.packet()].concat()
         })
         .check("arcnet");
     Capture::new(129)
-        .both(|answer| {
+        .both(|response| {
             [
-                &[1, 2, 0, 0, protocol(answer), 0, 0, 1][..],
-                &answer.packet(),
+                &[1, 2, 0, 0, protocol(response), 0, 0, 1][..],
+                &response.packet(),
             ]
             .concat()
         })
-        .one(false, |answer| {
-            [&[1, 2, 0, 0, 0xf0][..], &answer.packet()].concat()
+        .one(false, |response| {
+            [&[1, 2, 0, 0, 0xf0][..], &response.packet()].concat()
         })
         .check("arcnet-linux");
 }
 
 /// An IEEE 802.11 data frame from an access point.
-fn wireless(answer: &Answer) -> Vec<u8> {
+fn wireless(response: &Response) -> Vec<u8> {
     snap(
         &[
             &[0x88, 2, 0, 0],
@@ -224,7 +231,7 @@ fn wireless(answer: &Answer) -> Vec<u8> {
             &[0, 0],
         ]
         .concat(),
-        answer,
+        response,
     )
 }
 
@@ -240,9 +247,9 @@ fn ieee_80211() {
     .concat();
     Capture::new(105)
         .both(wireless)
-        .both(|answer| snap(&plain, answer))
-        .both(|answer| snap(&bridged, answer))
-        .both(|answer| {
+        .both(|response| snap(&plain, response))
+        .both(|response| snap(&bridged, response))
+        .both(|response| {
             let start = [
                 &[0x88, 2, 0, 0],
                 MACS,
@@ -250,10 +257,10 @@ fn ieee_80211() {
                 &[0x80, 0],
             ]
             .concat();
-            let length = u16::try_from(8 + answer.packet().len())
+            let length = u16::try_from(8 + response.packet().len())
                 .expect("short")
                 .to_be_bytes();
-            snap(&[&start, MACS, &length].concat(), answer)
+            snap(&[&start, MACS, &length].concat(), response)
         })
         .check("80211");
 }
@@ -269,28 +276,28 @@ fn headers_of_wireless_drivers() {
     .concat();
     let padded = [0, 0, 9, 0, 2, 0, 0, 0, 0x20];
     Capture::new(127)
-        .both(|answer| [&[0, 0, 8, 0, 0, 0, 0, 0][..], &wireless(answer)].concat())
-        .both(|answer| [&timed, &wireless(answer)[..]].concat())
-        .both(|answer| {
-            let frame = wireless(answer);
+        .both(|response| [&[0, 0, 8, 0, 0, 0, 0, 0][..], &wireless(response)].concat())
+        .both(|response| [&timed, &wireless(response)[..]].concat())
+        .both(|response| {
+            let frame = wireless(response);
             [&padded, &frame[..26], &[0, 0], &frame[26..]].concat()
         })
         .check("radiotap");
     Capture::new(119)
-        .both(|answer| {
+        .both(|response| {
             let header = [&[0x44, 0, 0, 0, 144, 0, 0, 0][..], &[0; 136]].concat();
-            [&header[..], &wireless(answer)].concat()
+            [&header[..], &wireless(response)].concat()
         })
         .check("prism");
     Capture::new(163)
-        .both(|answer| {
+        .both(|response| {
             let header = [&[0x80, 0x21, 0x10, 1, 0, 0, 0, 64][..], &[0; 56]].concat();
-            [&header[..], &wireless(answer)].concat()
+            [&header[..], &wireless(response)].concat()
         })
         .check("avs");
     Capture::new(192)
-        .both(|answer| [&[0, 0, 8, 0, 105, 0, 0, 0][..], &wireless(answer)].concat())
-        .both(|answer| [&[0, 0, 8, 0, 1, 0, 0, 0][..], &answer.ethernet()].concat())
+        .both(|response| [&[0, 0, 8, 0, 105, 0, 0, 0][..], &wireless(response)].concat())
+        .both(|response| [&[0, 0, 8, 0, 1, 0, 0, 0][..], &response.ethernet()].concat())
         .check("ppi");
 }
 
@@ -304,16 +311,16 @@ fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
 
 #[test]
 fn netfilter() {
-    let family = |answer: &Answer| if answer.ends.is_v6() { 10 } else { 2 };
-    let header = |answer: &Answer| {
-        let hook = [&answer.ether_type()[..], &[1, 0]].concat();
-        [&[family(answer), 0, 0, 5][..], &attribute(1, &hook)].concat()
+    let family = |response: &Response| if response.ends.is_ipv6() { 10 } else { 2 };
+    let header = |response: &Response| {
+        let hook = [&response.ends.ether_type().to_be_bytes()[..], &[1, 0]].concat();
+        [&[family(response), 0, 0, 5][..], &attribute(1, &hook)].concat()
     };
-    let log = |answer: &Answer| {
+    let log = |response: &Response| {
         [
-            header(answer),
+            header(response),
             attribute(10, b"prefix\0"),
-            attribute(9, &answer.packet()),
+            attribute(9, &response.packet()),
         ]
         .concat()
     };
@@ -332,22 +339,30 @@ fn netfilter() {
         ]
         .concat()
     };
-    let queued = |answer: &Answer| {
-        let hook = [&[0, 0, 0, 1][..], &answer.ether_type(), &[3]].concat();
-        let header = [&[family(answer), 0, 0, 5][..], &attribute(1, &hook)].concat();
-        message(0x0300, &[header, attribute(10, &answer.packet())].concat())
+    let queued = |response: &Response| {
+        let hook = [
+            &[0, 0, 0, 1][..],
+            &response.ends.ether_type().to_be_bytes(),
+            &[3],
+        ]
+        .concat();
+        let header = [&[family(response), 0, 0, 5][..], &attribute(1, &hook)].concat();
+        message(
+            0x0300,
+            &[header, attribute(10, &response.packet())].concat(),
+        )
     };
     Capture::new(253)
         .both(queued)
-        .both(|answer| message(0x0400, &log(answer)))
+        .both(|response| message(0x0400, &log(response)))
         .check("netlink");
 }
 
 #[test]
 fn extension_headers() {
-    let behind = |first: u8, headers: &[u8], answer: &Answer| {
-        let payload = [headers, &answer.datagram()].concat();
-        ethernet([0x86, 0xdd], &answer.ends.packet(first, &payload))
+    let behind = |first: u8, headers: &[u8], response: &Response| {
+        let payload = [headers, &response.datagram()].concat();
+        ethernet_of(&[], 0x86dd, &response.ends.ip(first, &payload))
     };
     // Hop-by-hop and destination options of padding; segment routing that has ended; authentication; a fragment
     // that is all of its datagram.
@@ -358,12 +373,12 @@ fn extension_headers() {
         |next: u8| [&[next, 4, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1][..], &[7; 12]].concat();
     let atomic = |next: u8| [next, 0, 0, 0, 0, 0, 0, 9];
     Capture::new(ETHERNET)
-        .one(true, |answer| behind(0, &options(17), answer))
-        .one(true, |answer| behind(60, &long(17), answer))
-        .one(true, |answer| behind(43, &routing(17), answer))
-        .one(true, |answer| behind(51, &authentication(17), answer))
-        .one(true, |answer| behind(44, &atomic(17), answer))
-        .one(true, |answer| {
+        .one(true, |response| behind(0, &options(17), response))
+        .one(true, |response| behind(60, &long(17), response))
+        .one(true, |response| behind(43, &routing(17), response))
+        .one(true, |response| behind(51, &authentication(17), response))
+        .one(true, |response| behind(44, &atomic(17), response))
+        .one(true, |response| {
             let all = [
                 &options(60)[..],
                 &options(43),
@@ -372,7 +387,7 @@ fn extension_headers() {
                 &authentication(60),
                 &long(17),
             ];
-            behind(0, &all.concat(), answer)
+            behind(0, &all.concat(), response)
         })
         .check("extensions");
 }

@@ -6,8 +6,11 @@
 //! `CI=true` it has to be there.
 
 mod capture;
-mod frames;
 mod links;
 mod nesting;
-mod tshark;
 mod tunnels;
+
+use dnsflow_testkit::programs::Programs;
+
+/// The programs that are tested, as cargo has built them.
+const BUILT: Programs = Programs::beside(env!("CARGO_BIN_EXE_dnsflow"));

@@ -1,13 +1,15 @@
 //! 100,000 responses a second for five seconds into two cores, by every way to balance them: none lost, none
 //! doubled, no sequence number left out, and both cores at work.
 
-use crate::collector::Collector;
-use crate::export::{Export, assert_same};
-use crate::generator::Generated;
-use crate::machine;
-use crate::network::{Folder, OUT, TAP, Wire};
-use crate::requirements::requirements;
-use crate::sensor::{Account, Sensor};
+use dnsflow_testkit::collector::Collector;
+use dnsflow_testkit::export::{Export, assert_same};
+use dnsflow_testkit::folder::Folder;
+use dnsflow_testkit::generator::Generated;
+use dnsflow_testkit::network::{OUT, TAP, Wire};
+use dnsflow_testkit::requirements::{alone, requirements};
+use dnsflow_testkit::sensor::Account;
+
+use crate::{BUILT, exported};
 
 const LOAD: &str = "--rate 100000 --seconds 5 --frames 100000 --noise 0";
 const RESPONSES: u64 = 500_000;
@@ -17,7 +19,7 @@ fn hash_into_two_cores_and_over_the_network() {
     if !requirements("hash_into_two_cores_and_over_the_network", &[]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let (wire, folder) = (Wire::new(), Folder::new());
     let collector = Collector::listen(&wire.sensor, "127.0.0.1:0");
     let options = [
@@ -28,8 +30,8 @@ fn hash_into_two_cores_and_over_the_network() {
         "-u",
         &collector.address(),
     ];
-    let sensor = Sensor::start(&wire.sensor, TAP, &options);
-    let sent = Generated::send(&wire.sender, OUT, &folder, LOAD);
+    let sensor = BUILT.capture(&wire.sensor, TAP, &options);
+    let sent = BUILT.send(&wire.sender, OUT, &folder, LOAD);
     let account = sensor.stop();
     assert_eq!((account.taken, account.missed), (account.datagrams, 0));
     check(&sent, &account, collector.finish());
@@ -56,22 +58,22 @@ fn into_two_cores(name: &str, fanout: &str, load: &str) {
     if !requirements(name, &[]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let (wire, folder) = (Wire::new(), Folder::new());
-    let file = folder.path("export.pcap");
+    let file = folder.argument("export.pcap");
     let options = ["--cores", "2", "--fanout", fanout, "-w", &file];
-    let sensor = Sensor::start(&wire.sensor, TAP, &options);
-    let sent = Generated::send(&wire.sender, OUT, &folder, load);
+    let sensor = BUILT.capture(&wire.sensor, TAP, &options);
+    let sent = BUILT.send(&wire.sender, OUT, &folder, load);
     let account = sensor.stop();
-    check(&sent, &account, Export::from_file(&file));
+    check(&sent, &account, exported(&file));
 }
 
 fn check(sent: &Generated, account: &Account, export: Export) {
     assert_eq!(sent.number("responses") as u64, RESPONSES);
-    assert_eq!(account.total().received, RESPONSES);
-    assert_eq!(account.total().exported, RESPONSES);
+    assert_eq!(account.total.received, RESPONSES);
+    assert_eq!(account.total.exported, RESPONSES);
     export.assert_no_gap();
     export.assert_final_stats();
     export.assert_spread(2);
-    assert_same(&sent.sets, &export.into_sets());
+    assert_same(&sent.sets, &export.sets());
 }

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use crate::collector::Collector;
-use crate::export::{Export, assert_same};
-use crate::generator::{Generated, Generator};
-use crate::machine;
-use crate::network::{Folder, Namespace, OUT, TAP, Wire, join};
-use crate::requirements::requirements;
-use crate::sensor::Sensor;
+use dnsflow_testkit::collector::Collector;
+use dnsflow_testkit::export::assert_same;
+use dnsflow_testkit::folder::Folder;
+use dnsflow_testkit::network::{Namespace, OUT, TAP, Wire, join};
+use dnsflow_testkit::requirements::{alone, requirements};
+
+use crate::{BUILT, exported};
 
 const SOME: &str = "--count 20000 --frames 20000 --rate 100000 --noise 0";
 const OTHER_TAP: &str = "tap2";
@@ -20,14 +20,14 @@ const DIVISIONS: [(&str, &str); 3] = [("1", "hash"), ("2", "hash"), ("2", "clien
 
 fn send(namespace: &Namespace, seed: u32) -> Vec<String> {
     let options = format!("{SOME} --seed {seed}");
-    Generated::send(namespace, OUT, &Folder::new(), &options).sets
+    BUILT.send(namespace, OUT, &Folder::new(), &options).sets
 }
 
 fn assert_exported(mut expected: Vec<String>, file: &str) {
     expected.sort_unstable();
-    let export = Export::from_file(file);
+    let export = exported(file);
     export.assert_no_gap();
-    assert_same(&expected, &export.into_sets());
+    assert_same(&expected, &export.sets());
 }
 
 /// The kernel takes the sockets of an interface up again that keeps its index; it is said once, whatever the number of cores.
@@ -36,12 +36,12 @@ fn down_and_up() {
     if !requirements("down_and_up", &[]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     for (cores, fanout) in DIVISIONS {
         let (wire, folder) = (Wire::new(), Folder::new());
-        let file = folder.path("export.pcap");
+        let file = folder.argument("export.pcap");
         let options = ["--cores", cores, "--fanout", fanout, "-w", &file];
-        let mut sensor = Sensor::start(&wire.sensor, TAP, &options);
+        let mut sensor = BUILT.capture(&wire.sensor, TAP, &options);
         let mut sets = send(&wire.sender, 1);
         for bounce in 1..=2 {
             wire.sensor.ip(&format!("link set dev {TAP} down"));
@@ -64,12 +64,12 @@ fn removed_and_made_anew() {
     if !requirements("removed_and_made_anew", &[]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     for (cores, fanout) in DIVISIONS {
         let (wire, folder) = (Wire::new(), Folder::new());
-        let file = folder.path("export.pcap");
+        let file = folder.argument("export.pcap");
         let options = ["--cores", cores, "--fanout", fanout, "-w", &file];
-        let mut sensor = Sensor::start(&wire.sensor, TAP, &options);
+        let mut sensor = BUILT.capture(&wire.sensor, TAP, &options);
         let mut sets = send(&wire.sender, 1);
         let first = wire.sensor.index(TAP);
         wire.sensor.ip(&format!("link del dev {TAP}"));
@@ -88,7 +88,7 @@ fn removed_and_made_anew() {
         assert_eq!(wire.sensor.index(TAP), second);
         sets.extend(send(&wire.sender, 3));
         let account = sensor.stop();
-        assert_eq!(account.total().received, 60_000);
+        assert_eq!(account.total.received, 60_000);
         assert_exported(sets, &file);
     }
 }
@@ -99,7 +99,7 @@ fn others_go_on() {
     if !requirements("others_go_on", &[]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     for (cores, fanout) in DIVISIONS {
         let (wire, folder) = (Wire::new(), Folder::new());
         let other = Namespace::new("other");
@@ -109,9 +109,9 @@ fn others_go_on() {
         let options = [
             "--cores", cores, "--fanout", fanout, "-i", OTHER_TAP, "-u", &address,
         ];
-        let mut sensor = Sensor::start(&wire.sensor, TAP, &options);
+        let mut sensor = BUILT.capture(&wire.sensor, TAP, &options);
         let busy = "--rate 60000 --count 240000 --frames 240000 --noise 5 --seed 9";
-        let mut generator = Generator::start(&wire.sender, OUT, &folder, busy);
+        let mut generator = BUILT.generate(&wire.sender, OUT, &folder, busy);
         let mut sets = send(&other, 1);
         wire.sensor.ip(&format!("link del dev {OTHER_TAP}"));
         sensor.wait_until_it_has_said("interface tap2 is gone", 1);
@@ -130,6 +130,6 @@ fn others_go_on() {
         let export = collector.finish();
         export.assert_no_gap();
         sets.sort_unstable();
-        assert_same(&sets, &export.into_sets());
+        assert_same(&sets, &export.sets());
     }
 }

@@ -3,16 +3,17 @@
 use std::fs;
 use std::process::Command;
 
-use crate::machine;
-use crate::network::{Folder, Namespace, TAP, Wire};
-use crate::process::{Ended, Process};
-use crate::requirements::requirements;
+use dnsflow_testkit::folder::Folder;
+use dnsflow_testkit::network::{Namespace, TAP, Wire};
+use dnsflow_testkit::process::{Ended, Process};
+use dnsflow_testkit::requirements::{alone, requirements};
 
-const SENSOR: &str = env!("CARGO_BIN_EXE_dnsflow");
+use crate::BUILT;
 
 /// What a check in a namespace says, started by `before`.
 fn check(namespace: &Namespace, before: &[&str], options: &[&str]) -> Ended {
-    let mut words = before.iter().copied().chain([SENSOR, "check"]);
+    let sensor = BUILT.argument("dnsflow");
+    let mut words = before.iter().copied().chain([&*sensor, "check"]);
     let mut command = namespace.command(words.next().expect("a program at least"));
     command.args(words).args(options);
     Process::spawn("dnsflow check", &mut command).wait()
@@ -21,7 +22,7 @@ fn check(namespace: &Namespace, before: &[&str], options: &[&str]) -> Ended {
 /// # Panics
 /// If there is no such line, or the exit status is another.
 fn assert_says(ended: &Ended, code: i32, line: &str) {
-    let said = &ended.stdout;
+    let said = ended.text();
     assert!(
         said.lines().any(|said| said == line),
         "{line:?} in:\n{said}"
@@ -37,10 +38,10 @@ fn an_interface_as_it_should_be() {
     if !requirements("an_interface_as_it_should_be", &["ethtool"]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let (wire, folder) = (Wire::new(), Folder::new());
     let ended = check(&wire.sensor, &[], &["-i", TAP, "--cores", "2", "--plain"]);
-    let said = &ended.stdout;
+    let said = ended.text();
     assert_eq!(ended.status.code(), Some(0), "{said}");
     assert!(
         said.contains("ok    packet sockets: may be opened\n"),
@@ -58,14 +59,14 @@ fn an_interface_as_it_should_be() {
     );
 
     // The same from a file, for all interfaces; and the command line wins there too.
-    let config = folder.path("dnsflow.toml");
+    let config = folder.argument("dnsflow.toml");
     fs::write(
         &config,
         "interface = 'any'\nno-promiscuous = true\ncores = 64000\n",
     )
     .expect("a temporary file");
     let ended = check(&wire.sensor, &[], &["--config", &config, "--cores", "1"]);
-    let said = &ended.stdout;
+    let said = ended.text();
     assert_eq!(ended.status.code(), Some(0), "{said}");
     assert!(said.contains("ok    any: can be captured on; "), "{said}");
     assert!(said.contains("ok    drops of tap: "), "{said}");
@@ -77,7 +78,7 @@ fn offloads_that_merge() {
     if !requirements("offloads_that_merge", &["ethtool"]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let wire = Wire::new();
     for (state, line) in [
         ("off", "ok    offloads of tap: none merges packets"),
@@ -99,7 +100,7 @@ fn interfaces_that_can_t_be_captured_on() {
     if !requirements("interfaces_that_can_t_be_captured_on", &[]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let wire = Wire::new();
     let ended = check(&wire.sensor, &[], &["-i", "nosuch0", "-i", TAP]);
     assert_says(
@@ -107,7 +108,7 @@ fn interfaces_that_can_t_be_captured_on() {
         1,
         "fail  nosuch0: there is no such interface; fix: choose another -i; `ip link` lists the interfaces of this machine",
     );
-    assert!(ended.stdout.contains("ok    tap: can be captured on"));
+    assert!(ended.text().contains("ok    tap: can be captured on"));
 
     wire.sender.ip("link set dev out down");
     assert_says(
@@ -123,14 +124,14 @@ fn interfaces_that_can_t_be_captured_on() {
     );
     let ended = check(&wire.sensor, &[], &["-i", "lo", "--cores", "64000"]);
     assert_eq!(ended.status.code(), Some(1));
-    let said = &ended.stdout;
+    let said = ended.text();
     assert!(
         said.contains("fail  CPUs: --cores 64000: this process may use "),
         "{said}"
     );
     let ended = check(&wire.sensor, &[], &["-i", "lo", "-f", "flavour 7"]);
     assert_eq!(ended.status.code(), Some(1));
-    let said = &ended.stdout;
+    let said = ended.text();
     assert!(
         said.contains("fail  lo: filter expression `flavour 7`"),
         "{said}"
@@ -142,7 +143,7 @@ fn rights_that_are_missing() {
     if !requirements("rights_that_are_missing", &["setpriv", "prlimit"]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let wire = Wire::new();
     let bare = ["setpriv", "--bounding-set=-net_raw"];
     assert_says(
@@ -166,8 +167,8 @@ fn rights_that_are_missing() {
         "--ambient-caps=+net_raw",
     ];
     let ended = check(&wire.sensor, &nobody, &["-i", TAP, "--user", "daemon"]);
-    assert_eq!(ended.status.code(), Some(1), "{}", ended.stdout);
-    let said = &ended.stdout;
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.text());
+    let said = ended.text();
     assert!(said.contains("ok    tap: can be captured on"), "{said}");
     assert!(
         said.contains("fail  user: --user daemon: only root can"),
@@ -183,5 +184,5 @@ fn a_file_is_nothing_to_check() {
     let namespace = Namespace::new("sensor");
     let ended = check(&namespace, &[], &["-r", "capture.pcap"]);
     assert_eq!(ended.status.code(), Some(2));
-    assert_eq!(ended.stdout, "");
+    assert_eq!(ended.text(), "");
 }

@@ -1,13 +1,13 @@
 //! Collectors that are dead in each of the ways there are, and one that moves.
 
-use crate::collector::Collector;
-use crate::export::{assert_same, assert_within};
-use crate::generator::Generated;
-use crate::machine;
-use crate::network::{Folder, Hosts, Namespace, OUT, TAP, Wire, join};
-use crate::patience::until;
-use crate::requirements::requirements;
-use crate::sensor::Sensor;
+use dnsflow_testkit::collector::Collector;
+use dnsflow_testkit::export::{assert_same, assert_within};
+use dnsflow_testkit::folder::Folder;
+use dnsflow_testkit::network::{Hosts, Namespace, OUT, TAP, Wire, join};
+use dnsflow_testkit::patience::until;
+use dnsflow_testkit::requirements::{alone, requirements};
+
+use crate::BUILT;
 
 const FULL: &str = "--rate 100000 --count 500000 --frames 500000 --noise 0";
 const FEW: &str = "--count 2000 --frames 2000 --rate 100000 --noise 0";
@@ -19,7 +19,7 @@ fn the_dead_cost_the_living_nothing() {
     if !requirements("the_dead_cost_the_living_nothing", &[]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let wire = Wire::new().with_addresses();
     wire.sensor.ip("route add blackhole 203.0.113.0/24");
     let far = Namespace::new("far");
@@ -44,8 +44,8 @@ fn the_dead_cost_the_living_nothing() {
         for collector in [dead[0], dead[1], &address, dead[2], dead[3]] {
             options.extend(["-u", collector]);
         }
-        let sensor = Sensor::start(&wire.sensor, TAP, &options);
-        let sent = Generated::send(&wire.sender, OUT, &folder, FULL);
+        let sensor = BUILT.capture(&wire.sensor, TAP, &options);
+        let sent = BUILT.send(&wire.sender, OUT, &folder, FULL);
         let account = sensor.stop();
         let all = 6 * account.datagrams;
         assert_eq!(account.taken + account.missed, all, "{account:?}");
@@ -53,13 +53,13 @@ fn the_dead_cost_the_living_nothing() {
             let complaints = account.lines_with(&format!("collector {collector}: "));
             assert!(complaints <= 2 * 2, "{collector}: {account:?}");
         }
-        let slow = slow.finish().into_sets();
+        let slow = slow.finish().sets();
         assert!(!slow.is_empty() && slow.len() < sent.sets.len() / 2);
         assert_within(&sent.sets, &slow);
         let export = living.finish();
         export.assert_no_gap();
         export.assert_final_stats();
-        assert_same(&sent.sets, &export.into_sets());
+        assert_same(&sent.sets, &export.sets());
     }
 }
 
@@ -69,7 +69,7 @@ fn a_collector_that_moves() {
     if !requirements("a_collector_that_moves", &[]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let (wire, folder) = (Wire::new(), Folder::new());
     let hosts = Hosts::new(&wire.sensor, "127.0.0.1 collector.test\n");
     let before = Collector::listen(&wire.sensor, "127.0.0.1:5300");
@@ -82,9 +82,11 @@ fn a_collector_that_moves() {
         "-u",
         &always.address(),
     ];
-    let mut sensor = Sensor::start(&wire.sensor, TAP, &options);
+    let mut sensor = BUILT.capture(&wire.sensor, TAP, &options);
     let send = |seed: u32| {
-        Generated::send(&wire.sender, OUT, &folder, &format!("{FEW} --seed {seed}")).sets
+        BUILT
+            .send(&wire.sender, OUT, &folder, &format!("{FEW} --seed {seed}"))
+            .sets
     };
     let first = send(1);
     until("all to come", || {
@@ -99,14 +101,14 @@ fn a_collector_that_moves() {
     let account = sensor.stop();
     assert_eq!(account.taken + account.missed, 2 * account.datagrams);
     before.assert_no_gap();
-    assert_same(&first, &before.into_sets());
+    assert_same(&first, &before.sets());
     let after = after.finish();
     after.assert_consecutive();
     after.assert_final_stats();
-    assert_within(&after.into_sets(), &last);
+    assert_within(&after.sets(), &last);
     let always = always.finish();
     always.assert_no_gap();
     let mut all = [first, lost, last].concat();
     all.sort_unstable();
-    assert_same(&all, &always.into_sets());
+    assert_same(&all, &always.sets());
 }

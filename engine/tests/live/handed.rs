@@ -4,14 +4,14 @@
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::process::Command;
 
+use dnsflow_testkit::export::assert_same;
+use dnsflow_testkit::folder::Folder;
+use dnsflow_testkit::network::{Namespace, OUT, TAP, Wire};
+use dnsflow_testkit::process::Process;
+use dnsflow_testkit::requirements::{alone, requirements};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
-use crate::export::{Export, assert_same};
-use crate::generator::Generated;
-use crate::machine;
-use crate::network::{Folder, Namespace, OUT, TAP, Wire};
-use crate::process::Process;
-use crate::requirements::requirements;
+use crate::{BUILT, exported};
 
 /// A second interface beside [`TAP`].
 const SIDE: &str = "side";
@@ -46,7 +46,8 @@ fn sensor(namespace: &Namespace, sockets: &[OwnedFd], arguments: &[&str]) -> Com
         .map(|socket| socket.as_raw_fd().to_string())
         .collect();
     command
-        .args(["-c", script, "bash", env!("CARGO_BIN_EXE_dnsflow")])
+        .args(["-c", script, "bash"])
+        .arg(BUILT.path("dnsflow"))
         .args(arguments)
         .env("SOCKETS", numbers.join(" "))
         .env("LISTEN_FDS", numbers.len().to_string())
@@ -60,9 +61,9 @@ fn a_sensor_without_capability_captures_on_what_it_is_handed() {
     if !requirements(test, &NEEDS) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let (wire, folder) = (Wire::new(), Folder::new());
-    let file = folder.path("export.pcap");
+    let file = folder.argument("export.pcap");
     for fanout in ["hash", "checksum"] {
         let options = ["-i", TAP, "--cores", "2", "--fanout", fanout, "-w", &file];
         let handed = sockets(&wire.sensor, 2);
@@ -70,20 +71,20 @@ fn a_sensor_without_capability_captures_on_what_it_is_handed() {
         let mut process = Process::spawn("dnsflow", &mut command);
         process.wait_until_it_says("dnsflow: filter:");
         let few = "--count 2000 --frames 2000 --noise 10";
-        let sent = Generated::send(&wire.sender, OUT, &folder, few);
+        let sent = BUILT.send(&wire.sender, OUT, &folder, few);
         process.signal("TERM");
-        process.wait().assert_success("dnsflow");
-        assert_same(&sent.sets, &Export::from_file(&file).into_sets());
+        process.wait().assert_success();
+        assert_same(&sent.sets, &exported(&file).sets());
     }
     let handed = sockets(&wire.sensor, 2);
     let options = ["check", "-i", TAP, "--cores", "2"];
     let checked = Process::spawn("dnsflow", &mut sensor(&wire.sensor, &handed, &options)).wait();
-    checked.assert_success("dnsflow check");
+    checked.assert_success();
     for line in [
         "ok    packet sockets: 2 were handed over",
         "ok    tap: can be captured on",
     ] {
-        assert!(checked.stdout.contains(line), "{}", checked.stdout);
+        assert!(checked.text().contains(line), "{}", checked.text());
     }
 }
 
@@ -93,7 +94,7 @@ fn a_sensor_that_is_handed_too_few_does_not_start() {
     if !requirements("a_sensor_that_is_handed_too_few_does_not_start", &NEEDS) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let namespace = Namespace::new("sensor");
     let options = ["-i", "lo", "--cores", "2"];
     let refused = |handed: &[OwnedFd], words: &str| {
@@ -106,7 +107,7 @@ fn a_sensor_that_is_handed_too_few_does_not_start() {
     let handed = sockets(&namespace, 2);
     let options = ["check", "-i", "lo", "--cores", "2"];
     let checked = Process::spawn("dnsflow", &mut sensor(&namespace, &handed, &options)).wait();
-    checked.assert_success("dnsflow check");
+    checked.assert_success();
     refused(&handed, "0 are left of the 2 that");
 }
 
@@ -117,7 +118,7 @@ fn without_sockets_for_an_interface_that_is_back_it_ends_once_all_are() {
     if !requirements(test, &NEEDS) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let namespace = Namespace::new("sensor");
     let make = |name: &str| {
         let peer = format!("{name}-peer");
@@ -167,7 +168,7 @@ fn sockets_for_which_there_is_no_memory_are_not_used_up() {
     if !requirements(test, &[&NEEDS[..], &["prlimit"]].concat()) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let wire = Wire::new();
     let handed = sockets(&wire.sensor, 2);
     let options = ["check", "-i", TAP, "-i", "lo", "--cores", "2"];
@@ -177,6 +178,6 @@ fn sockets_for_which_there_is_no_memory_are_not_used_up() {
     let checked = Process::spawn("dnsflow", &mut command).wait();
     assert_eq!(checked.status.code(), Some(1), "{}", checked.stderr);
     for line in ["fail  tap: the rings can't", "fail  lo: the rings can't"] {
-        assert!(checked.stdout.contains(line), "{}", checked.stdout);
+        assert!(checked.text().contains(line), "{}", checked.text());
     }
 }

@@ -2,10 +2,12 @@
 
 use std::process::Command;
 
-use crate::machine;
-use crate::network::Folder;
-use crate::process::Process;
-use crate::requirements::requirements;
+use dnsflow_testkit::capture::empty;
+use dnsflow_testkit::folder::Folder;
+use dnsflow_testkit::process::Process;
+use dnsflow_testkit::requirements::{alone, requirements};
+
+use crate::BUILT;
 
 /// Starts journald on private folders, runs the sensor connected to it as systemd would, and asks for what it said.
 /// `$1` is the sensor, `$2` a capture file without packets.
@@ -31,21 +33,16 @@ echo "error: $(said PRIORITY=3 SYSLOG_IDENTIFIER=dnsflow TARGET=dnsflow)"
 echo "other ways: $(said _TRANSPORT=stdout)"
 "#;
 
-/// The header of a pcap file of Ethernet frames (draft-ietf-opsawg-pcap, section 4).
-const NO_PACKETS: [u8; 24] = [
-    0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0,
-];
-
 #[test]
 fn lines_have_priorities_and_fields_in_the_journal() {
     let programs = ["unshare", "systemd-cat", "journalctl"];
     if !requirements("lines_have_priorities_and_fields_in_the_journal", &programs) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let folder = Folder::new();
-    let capture = folder.path("none.pcap");
-    std::fs::write(&capture, NO_PACKETS).expect("a temporary file");
+    let capture = folder.argument("none.pcap");
+    std::fs::write(&capture, empty()).expect("a temporary file");
     // A network of its own, in which no route leads anywhere; not by `ip netns`, which hides control groups from
     // journald.
     let mut command = Command::new("unshare");
@@ -59,15 +56,16 @@ fn lines_have_priorities_and_fields_in_the_journal() {
             "--kill-child",
         ])
         .args(["sh", "-c", SCRIPT, "sh"])
-        .args([env!("CARGO_BIN_EXE_dnsflow"), &capture]);
+        .arg(BUILT.path("dnsflow"))
+        .arg(&capture);
     let ended = Process::spawn("journald", &mut command).wait();
-    ended.assert_success(&ended.stdout);
+    ended.assert_success();
     let line = |name: &str| {
         let line = ended
-            .stdout
+            .text()
             .lines()
             .find_map(|line| line.strip_prefix(name));
-        line.unwrap_or_else(|| panic!("{name} in {}{}", ended.stdout, ended.stderr))
+        line.unwrap_or_else(|| panic!("{name} in {}{}", ended.text(), ended.stderr))
     };
     assert_eq!(line("core: "), "core 1: received 0 = exported 0");
     let collector = line("collector: ");

@@ -3,14 +3,14 @@
 use std::fs;
 use std::net::UdpSocket;
 
-use crate::collector::Collector;
-use crate::export::{Export, assert_same, assert_within};
-use crate::generator::{Generated, Generator};
-use crate::machine;
-use crate::network::{Folder, OUT, TAP, Wire};
-use crate::patience::until;
-use crate::requirements::requirements;
-use crate::sensor::Sensor;
+use dnsflow_testkit::collector::Collector;
+use dnsflow_testkit::export::{assert_same, assert_within};
+use dnsflow_testkit::folder::Folder;
+use dnsflow_testkit::network::{OUT, TAP, Wire};
+use dnsflow_testkit::patience::until;
+use dnsflow_testkit::requirements::{alone, requirements};
+
+use crate::{BUILT, exported};
 
 const SHORT: &str = "--count 20000 --frames 20000 --rate 100000 --noise 10";
 
@@ -21,29 +21,29 @@ fn starts_under_traffic() {
     if !requirements("starts_under_traffic", &[]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let (wire, folder) = (Wire::new(), Folder::new());
     let endless = "--rate 40000 --count 2400000 --frames 600000 --noise 50 --clients 1000000";
-    let mut generator = Generator::start(&wire.sender, OUT, &folder, endless);
+    let mut generator = BUILT.generate(&wire.sender, OUT, &folder, endless);
     let fanouts = ["hash", "client", "checksum", "cpu"];
     let mut sets = Vec::new();
     for (run, fanout) in (0..10).zip(fanouts.iter().cycle()) {
-        let file = folder.path(&format!("{run}.pcap"));
+        let file = folder.argument(&format!("{run}.pcap"));
         let options = [
             "--cores", "2", "--fanout", fanout, "--flush", "0.01", "-w", &file,
         ];
-        let sensor = Sensor::start(&wire.sensor, TAP, &options);
+        let sensor = BUILT.capture(&wire.sensor, TAP, &options);
         until("a first datagram", || {
             let bytes = fs::metadata(&file).ok()?.len();
             (bytes > 100_000).then_some(())
         });
         let account = sensor.stop();
         account.assert_filtered();
-        let export = Export::from_file(&file);
+        let export = exported(&file);
         export.assert_no_gap();
         export.assert_final_stats();
-        let exported = export.into_sets();
-        assert_eq!(exported.len() as u64, account.total().exported);
+        let exported = export.sets();
+        assert_eq!(exported.len() as u64, account.total.exported);
         sets.extend(exported);
     }
     assert!(
@@ -74,7 +74,7 @@ fn ends_whole(name: &str, signal: &str) {
     if !requirements(name, &[]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let wire = Wire::new();
     for cores in ["1", "2"] {
         let folder = Folder::new();
@@ -82,8 +82,8 @@ fn ends_whole(name: &str, signal: &str) {
         let address = collector.address();
         // Nothing but the end makes it send what fills no datagram.
         let options = ["--cores", cores, "--flush", "3600", "-u", &address];
-        let sensor = Sensor::start(&wire.sensor, TAP, &options);
-        let sent = Generated::send(&wire.sender, OUT, &folder, SHORT);
+        let sensor = BUILT.capture(&wire.sensor, TAP, &options);
+        let sent = BUILT.send(&wire.sender, OUT, &folder, SHORT);
         let account = sensor.stop_with(signal);
         let export = collector.finish();
         export.assert_no_gap();
@@ -92,15 +92,15 @@ fn ends_whole(name: &str, signal: &str) {
             .streams
             .values()
             .filter_map(|stream| stream.stats.last())
-            .map(|(_, stats)| stats[0])
+            .map(|(_, stats)| stats.captured)
             .sum();
         assert_eq!(
             u64::from(received),
-            account.total().received,
+            account.total.received,
             "captured, in the last stats"
         );
-        assert_eq!(account.total().exported, sent.sets.len() as u64);
-        assert_same(&sent.sets, &export.into_sets());
+        assert_eq!(account.total.exported, sent.sets.len() as u64);
+        assert_same(&sent.sets, &export.sets());
     }
 }
 
@@ -110,14 +110,14 @@ fn a_signal_under_traffic_leaves_no_hole() {
     if !requirements("a_signal_under_traffic_leaves_no_hole", &[]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let wire = Wire::new();
     for signal in ["TERM", "INT"] {
         let folder = Folder::new();
-        let file = folder.path("export.pcap");
-        let sensor = Sensor::start(&wire.sensor, TAP, &["-w", &file]);
+        let file = folder.argument("export.pcap");
+        let sensor = BUILT.capture(&wire.sensor, TAP, &["-w", &file]);
         let endless = "--rate 40000 --count 2400000 --frames 200000 --noise 10";
-        let generator = Generator::start(&wire.sender, OUT, &folder, endless);
+        let generator = BUILT.generate(&wire.sender, OUT, &folder, endless);
         until("a first datagram", || {
             let bytes = fs::metadata(&file).ok()?.len();
             (bytes > 100_000).then_some(())
@@ -128,7 +128,7 @@ fn a_signal_under_traffic_leaves_no_hole() {
             sent.number("packets") <= 200_000,
             "no frame may be sent twice"
         );
-        let exported = Export::from_file(&file).into_sets();
+        let exported = exported(&file).sets();
         assert!(exported.len() < sent.sets.len());
         let mut expected = sent.in_order[..exported.len()].to_vec();
         expected.sort_unstable();
@@ -151,7 +151,7 @@ fn comes_later(name: &str, host: &str) {
     if !requirements(name, &[]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let (wire, folder) = (Wire::new(), Folder::new());
     let any = format!("{host}:0");
     let reserved = wire
@@ -162,17 +162,17 @@ fn comes_later(name: &str, host: &str) {
     drop(reserved);
     let other = Collector::listen(&wire.sensor, "127.0.0.1:0");
     let options = ["--flush", "0.01", "-u", &address, "-u", &other.address()];
-    let mut sensor = Sensor::start(&wire.sensor, TAP, &options);
-    let mut sent = Generated::send(&wire.sender, OUT, &folder, SHORT).sets;
+    let mut sensor = BUILT.capture(&wire.sensor, TAP, &options);
+    let mut sent = BUILT.send(&wire.sender, OUT, &folder, SHORT).sets;
     assert!(sensor.is_running());
 
     let collector = Collector::listen(&wire.sensor, &address);
     until("the collector to be found again", || {
         let few = "--count 20 --frames 20 --noise 0 --seed 3";
-        sent.extend(Generated::send(&wire.sender, OUT, &folder, few).sets);
+        sent.extend(BUILT.send(&wire.sender, OUT, &folder, few).sets);
         (collector.count() > 0).then_some(())
     });
-    let last = Generated::send(&wire.sender, OUT, &folder, &format!("{SHORT} --seed 4"));
+    let last = BUILT.send(&wire.sender, OUT, &folder, &format!("{SHORT} --seed 4"));
     sent.extend(last.sets.iter().cloned());
     let account = sensor.stop();
     assert!(account.missed > 0, "refusals are counted: {account:?}");
@@ -192,14 +192,14 @@ fn comes_later(name: &str, host: &str) {
             .all(|pair| pair[1] == pair[0] + 1);
         assert!(consecutive, "a gap after the collector came");
     }
-    let got = export.into_sets();
+    let got = export.sets();
     assert_within(&got, &last.sets);
 
     // The collector that was there all along has lost nothing by it.
     let export = other.finish();
     export.assert_no_gap();
     sent.sort_unstable();
-    assert_same(&sent, &export.into_sets());
+    assert_same(&sent, &export.sets());
 }
 
 /// A collector that no route leads to costs the file beside it nothing.
@@ -208,12 +208,12 @@ fn a_collector_without_a_route() {
     if !requirements("a_collector_without_a_route", &[]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let (wire, folder) = (Wire::new(), Folder::new());
-    let file = folder.path("export.pcap");
+    let file = folder.argument("export.pcap");
     let options = ["-u", "203.0.113.9", "-w", &file];
-    let sensor = Sensor::start(&wire.sensor, TAP, &options);
-    let sent = Generated::send(&wire.sender, OUT, &folder, SHORT);
+    let sensor = BUILT.capture(&wire.sensor, TAP, &options);
+    let sent = BUILT.send(&wire.sender, OUT, &folder, SHORT);
     let account = sensor.stop();
     assert_eq!((account.taken, account.missed), (0, account.datagrams));
     let complaints = account.lines_with("collector 203.0.113.9");
@@ -221,7 +221,7 @@ fn a_collector_without_a_route() {
         (1..=2).contains(&complaints),
         "said once a minute: {account:?}"
     );
-    let export = Export::from_file(&file);
+    let export = exported(&file);
     export.assert_no_gap();
-    assert_same(&sent.sets, &export.into_sets());
+    assert_same(&sent.sets, &export.sets());
 }

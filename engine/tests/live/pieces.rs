@@ -1,12 +1,14 @@
 //! Responses that do not come in one packet of their own: fragments, TCP, VXLAN, and those in each other.
 
-use crate::export::{Export, assert_same};
-use crate::inject::inject;
-use crate::machine;
-use crate::network::{Folder, OUT, TAP, Wire};
-use crate::packets::{ACK, CLIENT_PORT, Ends, FIN_ACK, Response, SYN_ACK, ethernet, vxlan};
-use crate::requirements::requirements;
-use crate::sensor::Sensor;
+use dnsflow_testkit::export::assert_same;
+use dnsflow_testkit::folder::Folder;
+use dnsflow_testkit::network::{OUT, TAP, Wire, inject};
+use dnsflow_testkit::packets::{
+    ACK, CLIENT_PORT, Ends, FIN_ACK, Response, SYN_ACK, ethernet, sets, vxlan,
+};
+use dnsflow_testkit::requirements::{alone, requirements};
+
+use crate::{BUILT, exported};
 
 /// Cores, and how they divide packets.
 const DIVISIONS: [(&str, &str); 4] = [
@@ -33,12 +35,6 @@ fn responses(addresses: u16, bytes: usize) -> Vec<Response> {
         .collect()
 }
 
-fn sets(responses: &[Response]) -> Vec<String> {
-    let mut sets: Vec<String> = responses.iter().map(Response::set).collect();
-    sets.sort_unstable();
-    sets
-}
-
 /// All first ones, then all second ones and so on.
 fn interleaved(sequences: &[Vec<Vec<u8>>]) -> Vec<Vec<u8>> {
     let longest = sequences.iter().map(Vec::len).max().unwrap_or(0);
@@ -53,22 +49,22 @@ fn check(name: &str, options: &[&str], frames: &[Vec<u8>], sets: &[String], acco
     if !requirements(name, &[]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let wire = Wire::new();
     for (cores, fanout) in DIVISIONS {
         let folder = Folder::new();
-        let file = folder.path("export.pcap");
+        let file = folder.argument("export.pcap");
         let mut all = vec!["--cores", cores, "--fanout", fanout, "-w", &file];
         all.extend(options);
-        let sensor = Sensor::start(&wire.sensor, TAP, &all);
+        let sensor = BUILT.capture(&wire.sensor, TAP, &all);
         inject(&wire.sender, OUT, frames);
         let ended = sensor.stop();
-        let export = Export::from_file(&file);
+        let export = exported(&file);
         if cores == "2" && !sets.is_empty() {
             export.assert_spread(2);
         }
-        assert_eq!(ended.total().line, account, "{cores} cores by {fanout}");
-        assert_same(sets, &export.into_sets());
+        assert_eq!(ended.total.line, account, "{cores} cores by {fanout}");
+        assert_same(sets, &export.sets());
     }
 }
 

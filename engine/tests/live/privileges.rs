@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use crate::collector::Collector;
-use crate::export::{Export, assert_same};
-use crate::generator::Generated;
-use crate::machine;
-use crate::network::{Folder, Namespace, OUT, TAP, Wire};
-use crate::patience::until;
-use crate::process::Process;
-use crate::requirements::requirements;
-use crate::sensor::Sensor;
+use dnsflow_testkit::collector::Collector;
+use dnsflow_testkit::export::assert_same;
+use dnsflow_testkit::folder::Folder;
+use dnsflow_testkit::network::{Namespace, OUT, TAP, Wire};
+use dnsflow_testkit::patience::until;
+use dnsflow_testkit::process::Process;
+use dnsflow_testkit::requirements::{alone, requirements};
+
+use crate::{BUILT, exported};
 
 /// The bit of CAP_NET_RAW (linux/capability.h) in the masks of proc_pid_status(5).
 const NET_RAW: &str = "0000000000002000";
@@ -70,14 +70,14 @@ fn a_user_with_one_capability_captures_and_sends() {
     if !requirements("a_user_with_one_capability_captures_and_sends", &[]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     for (account, user, group) in [
         ("daemon", 1, 1),
         ("daemon:nogroup", 1, 65534),
         ("2:2", 2, 2),
     ] {
         let (wire, folder) = (Wire::new(), Folder::new());
-        let (file, pidfile) = (folder.path("export.pcap"), folder.path("pid"));
+        let (file, pidfile) = (folder.argument("export.pcap"), folder.argument("pid"));
         let collector = Collector::listen(&wire.sensor, "127.0.0.1:0");
         let address = collector.address();
         let options = [
@@ -94,15 +94,15 @@ fn a_user_with_one_capability_captures_and_sends() {
             "-P",
             &pidfile,
         ];
-        let sensor = Sensor::start(&wire.sensor, TAP, &options);
+        let sensor = BUILT.capture(&wire.sensor, TAP, &options);
         assert_harmless(sensor.id(), 2, user, group, &group.to_string());
         let few = "--count 2000 --frames 2000 --noise 10";
-        let sent = Generated::send(&wire.sender, OUT, &folder, few);
+        let sent = BUILT.send(&wire.sender, OUT, &folder, few);
         sensor.stop();
         let export = collector.finish();
         export.assert_no_gap();
-        assert_same(&sent.sets, &export.into_sets());
-        assert_same(&sent.sets, &Export::from_file(&file).into_sets());
+        assert_same(&sent.sets, &export.sets());
+        assert_same(&sent.sets, &exported(&file).sets());
         // The folder is root's: the file can't be removed any more, and holds no number that means nothing.
         assert_eq!(fs::read(&pidfile).expect("the pid file"), b"");
     }
@@ -114,9 +114,9 @@ fn an_interface_that_comes_back_is_taken_up_without_root() {
     if !requirements("an_interface_that_comes_back_is_taken_up_without_root", &[]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let (namespace, folder) = (Namespace::new("sensor"), Folder::new());
-    let file = folder.path("export.pcap");
+    let file = folder.argument("export.pcap");
     let pair = || {
         namespace.ip(&format!("link add dev {TAP} type veth peer name {OUT}"));
         namespace.ip(&format!("link set dev {OUT} up"));
@@ -124,16 +124,16 @@ fn an_interface_that_comes_back_is_taken_up_without_root() {
     };
     pair();
     let options = ["--user", "daemon", "--plain", "-w", &file];
-    let mut sensor = Sensor::start(&namespace, TAP, &options);
+    let mut sensor = BUILT.capture(&namespace, TAP, &options);
     namespace.ip(&format!("link del dev {TAP}"));
     sensor.wait_until_it_has_said("is gone", 1);
     pair();
     sensor.wait_until_it_has_said("is back; capturing on it again", 1);
     assert_harmless(sensor.id(), 1, 1, 1, "1");
     let few = "--count 2000 --frames 2000 --noise 10";
-    let sent = Generated::send(&namespace, OUT, &folder, few);
+    let sent = BUILT.send(&namespace, OUT, &folder, few);
     sensor.stop();
-    assert_same(&sent.sets, &Export::from_file(&file).into_sets());
+    assert_same(&sent.sets, &exported(&file).sets());
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn only_root_can_become_somebody_else() {
     if !requirements("only_root_can_become_somebody_else", &["setpriv"]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let namespace = Namespace::new("sensor");
     let refused = |program: &str, arguments: &[&str], code, words: &str| {
         let mut command = namespace.command(program);
@@ -150,8 +150,8 @@ fn only_root_can_become_somebody_else() {
         assert_eq!(ended.status.code(), Some(code), "{}", ended.stderr);
         assert!(ended.stderr.contains(words), "{}", ended.stderr);
     };
-    let sensor = env!("CARGO_BIN_EXE_dnsflow");
-    let options = [sensor, "-i", "lo", "--user", "daemon"];
+    let sensor = BUILT.argument("dnsflow");
+    let options = [&sensor, "-i", "lo", "--user", "daemon"];
     let nobody = ["--reuid=65534", "--clear-groups"];
     refused(
         "setpriv",
@@ -166,7 +166,7 @@ fn only_root_can_become_somebody_else() {
         "can't become --user daemon: can't take its user id: Operation not permitted",
     );
     refused(
-        sensor,
+        &sensor,
         &["-i", "lo", "--user", "no.such.user"],
         2,
         "there is no user 'no.such.user'",

@@ -2,14 +2,15 @@
 
 use std::fs;
 
-use crate::collector::Collector;
-use crate::export::{Export, assert_same, assert_within};
-use crate::generator::{Generated, Generator};
-use crate::machine;
-use crate::network::{Folder, OUT, TAP, Wire};
-use crate::patience::until;
-use crate::requirements::requirements;
-use crate::sensor::Sensor;
+use dnsflow_testkit::collector::Collector;
+use dnsflow_testkit::export::{Export, assert_same, assert_within};
+use dnsflow_testkit::folder::Folder;
+use dnsflow_testkit::network::{OUT, TAP, Wire};
+use dnsflow_testkit::patience::until;
+use dnsflow_testkit::requirements::{alone, requirements};
+use dnsflow_testkit::sensor::Capturing;
+
+use crate::BUILT;
 
 /// At 100,000 a second, every frame once.
 const FULL: &str = "--rate 100000 --count 400000 --frames 400000 --noise 5 --clients 1000000";
@@ -22,7 +23,7 @@ struct Config {
 
 impl Config {
     fn new(folder: &Folder, text: &str) -> Self {
-        let path = folder.path("dnsflow.toml");
+        let path = folder.argument("dnsflow.toml");
         let config = Self { path };
         config.write(text);
         config
@@ -32,9 +33,9 @@ impl Config {
         fs::write(&self.path, text).expect("a file in a folder of ours");
     }
 
-    fn start(&self, wire: &Wire, options: &[&str]) -> Sensor {
+    fn start(&self, wire: &Wire, options: &[&str]) -> Capturing {
         let options = [&["--config", &self.path][..], options].concat();
-        Sensor::start(&wire.sensor, TAP, &options)
+        BUILT.capture(&wire.sensor, TAP, &options)
     }
 }
 
@@ -48,7 +49,10 @@ fn to(collectors: &[&Collector], rest: &str) -> String {
 }
 
 fn assert_exact(expected: &[String], exports: Vec<Export>) {
-    let mut sets: Vec<String> = exports.into_iter().flat_map(Export::into_sets).collect();
+    let mut sets: Vec<String> = exports
+        .into_iter()
+        .flat_map(|export| export.sets())
+        .collect();
     sets.sort_unstable();
     assert_same(expected, &sets);
 }
@@ -60,14 +64,14 @@ fn nothing_is_lost_or_doubled() {
     if !requirements("nothing_is_lost_or_doubled", &[]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     for (cores, fanout) in [("1", "hash"), ("2", "hash"), ("2", "checksum")] {
         let (wire, folder) = (Wire::new(), Folder::new());
         let [stays, first, second] =
             [(); 3].map(|()| Collector::listen(&wire.sensor, "127.0.0.1:0"));
         let config = Config::new(&folder, &to(&[&stays, &first], ""));
         let mut sensor = config.start(&wire, &["--cores", cores, "--fanout", fanout]);
-        let mut generator = Generator::start(&wire.sender, OUT, &folder, FULL);
+        let mut generator = BUILT.generate(&wire.sender, OUT, &folder, FULL);
         until("first datagrams", || (stays.count() > 100).then_some(()));
         for rest in [
             "mtu = 1200\nflush = 0.05",
@@ -97,7 +101,7 @@ fn nothing_is_lost_or_doubled() {
         );
         let sent = generator.finish();
         let account = sensor.stop();
-        assert_eq!(account.total().exported, sent.sets.len() as u64);
+        assert_eq!(account.total.exported, sent.sets.len() as u64);
         assert_eq!(account.missed, 0, "{account:?}");
         let [stays, first, second] = [stays, first, second].map(Collector::finish);
         stays.assert_no_gap();
@@ -117,13 +121,15 @@ fn sampling_and_ports() {
     if !requirements("sampling_and_ports", &[]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let (wire, folder) = (Wire::new(), Folder::new());
     let collector = Collector::listen(&wire.sensor, "127.0.0.1:0");
     let config = Config::new(&folder, &to(&[&collector], ""));
     let mut sensor = config.start(&wire, &[]);
     let send = |seed: u32| {
-        Generated::send(&wire.sender, OUT, &folder, &format!("{FEW} --seed {seed}")).sets
+        BUILT
+            .send(&wire.sender, OUT, &folder, &format!("{FEW} --seed {seed}"))
+            .sets
     };
     let all = send(1);
     config.write(&to(&[&collector], "sample = 4"));
@@ -141,11 +147,11 @@ fn sampling_and_ports() {
     let mut rates: Vec<u32> = export
         .streams
         .values()
-        .flat_map(|stream| stream.stats.iter().map(|(_, stats)| stats[4]))
+        .flat_map(|stream| stream.stats.iter().map(|(_, stats)| stats.sample_rate))
         .collect();
     rates.dedup();
     assert_eq!(rates, [4, 0], "sample rates");
-    let sets = export.into_sets();
+    let sets = export.sets();
     let mut expected = [all, again].concat();
     let kept = sets.len().saturating_sub(expected.len());
     // 1,000 of 4,000; seven standard deviations are 192.
@@ -163,7 +169,7 @@ fn a_bad_file_is_refused() {
     if !requirements("a_bad_file_is_refused", &[]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let (wire, folder) = (Wire::new(), Folder::new());
     let collector = Collector::listen(&wire.sensor, "127.0.0.1:0");
     let config = Config::new(&folder, &to(&[&collector], ""));
@@ -182,7 +188,7 @@ fn a_bad_file_is_refused() {
     sensor.wait_until_it_has_said("; the settings stay as they were", 3);
     config.write(&to(&[&collector], "cores = 2\nring = 32"));
     sensor.reload();
-    let sent = Generated::send(&wire.sender, OUT, &folder, FEW);
+    let sent = BUILT.send(&wire.sender, OUT, &folder, FEW);
     let account = sensor.stop();
     for option in ["--cores", "--ring"] {
         let text = format!("{option} takes effect at the next start");

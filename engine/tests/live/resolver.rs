@@ -5,14 +5,15 @@ use std::fmt::Write as _;
 use std::fs;
 use std::process::Command;
 
-use crate::collector::Collector;
-use crate::export::assert_same;
-use crate::machine;
-use crate::network::{Folder, TAP, Wire};
-use crate::patience::until;
-use crate::process::{Ended, Process};
-use crate::requirements::requirements;
-use crate::sensor::Sensor;
+use dnsflow_testkit::collector::Collector;
+use dnsflow_testkit::export::assert_same;
+use dnsflow_testkit::folder::Folder;
+use dnsflow_testkit::network::{TAP, Wire};
+use dnsflow_testkit::patience::until;
+use dnsflow_testkit::process::Process;
+use dnsflow_testkit::requirements::{alone, requirements};
+
+use crate::BUILT;
 
 /// The names asked for at the very end: once its answer is in tshark's file, all others are too.
 const LAST_NAME: &str = "last.dnsflow.example";
@@ -25,21 +26,21 @@ fn what_tshark_sees_is_exported() {
     if !requirements("what_tshark_sees_is_exported", &programs) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let wire = Wire::new().with_addresses();
     let folder = Folder::new();
     let _unbound = unbound(&wire, &folder);
-    let (tshark, capture) = tshark(&wire, &folder);
+    let (mut tshark, capture) = tshark(&wire, &folder);
     let collector = Collector::listen(&wire.sensor, "127.0.0.1:0");
     let options = ["--cores", "2", "-u", &collector.address()];
-    let sensor = Sensor::start(&wire.sensor, TAP, &options);
+    let sensor = BUILT.capture(&wire.sensor, TAP, &options);
 
-    let queries = folder.path("queries");
+    let queries = folder.argument("queries");
     fs::write(&queries, query_file()).expect("a file can be written");
     for (server, options) in [("192.0.2.2", ""), ("2001:db8:77::2", "-e -D")] {
         dnsperf(&wire, server, &queries, &format!("-n 3 -c 16 {options}"));
     }
-    let last = folder.path("last");
+    let last = folder.argument("last");
     fs::write(&last, format!("{LAST_NAME} A\n")).expect("a file can be written");
     dnsperf(&wire, "192.0.2.2", &last, "-n 1 -c 1");
     until("the last answer in tshark's file", || {
@@ -50,7 +51,7 @@ fn what_tshark_sees_is_exported() {
             .then_some(())
     });
     tshark.signal("INT");
-    tshark.wait().assert_success("tshark");
+    tshark.wait().assert_success();
     let account = sensor.stop();
     account.assert_filtered();
 
@@ -58,21 +59,21 @@ fn what_tshark_sees_is_exported() {
     let expected = expected_sets(&responses);
     check_variety(&responses, &expected);
     assert_eq!(
-        account.total().received,
+        account.total.received,
         responses.len() as u64,
         "responses seen"
     );
-    assert_eq!(account.total().exported, expected.len() as u64);
+    assert_eq!(account.total.exported, expected.len() as u64);
     let export = collector.finish();
     export.assert_no_gap();
-    assert_same(&expected, &export.into_sets());
+    assert_same(&expected, &export.sets());
 }
 
 /// Starts unbound, which answers out of zones of its own and knows nobody to ask.
 fn unbound(wire: &Wire, folder: &Folder) -> Process {
-    let zone = folder.path("zone");
+    let zone = folder.argument("zone");
     fs::write(&zone, zone_file()).expect("a file can be written");
-    let configuration = folder.path("unbound.conf");
+    let configuration = folder.argument("unbound.conf");
     let text = format!(
         "server:\n username: \"\"\n chroot: \"\"\n directory: \"/\"\n pidfile: \"\"\n use-syslog: no\n \
          interface: 192.0.2.2\n interface: 2001:db8:77::2\n access-control: 0.0.0.0/0 allow\n \
@@ -169,22 +170,22 @@ fn dnsperf(wire: &Wire, server: &str, queries: &str, options: &str) {
     command
         .args(["-s", server, "-d", queries])
         .args(options.split_whitespace());
-    let ended: Ended = Process::spawn("dnsperf", &mut command).wait();
-    ended.assert_success("dnsperf");
+    let ended = Process::spawn("dnsperf", &mut command).wait();
+    ended.assert_success();
     let lost = ended
-        .stdout
+        .text()
         .lines()
         .find(|line| line.contains("Queries lost"));
     assert!(
         lost.is_some_and(|line| line.contains(" 0 (")),
         "{}",
-        ended.stdout
+        ended.text()
     );
 }
 
 /// Starts tshark on the sensor's end of the wire; it captures when its file is there.
 fn tshark(wire: &Wire, folder: &Folder) -> (Process, String) {
-    let capture = folder.path("tshark.pcapng");
+    let capture = folder.argument("tshark.pcapng");
     let mut command = wire.sensor.command("tshark");
     command.args([
         "-i",

@@ -1,11 +1,12 @@
 //! What is taken: filters, samples, shares, tags, IPv6.
 
-use crate::export::{Export, assert_same, assert_within};
-use crate::generator::Generated;
-use crate::machine;
-use crate::network::{Folder, OUT, TAP, Wire};
-use crate::requirements::requirements;
-use crate::sensor::Sensor;
+use dnsflow_testkit::export::{assert_same, assert_within};
+use dnsflow_testkit::folder::Folder;
+use dnsflow_testkit::network::{OUT, TAP, Wire};
+use dnsflow_testkit::requirements::{alone, requirements};
+use dnsflow_testkit::sensor::Capturing;
+
+use crate::{BUILT, exported};
 
 /// As much noise as responses, in every kind.
 const MIXED: &str = "--rate 50000 --count 100000 --frames 100000 --noise 50";
@@ -15,19 +16,19 @@ fn an_expression_with_every_fanout() {
     if !requirements("an_expression_with_every_fanout", &[]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let wire = Wire::new();
     let expression = "udp src port 53 and dst net 10.0.0.0/9";
     for fanout in ["hash", "cpu", "client", "checksum"] {
         let folder = Folder::new();
-        let file = folder.path("export.pcap");
+        let file = folder.argument("export.pcap");
         let options = [
             "-f", expression, "--cores", "2", "--fanout", fanout, "-w", &file,
         ];
-        let sensor = Sensor::start(&wire.sensor, TAP, &options);
-        let sent = Generated::send(&wire.sender, OUT, &folder, MIXED);
+        let sensor = BUILT.capture(&wire.sensor, TAP, &options);
+        let sent = BUILT.send(&wire.sender, OUT, &folder, MIXED);
         sensor.stop();
-        let export = Export::from_file(&file);
+        let export = exported(&file);
         export.assert_no_gap();
         let lower_half = |set: &&String| {
             let client = set
@@ -38,7 +39,7 @@ fn an_expression_with_every_fanout() {
         };
         let expected: Vec<String> = sent.sets.iter().filter(lower_half).cloned().collect();
         assert!(!expected.is_empty() && expected.len() < sent.sets.len());
-        assert_same(&expected, &export.into_sets());
+        assert_same(&expected, &export.sets());
     }
 }
 
@@ -47,25 +48,25 @@ fn a_sample_is_about_one_of_n() {
     if !requirements("a_sample_is_about_one_of_n", &[]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let (wire, folder) = (Wire::new(), Folder::new());
-    let file = folder.path("export.pcap");
-    let sensor = Sensor::start(&wire.sensor, TAP, &["-s", "4", "-w", &file]);
+    let file = folder.argument("export.pcap");
+    let sensor = BUILT.capture(&wire.sensor, TAP, &["-s", "4", "-w", &file]);
     let load = "--rate 50000 --count 100000 --frames 100000 --noise 0";
-    let sent = Generated::send(&wire.sender, OUT, &folder, load);
+    let sent = BUILT.send(&wire.sender, OUT, &folder, load);
     let account = sensor.stop();
     // A quarter of 100,000, give or take 12 standard deviations of 137.
     let range = 23_350..26_650;
-    assert!(range.contains(&account.total().exported), "{account:?}");
-    let export = Export::from_file(&file);
+    assert!(range.contains(&account.total.exported), "{account:?}");
+    let export = exported(&file);
     for stream in export.streams.values() {
         assert!(
-            stream.stats.iter().all(|(_, stats)| stats[4] == 4),
+            stream.stats.iter().all(|(_, stats)| stats.sample_rate == 4),
             "sample rate"
         );
     }
-    let sets = export.into_sets();
-    assert_eq!(sets.len() as u64, account.total().exported);
+    let sets = export.sets();
+    assert_eq!(sets.len() as u64, account.total.exported);
     assert_within(&sent.sets, &sets);
 }
 
@@ -74,19 +75,22 @@ fn shares_of_two_sensors_are_the_whole() {
     if !requirements("shares_of_two_sensors_are_the_whole", &[]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let (wire, folder) = (Wire::new(), Folder::new());
-    let files = [folder.path("first.pcap"), folder.path("second.pcap")];
-    let sensors: Vec<Sensor> = ["0/2", "1/2"]
+    let files = [
+        folder.argument("first.pcap"),
+        folder.argument("second.pcap"),
+    ];
+    let sensors: Vec<Capturing> = ["0/2", "1/2"]
         .iter()
         .zip(&files)
-        .map(|(share, file)| Sensor::start(&wire.sensor, TAP, &["-m", share, "-w", file]))
+        .map(|(share, file)| BUILT.capture(&wire.sensor, TAP, &["-m", share, "-w", file]))
         .collect();
-    let sent = Generated::send(&wire.sender, OUT, &folder, MIXED);
+    let sent = BUILT.send(&wire.sender, OUT, &folder, MIXED);
     for sensor in sensors {
         sensor.stop();
     }
-    let [mut first, second] = files.map(|file| Export::from_file(&file).into_sets());
+    let [mut first, second] = files.map(|file| exported(&file).sets());
     let whole = sent.sets.len();
     for share in [&first, &second] {
         assert!(share.len() > whole / 5, "{} of {whole}", share.len());
@@ -102,20 +106,20 @@ fn ipv6_queries_are_left_to_the_kernel() {
     if !requirements("ipv6_queries_are_left_to_the_kernel", &[]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let (wire, folder) = (Wire::new(), Folder::new());
-    let file = folder.path("export.pcap");
-    let sensor = Sensor::start(&wire.sensor, TAP, &["-w", &file]);
-    let sent = Generated::send(&wire.sender, OUT, &folder, &format!("{MIXED} --ipv6 100"));
+    let file = folder.argument("export.pcap");
+    let sensor = BUILT.capture(&wire.sensor, TAP, &["-w", &file]);
+    let sent = BUILT.send(&wire.sender, OUT, &folder, &format!("{MIXED} --ipv6 100"));
     let account = sensor.stop();
     account.assert_filtered();
     let queries_and_others = sent.number("query") + sent.number("other_traffic");
     assert_eq!(
-        account.total().received,
+        account.total.received,
         (sent.number("packets") - queries_and_others) as u64,
         "what the kernel passed"
     );
-    assert_same(&sent.sets, &Export::from_file(&file).into_sets());
+    assert_same(&sent.sets, &exported(&file).sets());
 }
 
 /// Each kind of noise is counted under the reason that is its own.
@@ -124,11 +128,11 @@ fn noise_is_counted_by_reason() {
     if !requirements("noise_is_counted_by_reason", &[]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let (wire, folder) = (Wire::new(), Folder::new());
-    let file = folder.path("export.pcap");
-    let sensor = Sensor::start(&wire.sensor, TAP, &["--cores", "2", "-w", &file]);
-    let sent = Generated::send(&wire.sender, OUT, &folder, MIXED);
+    let file = folder.argument("export.pcap");
+    let sensor = BUILT.capture(&wire.sensor, TAP, &["--cores", "2", "-w", &file]);
+    let sent = BUILT.send(&wire.sender, OUT, &folder, MIXED);
     let account = sensor.stop();
     account.assert_filtered();
     let count = |names: &[&str]| {
@@ -137,21 +141,21 @@ fn noise_is_counted_by_reason() {
             .map(|name| sent.number(name) as u64)
             .sum::<u64>()
     };
-    let total = account.total();
+    let total = account.total;
     assert_eq!(
-        total.reason("error_code"),
+        total.count("error_code"),
         count(&["nxdomain", "server_failure"])
     );
     assert_eq!(
-        total.reason("not_recursive"),
+        total.count("not_recursive"),
         count(&["no_recursion_available", "no_recursion_desired"])
     );
-    assert_eq!(total.reason("question_type"), count(&["other_type"]));
+    assert_eq!(total.count("question_type"), count(&["other_type"]));
     assert_eq!(
-        total.reason("no_address"),
+        total.count("no_address"),
         count(&["no_address", "truncated"])
     );
-    assert_same(&sent.sets, &Export::from_file(&file).into_sets());
+    assert_same(&sent.sets, &exported(&file).sets());
 }
 
 /// The kernel takes the tag off before capture.
@@ -170,7 +174,7 @@ fn behind_tags(name: &str, tags: &str) {
     if !requirements(name, &[]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let wire = Wire::new();
     for (cores, fanout) in [
         ("1", "hash"),
@@ -179,19 +183,19 @@ fn behind_tags(name: &str, tags: &str) {
         ("2", "checksum"),
     ] {
         let folder = Folder::new();
-        let file = folder.path("export.pcap");
+        let file = folder.argument("export.pcap");
         let options = ["--cores", cores, "--fanout", fanout, "-w", &file];
-        let sensor = Sensor::start(&wire.sensor, TAP, &options);
+        let sensor = BUILT.capture(&wire.sensor, TAP, &options);
         let load = format!(
             "--rate 50000 --count 20000 --frames 20000 --ipv6 50 --vlan 80 --vlan-tags {tags}"
         );
-        let sent = Generated::send(&wire.sender, OUT, &folder, &load);
+        let sent = BUILT.send(&wire.sender, OUT, &folder, &load);
         let account = sensor.stop();
         account.assert_filtered();
-        let export = Export::from_file(&file);
+        let export = exported(&file);
         if cores == "2" {
             export.assert_spread(2);
         }
-        assert_same(&sent.sets, &export.into_sets());
+        assert_same(&sent.sets, &export.sets());
     }
 }

@@ -1,14 +1,14 @@
 //! What Prometheus says beside what was sent.
 
-use crate::collector::Collector;
-use crate::generator::Generated;
-use crate::machine;
-use crate::network::{Folder, OUT, TAP, Wire};
-use crate::patience::until;
+use dnsflow_testkit::collector::Collector;
+use dnsflow_testkit::folder::Folder;
+use dnsflow_testkit::network::{OUT, TAP, Wire};
+use dnsflow_testkit::patience::until;
+use dnsflow_testkit::requirements::{alone, requirements};
+
+use crate::BUILT;
 use crate::prometheus::Prometheus;
-use crate::requirements::requirements;
 use crate::scrape::{METRICS, Samples};
-use crate::sensor::Sensor;
 
 /// Nobody listens there.
 const DEAD: &str = "127.0.0.1:9";
@@ -18,7 +18,7 @@ fn prometheus_counts_what_was_sent() {
     if !requirements("prometheus_counts_what_was_sent", &["prometheus"]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let (wire, folder) = (Wire::new(), Folder::new());
     let collector = Collector::listen(&wire.sensor, "127.0.0.1:0");
     let address = collector.address();
@@ -34,10 +34,10 @@ fn prometheus_counts_what_was_sent() {
         "-u",
         DEAD,
     ];
-    let sensor = Sensor::start(&wire.sensor, TAP, &options);
+    let sensor = BUILT.capture(&wire.sensor, TAP, &options);
     let prometheus = Prometheus::start(&wire.sensor, &folder);
     let load = "--count 20000 --frames 20000 --rate 50000 --noise 30";
-    let sent = Generated::send(&wire.sender, OUT, &folder, load);
+    let sent = BUILT.send(&wire.sender, OUT, &folder, load);
     let sent = |key: &str| sent.number(key) as f64;
 
     let exported = "sum(dnsflow_exported_total)";
@@ -114,5 +114,5 @@ fn prometheus_counts_what_was_sent() {
     let dead = format!("collector=\"{DEAD}\"");
     assert!(samples.sum("dnsflow_collector_failed_datagrams_total", &dead) > 0.0);
     let account = sensor.stop();
-    assert_eq!(account.total().exported as f64, sent("responses"));
+    assert_eq!(account.total.exported as f64, sent("responses"));
 }

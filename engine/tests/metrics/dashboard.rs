@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use dnsflow_testkit::folder::Folder;
+use dnsflow_testkit::network::{TAP, Wire};
+use dnsflow_testkit::patience::until;
+use dnsflow_testkit::requirements::{alone, requirements};
 use serde_json::Value;
 
-use crate::machine;
-use crate::network::{Folder, TAP, Wire};
-use crate::patience::until;
+use crate::BUILT;
 use crate::prometheus::Prometheus;
-use crate::requirements::requirements;
 use crate::scrape::{METRICS, Samples};
-use crate::sensor::Sensor;
 
 const DASHBOARD: &str = include_str!("../../../monitoring/dnsflow.dashboard.json");
 const RULES: &str = include_str!("../../../monitoring/dnsflow.rules.yml");
@@ -20,10 +20,10 @@ fn every_expression_has_its_metrics() {
     if !requirements("every_expression_has_its_metrics", &["prometheus"]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let (wire, folder) = (Wire::new(), Folder::new());
     let options = ["--metrics", METRICS, "-u", "127.0.0.1:9"];
-    let sensor = Sensor::start(&wire.sensor, TAP, &options);
+    let sensor = BUILT.capture(&wire.sensor, TAP, &options);
     let prometheus = Prometheus::start(&wire.sensor, &folder);
     until("a first scrape", || prometheus.number("dnsflow_cores"));
     let samples = Samples::of(&wire.sensor);

@@ -2,24 +2,24 @@
 
 use std::net::{TcpListener, TcpStream};
 
-use crate::generator::Generated;
-use crate::machine;
-use crate::network::{Folder, OUT, TAP, Wire};
-use crate::patience::until;
-use crate::process::Process;
-use crate::requirements::requirements;
+use dnsflow_testkit::folder::Folder;
+use dnsflow_testkit::network::{OUT, TAP, Wire};
+use dnsflow_testkit::patience::until;
+use dnsflow_testkit::process::Process;
+use dnsflow_testkit::requirements::{alone, requirements};
+use dnsflow_testkit::sensor::Stopped;
+
+use crate::BUILT;
 use crate::scrape::{METRICS, Samples, get};
-use crate::sensor::Sensor;
-use crate::stopped::Stopped;
 
 #[test]
 fn a_core_that_is_stuck() {
     if !requirements("a_core_that_is_stuck", &[]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let wire = Wire::new();
-    let sensor = Sensor::start(&wire.sensor, TAP, &["--cores", "2", "--metrics", METRICS]);
+    let sensor = BUILT.capture(&wire.sensor, TAP, &["--cores", "2", "--metrics", METRICS]);
     let page = |path: &str| get(&wire.sensor, METRICS, path);
     let ok = (200, "ok\n".to_owned());
     until("the sensor to be ready", || {
@@ -63,9 +63,9 @@ fn an_interface_that_is_down() {
     if !requirements("an_interface_that_is_down", &[]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let wire = Wire::new();
-    let sensor = Sensor::start(&wire.sensor, TAP, &["--metrics", METRICS]);
+    let sensor = BUILT.capture(&wire.sensor, TAP, &["--metrics", METRICS]);
     let ready = || get(&wire.sensor, METRICS, "/readyz");
     until("the sensor to be ready", || {
         (ready().0 == 200).then_some(())
@@ -90,13 +90,13 @@ fn an_address_that_is_taken() {
     if !requirements("an_address_that_is_taken", &[]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let wire = Wire::new();
     let _other = wire
         .sensor
         .enter(|| TcpListener::bind(METRICS))
         .expect("a namespace of our own has all ports free");
-    let mut command = wire.sensor.command(env!("CARGO_BIN_EXE_dnsflow"));
+    let mut command = wire.sensor.command(BUILT.path("dnsflow"));
     command.args(["--interface", TAP, "--metrics", METRICS]);
     let ended = Process::spawn("dnsflow", &mut command).wait();
     assert_eq!(ended.status.code(), Some(1), "{}", ended.stderr);
@@ -117,9 +117,9 @@ fn silent_clients() {
     if !requirements("silent_clients", &[]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let (wire, folder) = (Wire::new(), Folder::new());
-    let sensor = Sensor::start(&wire.sensor, TAP, &["--metrics", METRICS]);
+    let sensor = BUILT.capture(&wire.sensor, TAP, &["--metrics", METRICS]);
     let connect = || TcpStream::connect(METRICS).expect("a sensor that serves");
     let _silent: Vec<TcpStream> = (0..8).map(|_| wire.sensor.enter(connect)).collect();
     let (status, text) = get(&wire.sensor, METRICS, "/healthz");
@@ -127,12 +127,12 @@ fn silent_clients() {
         (status, text.as_str()),
         (503, "too many connections; try again\n")
     );
-    let sent = Generated::send(
+    let sent = BUILT.send(
         &wire.sender,
         OUT,
         &folder,
         "--count 5000 --frames 5000 --rate 50000",
     );
     let account = sensor.stop();
-    assert_eq!(account.total().exported, sent.number("responses") as u64);
+    assert_eq!(account.total.exported, sent.number("responses") as u64);
 }

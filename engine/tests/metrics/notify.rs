@@ -4,12 +4,14 @@ use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
-use crate::machine;
-use crate::network::{Folder, TAP, Wire};
-use crate::patience::PATIENCE;
-use crate::process::Process;
-use crate::requirements::requirements;
-use crate::stopped::Stopped;
+use dnsflow_testkit::folder::Folder;
+use dnsflow_testkit::network::{TAP, Wire};
+use dnsflow_testkit::patience::PATIENCE;
+use dnsflow_testkit::process::Process;
+use dnsflow_testkit::requirements::{alone, requirements};
+use dnsflow_testkit::sensor::Stopped;
+
+use crate::BUILT;
 
 /// WatchdogSec, in microseconds.
 const WATCHDOG_USEC: &str = "1000000";
@@ -19,16 +21,16 @@ fn what_the_service_manager_is_told() {
     if !requirements("what_the_service_manager_is_told", &[]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let (wire, folder) = (Wire::new(), Folder::new());
-    let manager = Manager::listen(&folder.path("notify"));
-    let mut command = wire.sensor.command(env!("CARGO_BIN_EXE_dnsflow"));
+    let manager = Manager::listen(&folder.argument("notify"));
+    let mut command = wire.sensor.command(BUILT.path("dnsflow"));
     command
         .args(["--interface", TAP, "--cores", "2", "-w", "/dev/null"])
-        .env("NOTIFY_SOCKET", folder.path("notify"))
+        .env("NOTIFY_SOCKET", folder.argument("notify"))
         .env("WATCHDOG_USEC", WATCHDOG_USEC)
         .env_remove("WATCHDOG_PID");
-    let sensor = Process::spawn("dnsflow", &mut command);
+    let mut sensor = Process::spawn("dnsflow", &mut command);
 
     let ready = manager.hears("readiness", |message| says(message, "READY=1"));
     assert!(ready.contains("STATUS=capturing; cores: 2"), "{ready}");
@@ -59,7 +61,7 @@ fn what_the_service_manager_is_told() {
 
     sensor.signal("TERM");
     manager.hears("that it ends", |message| says(message, "STOPPING=1"));
-    sensor.wait().assert_success("dnsflow");
+    sensor.wait().assert_success();
     assert_eq!(
         manager.left(),
         Vec::<String>::new(),

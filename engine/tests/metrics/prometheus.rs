@@ -2,11 +2,12 @@
 
 use std::fs;
 
+use dnsflow_testkit::folder::Folder;
+use dnsflow_testkit::network::Namespace;
+use dnsflow_testkit::patience::until;
+use dnsflow_testkit::process::Process;
 use serde_json::Value;
 
-use crate::network::{Folder, Namespace};
-use crate::patience::until;
-use crate::process::Process;
 use crate::scrape::{METRICS, get};
 
 const ADDRESS: &str = "127.0.0.1:9090";
@@ -25,7 +26,7 @@ impl<'n> Prometheus<'n> {
             env!("CARGO_MANIFEST_DIR"),
             "/../monitoring/dnsflow.rules.yml"
         );
-        let configuration = folder.path("prometheus.yml");
+        let configuration = folder.argument("prometheus.yml");
         let text = format!(
             "global:\n  scrape_interval: 1s\n  evaluation_interval: 1s\nrule_files:\n  - {rules}\nscrape_configs:\n  \
              - job_name: dnsflow\n    static_configs:\n      - targets: ['{METRICS}']\n"
@@ -34,7 +35,7 @@ impl<'n> Prometheus<'n> {
         let mut command = namespace.command("prometheus");
         command.args([
             &format!("--config.file={configuration}"),
-            &format!("--storage.tsdb.path={}", folder.path("data")),
+            &format!("--storage.tsdb.path={}", folder.argument("data")),
             &format!("--web.listen-address={ADDRESS}"),
             "--log.level=warn",
         ]);

@@ -3,11 +3,11 @@
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
-use crate::machine;
-use crate::network::{TAP, Wire};
-use crate::requirements::requirements;
+use dnsflow_testkit::network::{TAP, Wire};
+use dnsflow_testkit::requirements::{alone, requirements};
+
+use crate::BUILT;
 use crate::scrape::get;
-use crate::sensor::Sensor;
 
 const MONITORING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../monitoring");
 
@@ -17,10 +17,10 @@ fn metrics_are_clean() {
     if !requirements("metrics_are_clean", &["promtool"]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let wire = Wire::new();
     let options = ["--metrics", "[::1]:9530", "-u", "127.0.0.1:9"];
-    let sensor = Sensor::start(&wire.sensor, TAP, &options);
+    let sensor = BUILT.capture(&wire.sensor, TAP, &options);
     let (status, text) = get(&wire.sensor, "[::1]:9530", "/metrics");
     assert_eq!(status, 200, "{text}");
     sensor.stop();

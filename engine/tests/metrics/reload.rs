@@ -2,25 +2,26 @@
 
 use std::fs;
 
-use crate::machine;
-use crate::network::{Folder, TAP, Wire};
-use crate::patience::until;
-use crate::requirements::requirements;
+use dnsflow_testkit::folder::Folder;
+use dnsflow_testkit::network::{TAP, Wire};
+use dnsflow_testkit::patience::until;
+use dnsflow_testkit::requirements::{alone, requirements};
+
+use crate::BUILT;
 use crate::scrape::{METRICS, Samples};
-use crate::sensor::Sensor;
 
 #[test]
 fn reloads_that_are_applied_and_refused() {
     if !requirements("reloads_that_are_applied_and_refused", &[]) {
         return;
     }
-    let _machine = machine();
+    let _alone = alone();
     let (wire, folder) = (Wire::new(), Folder::new());
-    let file = folder.path("dnsflow.toml");
+    let file = folder.argument("dnsflow.toml");
     let write = |text: &str| fs::write(&file, text).expect("a file in a folder of our own");
     write("");
     let options = ["--config", &file, "--metrics", METRICS];
-    let mut sensor = Sensor::start(&wire.sensor, TAP, &options);
+    let mut sensor = BUILT.capture(&wire.sensor, TAP, &options);
     let assert_counted = |expected: [f64; 3]| {
         until("the reload to be counted", || {
             let samples = Samples::of(&wire.sensor);

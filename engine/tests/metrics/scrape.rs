@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
-use crate::network::Namespace;
-use crate::patience::PATIENCE;
+use dnsflow_testkit::network::Namespace;
+use dnsflow_testkit::patience::PATIENCE;
 
 /// Where sensors of these tests serve.
 pub(crate) const METRICS: &str = "127.0.0.1:9530";

@@ -6,8 +6,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::export::Export;
-use crate::sensor::{Folder, Sensor, core_counts, say};
+use dnsflow_testkit::export::Export;
+use dnsflow_testkit::folder::Folder;
+use dnsflow_testkit::requirements::{core_counts, say};
+
+use crate::BUILT;
 
 /// Tags of lines that a sensor may print and need not.
 const OPTIONAL: [&str; 4] = ["partial", "frag-incomplete", "udplen", "unlisted:"];
@@ -100,7 +103,8 @@ fn captures_of_others() {
 fn run(file: &Path, cores: &str) -> Lines {
     let folder = Folder::new();
     let path = folder.path("export.pcap");
-    let ended = Sensor::reading(file)
+    let ended = BUILT
+        .reading(file)
         .option("-w", &path)
         .option("--cores", cores)
         .option("--decap", "all")

@@ -2,17 +2,21 @@
 
 use std::fs;
 
-use crate::capture::{ETHERNET, HEADER_BYTES, Order, Pcapng, RECORD_BYTES, pcap};
-use crate::export::Export;
-use crate::packet::response;
-use crate::sensor::{Ended, Folder, Sensor};
+use dnsflow_capfile::pcap::{FILE_HEADER_BYTES, RECORD_HEADER_BYTES};
+use dnsflow_testkit::capture::{Order, Pcapng, empty, pcap};
+use dnsflow_testkit::export::Export;
+use dnsflow_testkit::folder::Folder;
+use dnsflow_testkit::packets::{ETHERNET, response};
+use dnsflow_testkit::process::Ended;
+
+use crate::BUILT;
 
 /// What comes of `capture`: how it ended, and the sets that were exported, if it came so far.
 fn outcome(capture: &[u8]) -> (Ended, Option<Vec<String>>) {
     let folder = Folder::new();
     let file = folder.file("capture", capture);
     let export = folder.path("export.pcap");
-    let ended = Sensor::reading(&file).option("-w", &export).run();
+    let ended = BUILT.reading(&file).option("-w", &export).run();
     let sets = export.exists().then(|| Export::of(&export).sets());
     (ended, sets)
 }
@@ -21,7 +25,7 @@ fn outcome(capture: &[u8]) -> (Ended, Option<Vec<String>>) {
 /// the file may end.
 fn cut_everywhere(capture: &[u8], head: usize, ends: &[usize], boundaries: &[usize]) {
     let sets: Vec<String> = (0..)
-        .map(|number| response(number).line())
+        .map(|number| response(number).set())
         .take(ends.len())
         .collect();
     for length in head..=capture.len() {
@@ -43,13 +47,13 @@ fn cut_everywhere(capture: &[u8], head: usize, ends: &[usize], boundaries: &[usi
 fn a_pcap_file_cut_anywhere_gives_every_whole_packet() {
     let packets: Vec<Vec<u8>> = (0..3).map(|number| response(number).ethernet()).collect();
     let mut ends = Vec::new();
-    let mut at = HEADER_BYTES;
+    let mut at = FILE_HEADER_BYTES;
     for packet in &packets {
-        at += RECORD_BYTES + packet.len();
+        at += RECORD_HEADER_BYTES + packet.len();
         ends.push(at);
     }
-    let boundaries = [&[HEADER_BYTES], &ends[..]].concat();
-    cut_everywhere(&pcap(&packets), HEADER_BYTES, &ends, &boundaries);
+    let boundaries = [&[FILE_HEADER_BYTES], &ends[..]].concat();
+    cut_everywhere(&pcap(&packets), FILE_HEADER_BYTES, &ends, &boundaries);
 }
 
 #[test]
@@ -70,7 +74,7 @@ fn a_pcapng_file_cut_anywhere_gives_every_whole_packet() {
 
 #[test]
 fn what_is_no_capture_is_called_so() {
-    let head = pcap([]);
+    let head = empty();
     for (bytes, words) in [
         (b"".as_slice(), "the file is empty"),
         (&head[..1], "not a capture file"),
@@ -91,11 +95,11 @@ fn what_is_no_capture_is_called_so() {
 
 #[test]
 fn a_head_alone_is_a_capture_without_packets() {
-    for bytes in [pcap([]), Pcapng::new(Order::Little).bytes()] {
+    for bytes in [empty(), Pcapng::new(Order::Little).bytes()] {
         let (ended, sets) = outcome(&bytes);
         ended.assert_success();
         assert_eq!(sets, Some(vec![]));
-        assert_eq!(ended.account().received, 0);
+        assert_eq!(ended.account().total.received, 0);
     }
 }
 
@@ -105,7 +109,7 @@ fn the_same_is_said_of_standard_input() {
         (b"".as_slice(), "the file is empty"),
         (b"#!/bin/sh\nexit 0\n", "not a capture file"),
     ] {
-        let ended = Sensor::new(["-r", "-"]).fed(bytes).run();
+        let ended = BUILT.sensor(["-r", "-"]).fed(bytes).run();
         ended.assert_failure(1, &[words]);
     }
 }
@@ -115,7 +119,8 @@ fn an_export_that_is_there_survives_a_wrong_name() {
     let folder = Folder::new();
     let export = folder.file("export.pcap", b"precious");
     let wrong = folder.file("capture", b"no capture");
-    Sensor::reading(&wrong)
+    BUILT
+        .reading(&wrong)
         .option("-w", &export)
         .run()
         .assert_failure(1, &["not a capture file"]);
@@ -126,11 +131,11 @@ fn an_export_that_is_there_survives_a_wrong_name() {
 fn damage_is_told_with_its_place_and_costs_what_follows() {
     let packets: Vec<Vec<u8>> = (0..3).map(|number| response(number).ethernet()).collect();
     let mut capture = pcap(&packets);
-    let second = HEADER_BYTES + RECORD_BYTES + packets[0].len();
+    let second = FILE_HEADER_BYTES + RECORD_HEADER_BYTES + packets[0].len();
     capture[second + 8..second + 12].fill(0xff);
     let (ended, sets) = outcome(&capture);
     ended.assert_failure(1, &[&format!("damaged at offset {second}")]);
-    assert_eq!(sets, Some(vec![response(0).line()]));
+    assert_eq!(sets, Some(vec![response(0).set()]));
 
     let file = Pcapng::new(Order::Little)
         .interface(ETHERNET, None, None)
@@ -146,7 +151,7 @@ fn damage_is_told_with_its_place_and_costs_what_follows() {
         capture[second + 4..second + 8].copy_from_slice(&wrong);
         let (ended, sets) = outcome(&capture);
         ended.assert_failure(1, &[&format!("at offset {second}")]);
-        assert_eq!(sets, Some(vec![response(0).line()]));
+        assert_eq!(sets, Some(vec![response(0).set()]));
     }
 }
 
@@ -157,9 +162,10 @@ fn a_packet_that_was_cut_by_a_snap_length_is_counted() {
     // The record says that 20 bytes more were on the wire, and the packet's own headers do as well.
     let length = u32::try_from(packet.len()).expect("a short packet");
     capture.truncate(capture.len() - 20);
-    capture[HEADER_BYTES + 8..HEADER_BYTES + 12].copy_from_slice(&(length - 20).to_le_bytes());
+    capture[FILE_HEADER_BYTES + 8..FILE_HEADER_BYTES + 12]
+        .copy_from_slice(&(length - 20).to_le_bytes());
     let (ended, sets) = outcome(&capture);
     ended.assert_success();
     assert_eq!(sets, Some(vec![]));
-    assert_eq!(ended.account().count("cut"), 1);
+    assert_eq!(ended.account().total.count("cut"), 1);
 }

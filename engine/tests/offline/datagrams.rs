@@ -3,21 +3,23 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use crate::capture::pcap;
-use crate::export::Export;
-use crate::generator::{read, traffic};
-use crate::packet::{Response, response};
-use crate::sensor::{Folder, Sensor, core_counts};
+use dnsflow_testkit::capture::pcap;
+use dnsflow_testkit::export::{Export, Stats};
+use dnsflow_testkit::folder::Folder;
+use dnsflow_testkit::packets::{Response, response};
+use dnsflow_testkit::requirements::core_counts;
+
+use crate::BUILT;
 
 /// Headers of IPv4 and UDP, in bytes.
 const HEADERS_BYTES: usize = 28;
 
 #[test]
 fn no_datagram_is_larger_than_the_mtu_and_none_is_needlessly_small() {
-    let traffic = traffic(5000, "");
+    let traffic = BUILT.traffic(5000, "");
     for mtu in [640, 1500, 9000, 65_535] {
         let options = format!("--mtu {mtu}");
-        let (export, _) = Sensor::reading(&traffic.capture).with(&options).export();
+        let (export, _) = BUILT.reading(&traffic.capture).with(&options).export();
         assert_eq!(export.sets(), traffic.sets);
         let datagrams = &export.streams[&0].datagrams;
         let most = mtu - HEADERS_BYTES;
@@ -42,7 +44,8 @@ fn a_datagram_has_at_most_255_sets() {
     let packets: Vec<Vec<u8>> = (0..600_u16)
         .map(|number| response(u8::try_from(number % 200).expect("below 200")).ethernet())
         .collect();
-    let (export, account) = Sensor::new(["-r", "-", "--mtu", "65535"])
+    let (export, account) = BUILT
+        .sensor(["-r", "-", "--mtu", "65535"])
         .fed(&pcap(&packets))
         .export();
     let sets: Vec<usize> = export.streams[&0]
@@ -66,11 +69,15 @@ fn what_is_too_large_for_one_set_comes_as_several() {
             large.ethernet(),
             response(2).ethernet(),
         ];
-        let (export, account) = Sensor::new(["-r", "-"])
+        let (export, account) = BUILT
+            .sensor(["-r", "-"])
             .option("--mtu", mtu.to_string())
             .fed(&pcap(&packets))
             .export();
-        assert_eq!(account.exported, 3, "responses are counted, not their sets");
+        assert_eq!(
+            account.total.exported, 3,
+            "responses are counted, not their sets"
+        );
         let stream = &export.streams[&0];
         let most = mtu - HEADERS_BYTES;
         assert!(stream.datagrams.iter().all(|(bytes, _)| *bytes <= most));
@@ -82,7 +89,7 @@ fn what_is_too_large_for_one_set_comes_as_several() {
         assert!(parts.len() > 1);
         let mut addresses: Vec<&str> = parts.iter().flat_map(|part| addresses_in(part)).collect();
         addresses.sort_unstable();
-        let whole = large.line();
+        let whole = large.set();
         let mut wanted: Vec<&str> = addresses_in(&whole).collect();
         wanted.sort_unstable();
         assert_eq!(addresses, wanted);
@@ -98,18 +105,20 @@ fn addresses_in(line: &str) -> impl Iterator<Item = &str> {
 
 #[test]
 fn the_last_datagram_has_the_stats() {
-    let traffic = traffic(3000, "--noise 30");
+    let traffic = BUILT.traffic(3000, "--noise 30");
     for cores in core_counts() {
-        let (export, account) = Sensor::reading(&traffic.capture)
+        let (export, account) = BUILT
+            .reading(&traffic.capture)
             .option("--cores", cores)
             .export();
         let stats: Vec<_> = export
             .streams
             .values()
             .flat_map(|stream| &stream.stats)
+            .map(|(_, stats)| stats)
             .collect();
         assert_eq!(stats.len(), export.streams.len(), "one a stream");
-        let sum = |field: fn(&dnsflow_wire::v4::Stats) -> u32| {
+        let sum = |field: fn(&Stats) -> u32| {
             stats
                 .iter()
                 .map(|stats| u64::from(field(stats)))
@@ -121,16 +130,17 @@ fn the_last_datagram_has_the_stats() {
             sum(|stats| stats.dropped) + sum(|stats| stats.if_dropped),
             0
         );
-        assert!(stats.iter().all(|stats| stats.sample_rate == Some(0)));
-        assert_eq!(account.received, traffic.packets);
+        assert!(stats.iter().all(|stats| stats.sample_rate == 0));
+        assert_eq!(account.total.received, traffic.packets);
     }
 }
 
 #[test]
 fn standard_output_takes_an_export() {
-    let traffic = traffic(3000, "");
+    let traffic = BUILT.traffic(3000, "");
     for cores in core_counts() {
-        let ended = Sensor::reading(&traffic.capture)
+        let ended = BUILT
+            .reading(&traffic.capture)
             .with("-w -")
             .option("--cores", cores)
             .run();
@@ -142,10 +152,11 @@ fn standard_output_takes_an_export() {
 
 #[test]
 fn the_reader_reads_what_the_sensor_writes_and_prints() {
-    let traffic = traffic(2000, "--odd-names 10");
+    let traffic = BUILT.traffic(2000, "--odd-names 10");
     let folder = Folder::new();
     let path = folder.path("export.pcap");
-    let ended = Sensor::reading(&traffic.capture)
+    let ended = BUILT
+        .reading(&traffic.capture)
         .with("--print")
         .option("-w", &path)
         .run();
@@ -157,7 +168,7 @@ fn the_reader_reads_what_the_sensor_writes_and_prints() {
         [&fields[1..3], &fields[4..]].concat().join("|")
     };
     let mut printed: Vec<String> = ended.lines().iter().map(|line| fields(line)).collect();
-    let lines = read(&path);
+    let lines = BUILT.read(&path);
     let mut read: Vec<String> = lines
         .lines()
         .filter(|line| line.contains('|') && !line.starts_with("STATS|"))
@@ -172,9 +183,10 @@ fn the_reader_reads_what_the_sensor_writes_and_prints() {
 
 #[test]
 fn lines_are_whole_however_many_cores_print() {
-    let traffic = traffic(20_000, "--noise 0");
+    let traffic = BUILT.traffic(20_000, "--noise 0");
     for cores in core_counts() {
-        let ended = Sensor::reading(&traffic.capture)
+        let ended = BUILT
+            .reading(&traffic.capture)
             .with("--print")
             .option("--cores", cores)
             .run();
@@ -198,7 +210,8 @@ fn lines_are_whole_however_many_cores_print() {
 
 #[test]
 fn without_a_destination_records_are_printed() {
-    let ended = Sensor::new(["-r", "-"])
+    let ended = BUILT
+        .sensor(["-r", "-"])
         .fed(&pcap([&response(3).ethernet()]))
         .run();
     ended.assert_success();
@@ -207,7 +220,8 @@ fn without_a_destination_records_are_printed() {
         "|172.16.0.53|10.0.0.7|10:00:00|n003.example|198.3.0.0|"
     );
     let folder = Folder::new();
-    let ended = Sensor::new(["-r", "-"])
+    let ended = BUILT
+        .sensor(["-r", "-"])
         .option("-w", folder.path("export.pcap"))
         .fed(&pcap([&response(3).ethernet()]))
         .run();
@@ -218,11 +232,12 @@ fn without_a_destination_records_are_printed() {
 fn an_export_is_written_anew() {
     let folder = Folder::new();
     let path = folder.file("export.pcap", &[7; 100_000]);
-    let ended = Sensor::new(["-r", "-"])
+    let ended = BUILT
+        .sensor(["-r", "-"])
         .option("-w", &path)
         .fed(&pcap([&response(3).ethernet()]))
         .run();
     ended.assert_success();
     assert!(fs::metadata(&path).is_ok_and(|found| found.len() < 300));
-    assert_eq!(Export::of(&path).sets(), [response(3).line()]);
+    assert_eq!(Export::of(&path).sets(), [response(3).set()]);
 }

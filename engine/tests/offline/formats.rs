@@ -7,27 +7,27 @@ use std::path::Path;
 use std::process::Command;
 use std::thread;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use dnsflow_testkit::capture::{Order, Pcap, Pcapng, Unit, gzip, pcap};
+use dnsflow_testkit::export::Export;
+use dnsflow_testkit::folder::Folder;
+use dnsflow_testkit::packets::{COOKED, ETHERNET, RAW_IP, UNREADABLE, cooked, response};
+use dnsflow_testkit::requirements::core_counts;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
-use crate::capture::{COOKED, ETHERNET, Order, Pcapng, RAW_IP, UNREADABLE, pcap, pcap_as};
-use crate::export::Export;
-use crate::packet::response;
-use crate::sensor::{Folder, Sensor, core_counts};
+use crate::BUILT;
 
 /// Responses 0 to `count` - 1 as Ethernet frames, and their sets.
 fn responses(count: u8) -> (Vec<Vec<u8>>, Vec<String>) {
     let all = || (0..count).map(response);
     (
         all().map(|response| response.ethernet()).collect(),
-        all().map(|response| response.line()).collect(),
+        all().map(|response| response.set()).collect(),
     )
 }
 
 /// The lines of `--print` without the first, each as time and names.
 fn times(capture: &[u8]) -> Vec<String> {
-    let ended = Sensor::new(["-r", "-", "--print"]).fed(capture).run();
+    let ended = BUILT.sensor(["-r", "-", "--print"]).fed(capture).run();
     ended.assert_success();
     let lines = ended.lines();
     lines[1..]
@@ -49,8 +49,8 @@ fn exports(name: &str, capture: &[u8]) -> Vec<Export> {
     let mut exports = Vec::new();
     for cores in core_counts() {
         let options = format!("--cores {cores}");
-        exports.push(Sensor::reading(&file).with(&options).export().0);
-        let piped = Sensor::new(["-r", "-"]).with(&options).fed(capture);
+        exports.push(BUILT.reading(&file).with(&options).export().0);
+        let piped = BUILT.sensor(["-r", "-"]).with(&options).fed(capture);
         exports.push(piped.export().0);
     }
     exports
@@ -71,10 +71,15 @@ fn pcap_of_either_order_and_every_clock() {
         "10:00:02 n002.example",
     ];
     for order in [Order::Little, Order::Big] {
-        for (magic, extra) in [(0xa1b2_c3d4, 0), (0xa1b2_3c4d, 0), (0xa1b2_cd34, 8)] {
-            let capture = pcap_as(order, magic, extra, &packets);
+        for unit in [Unit::Micro, Unit::Nano, Unit::Patched] {
+            let shape = Pcap {
+                order,
+                unit,
+                link: ETHERNET,
+            };
+            let capture = shape.clocked(&packets);
             assert_exports("capture.pcap", &capture, &sets);
-            assert_eq!(times(&capture), wanted, "{order:?} {magic:#x}");
+            assert_eq!(times(&capture), wanted, "{shape:?}");
         }
     }
 }
@@ -90,15 +95,19 @@ fn pcapng_of_every_kind() {
         .interface(COOKED, Some(9), None)
         .interface(RAW_IP, Some(0x80 | 10), Some(SECOND))
         .packet(0, SECOND * 1_000_000 + 999_999, &response(0).ethernet())
-        .packet(1, (SECOND + 1) * 1_000_000_000 + 5, &response(1).cooked())
-        .packet(2, 2 * 1024 + 1023, &response(2).ip())
+        .packet(
+            1,
+            (SECOND + 1) * 1_000_000_000 + 5,
+            &cooked(&response(1).packet()),
+        )
+        .packet(2, 2 * 1024 + 1023, &response(2).packet())
         .simple(&response(3).ethernet())
         .section(Order::Big)
         .interface(UNREADABLE, None, None)
         .interface(RAW_IP, Some(3), None)
         .packet(0, 0, &response(4).ethernet())
-        .packet(1, (SECOND + 3) * 1000, &response(5).ip())
-        .packet(7, 0, &response(6).ip())
+        .packet(1, (SECOND + 3) * 1000, &response(5).packet())
+        .packet(7, 0, &response(6).packet())
         .bytes();
     let wanted = [
         "10:00:00 n000.example",
@@ -109,11 +118,14 @@ fn pcapng_of_every_kind() {
     ];
     assert_eq!(times(&capture), wanted);
     let sets: Vec<String> = [0, 1, 2, 3, 5]
-        .map(|number| response(number).line())
+        .map(|number| response(number).set())
         .to_vec();
     assert_exports("capture.pcapng", &capture, &sets);
-    let (_, account) = Sensor::new(["-r", "-"]).fed(&capture).export();
-    assert_eq!((account.received, account.count("link_type")), (7, 2));
+    let (_, account) = BUILT.sensor(["-r", "-"]).fed(&capture).export();
+    assert_eq!(
+        (account.total.received, account.total.count("link_type")),
+        (7, 2)
+    );
 }
 
 #[test]
@@ -152,7 +164,7 @@ fn a_compressed_file_that_is_cut_gives_what_is_there() {
         let folder = Folder::new();
         let file = folder.file("cut", &compressed[..compressed.len() * 3 / 4]);
         let export = folder.path("export.pcap");
-        let ended = Sensor::reading(&file).option("-w", &export).run();
+        let ended = BUILT.reading(&file).option("-w", &export).run();
         ended.assert_failure(1, &["the file is cut at offset"]);
         let got = Export::of(&export).sets();
         assert!((5000..9900).contains(&got.len()), "{}", got.len());
@@ -172,7 +184,7 @@ fn a_fifo_is_read_once_whatever_the_cores() {
         let (path, bytes) = (fifo.clone(), capture.clone());
         let writer = thread::spawn(move || write(&path, &bytes));
         let options = format!("--cores {cores}");
-        let (export, _) = Sensor::reading(&fifo).with(&options).export();
+        let (export, _) = BUILT.reading(&fifo).with(&options).export();
         assert_eq!(export.sets(), sets);
         writer.join().expect("all of it was read");
     }
@@ -184,12 +196,6 @@ fn write(path: &Path, bytes: &[u8]) {
         .open(path)
         .expect("a FIFO to write to");
     fifo.write_all(bytes).expect("a reader");
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(bytes).expect("memory takes everything");
-    encoder.finish().expect("memory takes everything")
 }
 
 fn zstd(bytes: &[u8]) -> Vec<u8> {

@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io;
 use std::process::Stdio;
 
-use crate::generator::traffic;
-use crate::sensor::{Sensor, core_counts};
+use dnsflow_testkit::requirements::core_counts;
+
+use crate::BUILT;
 
 fn full() -> File {
     File::options()
@@ -23,11 +24,12 @@ fn closed() -> Stdio {
 
 #[test]
 fn who_reads_only_the_first_lines_hears_no_complaint() {
-    let traffic = traffic(50_000, "");
+    let traffic = BUILT.traffic(50_000, "");
     for cores in core_counts() {
         for option in ["--print", "-w -"] {
             let (mut reader, writer) = io::pipe().expect("a pipe");
-            let running = Sensor::reading(&traffic.capture)
+            let running = BUILT
+                .reading(&traffic.capture)
                 .with(option)
                 .option("--cores", cores)
                 .stdout(writer)
@@ -44,9 +46,10 @@ fn who_reads_only_the_first_lines_hears_no_complaint() {
 
 #[test]
 fn nor_does_who_reads_nothing() {
-    let traffic = traffic(100, "");
+    let traffic = BUILT.traffic(100, "");
     for options in ["--print", "-w -", "--print-filter"] {
-        let ended = Sensor::reading(&traffic.capture)
+        let ended = BUILT
+            .reading(&traffic.capture)
             .with(options)
             .stdout(closed())
             .run();
@@ -57,15 +60,17 @@ fn nor_does_who_reads_nothing() {
 
 #[test]
 fn what_is_full_is_an_error() {
-    let traffic = traffic(2000, "");
+    let traffic = BUILT.traffic(2000, "");
     for cores in core_counts() {
-        let ended = Sensor::reading(&traffic.capture)
+        let ended = BUILT
+            .reading(&traffic.capture)
             .with("-w /dev/full")
             .option("--cores", cores)
             .run();
         ended.assert_failure(1, &["/dev/full", "No space left on device"]);
         for options in ["--print", "-w -", "--print-filter"] {
-            let ended = Sensor::reading(&traffic.capture)
+            let ended = BUILT
+                .reading(&traffic.capture)
                 .with(options)
                 .option("--cores", cores)
                 .stdout(full())
@@ -78,9 +83,10 @@ fn what_is_full_is_an_error() {
 /// There is nobody to tell, and that is no reason to fail at what can be done.
 #[test]
 fn a_standard_error_that_takes_nothing_stops_nothing() {
-    let traffic = traffic(100, "");
+    let traffic = BUILT.traffic(100, "");
     for stderr in [Stdio::from(full()), closed()] {
-        let ended = Sensor::reading(&traffic.capture)
+        let ended = BUILT
+            .reading(&traffic.capture)
             .with("--print")
             .stderr(stderr)
             .run();
@@ -91,8 +97,8 @@ fn a_standard_error_that_takes_nothing_stops_nothing() {
 
 #[test]
 fn no_progress_is_drawn_into_a_pipe() {
-    let traffic = traffic(200_000, "");
-    let ended = Sensor::reading(&traffic.capture).with("-w /dev/null").run();
+    let traffic = BUILT.traffic(200_000, "");
+    let ended = BUILT.reading(&traffic.capture).with("-w /dev/null").run();
     ended.assert_success();
     let lines: Vec<&str> = ended.stderr.lines().collect();
     assert_eq!(lines.len(), 2, "the account and nothing else: {lines:?}");

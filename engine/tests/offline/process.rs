@@ -4,14 +4,21 @@ use std::fs;
 use std::io::Write as _;
 use std::thread;
 
-use crate::capture::{HEADER_BYTES, pcap};
-use crate::export::Export;
-use crate::packet::response;
-use crate::sensor::{Folder, Running, Sensor, core_counts, until};
+use dnsflow_capfile::pcap::FILE_HEADER_BYTES;
+use dnsflow_testkit::capture::{empty, pcap};
+use dnsflow_testkit::export::Export;
+use dnsflow_testkit::folder::Folder;
+use dnsflow_testkit::packets::response;
+use dnsflow_testkit::patience::until;
+use dnsflow_testkit::requirements::core_counts;
+use dnsflow_testkit::sensor::Running;
+
+use crate::BUILT;
 
 /// Starts one that waits on standard input, and waits until its pid file is there.
 fn holding(pidfile: &std::path::Path) -> Running {
-    let running = Sensor::new(["-r", "-"])
+    let running = BUILT
+        .sensor(["-r", "-"])
         .option("-P", pidfile)
         .with_pipe()
         .start();
@@ -28,9 +35,10 @@ fn a_pid_file_is_held_until_the_end() {
     let folder = Folder::new();
     let pidfile = folder.path("dnsflow.pid");
     let mut first = holding(&pidfile);
-    let second = Sensor::new(["-r", "-"])
+    let second = BUILT
+        .sensor(["-r", "-"])
         .option("-P", &pidfile)
-        .fed(&pcap([]))
+        .fed(&empty())
         .run();
     let held = format!("(pid {})", first.id());
     second.assert_failure(
@@ -39,7 +47,7 @@ fn a_pid_file_is_held_until_the_end() {
     );
     assert!(pidfile.exists(), "the second start left it alone");
     let mut stdin = first.stdin();
-    stdin.write_all(&pcap([])).expect("it reads");
+    stdin.write_all(&empty()).expect("it reads");
     drop(stdin);
     first.wait().assert_success();
     assert!(!pidfile.exists(), "it goes with its process");
@@ -49,7 +57,8 @@ fn a_pid_file_is_held_until_the_end() {
 fn a_record_from_a_pipe_does_not_wait_for_others() {
     let folder = Folder::new();
     let written = folder.path("export.pcap");
-    let mut running = Sensor::new(["-r", "-", "--flush", "0.05"])
+    let mut running = BUILT
+        .sensor(["-r", "-", "--flush", "0.05"])
         .option("-w", &written)
         .with_pipe()
         .start();
@@ -60,12 +69,12 @@ fn a_record_from_a_pipe_does_not_wait_for_others() {
     // The pipe stays open, and nothing more comes.
     until("the record", || {
         let bytes = fs::read(&written).ok()?;
-        (bytes.len() > HEADER_BYTES).then_some(())
+        (bytes.len() > FILE_HEADER_BYTES).then_some(())
     });
     drop(stdin);
     running.wait().assert_success();
     let export = Export::parse(&fs::read(&written).expect("it is there")).expect("an export");
-    assert_eq!(export.sets(), [response(1).line()]);
+    assert_eq!(export.sets(), [response(1).set()]);
 }
 
 #[test]
@@ -82,7 +91,8 @@ fn a_pid_file_that_nobody_holds_is_taken_over() {
 fn a_pid_file_goes_when_the_start_fails() {
     let folder = Folder::new();
     let pidfile = folder.path("dnsflow.pid");
-    let ended = Sensor::reading(&folder.path("missing"))
+    let ended = BUILT
+        .reading(&folder.path("missing"))
         .option("-P", &pidfile)
         .run();
     ended.assert_failure(1, &["missing"]);
@@ -109,15 +119,16 @@ fn a_signal_ends_input_that_does_not_end() {
         for signal in ["TERM", "INT"] {
             let folder = Folder::new();
             let path = folder.path("export.pcap");
-            let mut running = Sensor::new(["-r", "-"])
+            let mut running = BUILT
+                .sensor(["-r", "-"])
                 .option("-w", &path)
                 .option("--cores", cores)
                 .with_pipe()
                 .start();
             let mut stdin = running.stdin();
             let (head, record) = (
-                capture[..HEADER_BYTES].to_vec(),
-                capture[HEADER_BYTES..].to_vec(),
+                capture[..FILE_HEADER_BYTES].to_vec(),
+                capture[FILE_HEADER_BYTES..].to_vec(),
             );
             let feeder = thread::spawn(move || {
                 let mut fed = stdin.write_all(&head);
@@ -129,16 +140,16 @@ fn a_signal_ends_input_that_does_not_end() {
                 let written = fs::metadata(&path).map_or(0, |found| found.len());
                 (written > 100_000).then_some(())
             });
-            assert!(!running.has_ended());
+            assert!(running.is_running());
             running.signal(signal);
             let ended = running.wait();
             ended.assert_success();
             feeder.join().expect("the feeder does not panic");
             let sets = Export::of(&path).sets();
             let account = ended.account();
-            assert_eq!(u64::try_from(sets.len()), Ok(account.exported));
-            assert_eq!(account.received, account.exported);
-            assert!(sets.iter().all(|set| *set == response(1).line()));
+            assert_eq!(u64::try_from(sets.len()), Ok(account.total.exported));
+            assert_eq!(account.total.received, account.total.exported);
+            assert!(sets.iter().all(|set| *set == response(1).set()));
         }
     }
 }
@@ -150,7 +161,8 @@ fn a_signal_ends_the_wait_for_input() {
     for cores in core_counts() {
         let folder = Folder::new();
         let (path, pidfile) = (folder.path("export.pcap"), folder.path("pid"));
-        let mut running = Sensor::new(["-r", "-"])
+        let mut running = BUILT
+            .sensor(["-r", "-"])
             .option("-w", &path)
             .option("-P", &pidfile)
             .option("--cores", cores)
@@ -165,7 +177,10 @@ fn a_signal_ends_the_wait_for_input() {
         ended.assert_success();
         drop(stdin);
         let sets = Export::of(&path).sets();
-        assert_eq!(u64::try_from(sets.len()), Ok(ended.account().exported));
+        assert_eq!(
+            u64::try_from(sets.len()),
+            Ok(ended.account().total.exported)
+        );
     }
 }
 
@@ -177,7 +192,8 @@ fn a_signal_ends_the_wait_for_a_writer() {
     let made = std::process::Command::new("mkfifo").arg(&fifo).status();
     assert!(made.is_ok_and(|status| status.success()), "mkfifo");
     let path = folder.path("export.pcap");
-    let running = Sensor::reading(&fifo)
+    let mut running = BUILT
+        .reading(&fifo)
         .option("-P", &pidfile)
         .option("-w", &path)
         .start();
@@ -186,7 +202,7 @@ fn a_signal_ends_the_wait_for_a_writer() {
     running.signal("INT");
     let ended = running.wait();
     ended.assert_success();
-    assert_eq!(ended.account().received, 0);
+    assert_eq!(ended.account().total.received, 0);
     assert!(Export::of(&path).sets().is_empty());
 }
 
@@ -195,7 +211,7 @@ fn as_much_is_said_as_was_asked_for() {
     let capture = pcap([&response(1).ethernet()]);
     let said = |level: &str, capture: &[u8]| {
         let options = ["-r", "-", "--log-level", level];
-        let ended = Sensor::new(options).fed(capture).run();
+        let ended = BUILT.sensor(options).fed(capture).run();
         let lines = ended.stderr.lines();
         lines
             .inspect(|line| assert!(line.starts_with("dnsflow: "), "{line}"))

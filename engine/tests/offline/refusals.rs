@@ -5,12 +5,15 @@
 
 use std::{fs, thread};
 
-use crate::capture::pcap;
-use crate::sensor::{Folder, Sensor, is_root, skip};
+use dnsflow_testkit::capture::{empty, pcap};
+use dnsflow_testkit::folder::Folder;
+use dnsflow_testkit::requirements::{is_root, root};
+
+use crate::BUILT;
 
 /// Status and words for options, divided at spaces.
 fn refused(options: &str, code: i32, words: &[&str]) {
-    let ended = Sensor::new(options.split_whitespace()).fed(&pcap([])).run();
+    let ended = BUILT.sensor(options.split_whitespace()).fed(&empty()).run();
     ended.assert_failure(code, words);
     assert!(ended.stdout.is_empty(), "{options}");
 }
@@ -61,11 +64,14 @@ fn collectors_that_are_none() {
 
 #[test]
 fn a_filter_that_does_not_compile() {
-    let ended = Sensor::new(["-r", "-", "-f", "udp and flavour 7"])
+    let ended = BUILT
+        .sensor(["-r", "-", "-f", "udp and flavour 7"])
         .fed(&pcap([&vec![0; 60]]))
         .run();
     ended.assert_failure(1, &["`udp and flavour 7`", "syntax error"]);
-    let ended = Sensor::new(["--print-filter", "-f", "udp and flavour 7"]).run();
+    let ended = BUILT
+        .sensor(["--print-filter", "-f", "udp and flavour 7"])
+        .run();
     ended.assert_failure(1, &["`udp and flavour 7`", "syntax error"]);
 }
 
@@ -76,7 +82,8 @@ fn an_expression_that_does_not_compile_empties_no_file() {
     let written = folder.file("export.pcap", b"precious");
     let ethernet = folder.file("capture.pcap", &pcap([&vec![0; 60]]));
     for expression in ["udp and flavour 7", "ifindex 1", "wlan type mgt"] {
-        let ended = Sensor::reading(&ethernet)
+        let ended = BUILT
+            .reading(&ethernet)
             .option("-f", expression)
             .option("-w", &written)
             .run();
@@ -84,15 +91,17 @@ fn an_expression_that_does_not_compile_empties_no_file() {
         assert_eq!(fs::read(&written).ok().as_deref(), Some(&b"precious"[..]));
     }
     // From a pipe nothing is known yet of the packets.
-    let ended = Sensor::new(["-r", "-", "-f", "udp and flavour 7"])
+    let ended = BUILT
+        .sensor(["-r", "-", "-f", "udp and flavour 7"])
         .option("-w", &written)
-        .fed(&pcap([]))
+        .fed(&empty())
         .run();
     ended.assert_failure(1, &["`udp and flavour 7`", "syntax error"]);
     assert_eq!(fs::read(&written).ok().as_deref(), Some(&b"precious"[..]));
-    let ended = Sensor::new(["-r", "-", "-f", "wlan type mgt"])
+    let ended = BUILT
+        .sensor(["-r", "-", "-f", "wlan type mgt"])
         .option("-w", &written)
-        .fed(&pcap([]))
+        .fed(&empty())
         .run();
     ended.assert_success();
 }
@@ -103,23 +112,26 @@ fn files_that_can_t_be_used() {
     let missing = folder.path("missing/file");
     let name = missing.display().to_string();
     let none = "No such file or directory";
-    Sensor::reading(&missing)
+    BUILT
+        .reading(&missing)
         .run()
         .assert_failure(1, &[&name, none]);
     for option in ["-w", "-P"] {
-        let ended = Sensor::new(["-r", "-"])
+        let ended = BUILT
+            .sensor(["-r", "-"])
             .option(option, &missing)
-            .fed(&pcap([]))
+            .fed(&empty())
             .run();
         ended.assert_failure(1, &[&name, none]);
     }
     let directory = folder.path(".");
     let name = directory.display().to_string();
-    let ended = Sensor::reading(&directory).run();
+    let ended = BUILT.reading(&directory).run();
     ended.assert_failure(1, &[&name, "directory"]);
-    let ended = Sensor::new(["-r", "-"])
+    let ended = BUILT
+        .sensor(["-r", "-"])
         .option("-w", &directory)
-        .fed(&pcap([]))
+        .fed(&empty())
         .run();
     ended.assert_failure(1, &[&name, "directory"]);
 }
@@ -129,7 +141,9 @@ fn a_directory_as_standard_input() {
     let folder = Folder::new();
     let script = format!("exec \"$0\" \"$@\" < {}", folder.path(".").display());
     for cores in ["1", "auto"] {
-        let ended = Sensor::behind(&["sh", "-c", &script], ["-r", "-", "--cores", cores]).run();
+        let ended = BUILT
+            .sensor_behind(&["sh", "-c", &script], ["-r", "-", "--cores", cores])
+            .run();
         ended.assert_failure(1, &["directory"]);
     }
 }
@@ -138,14 +152,17 @@ fn a_directory_as_standard_input() {
 fn too_little_locked_memory() {
     // A limit that even root does not lift by itself.
     let limited = ["prlimit", "--memlock=65536:65536"];
-    let ended = Sensor::behind(&limited, ["-r", "-"]).fed(&pcap([])).run();
+    let ended = BUILT
+        .sensor_behind(&limited, ["-r", "-"])
+        .fed(&empty())
+        .run();
     ended.assert_failure(1, &["64 KiB", "512 KiB", "ulimit -l 512", "LimitMEMLOCK"]);
 }
 
 #[test]
 fn interfaces_that_can_t_be_captured_on() {
-    if !is_root() {
-        return skip("interfaces_that_can_t_be_captured_on", "not root");
+    if !root("interfaces_that_can_t_be_captured_on") {
+        return;
     }
     refused("-i nosuch0", 1, &["'nosuch0'", "ip link"]);
     refused(
@@ -155,10 +172,10 @@ fn interfaces_that_can_t_be_captured_on() {
     );
     // A network of its own, in which only the loopback is, and that is down.
     let alone = ["unshare", "--net"];
-    let ended = Sensor::behind(&alone, ["-i", "lo"]).run();
+    let ended = BUILT.sensor_behind(&alone, ["-i", "lo"]).run();
     ended.assert_failure(1, &["'lo' is down", "ip link set lo up"]);
     let none: [&str; 0] = [];
-    let ended = Sensor::behind(&alone, none).run();
+    let ended = BUILT.sensor_behind(&alone, none).run();
     ended.assert_failure(1, &["no interface is up", "-i"]);
 }
 
@@ -169,7 +186,7 @@ fn no_permission_to_capture() {
     } else {
         &[]
     };
-    let ended = Sensor::behind(stripped, ["-i", "lo"]).run();
+    let ended = BUILT.sensor_behind(stripped, ["-i", "lo"]).run();
     ended.assert_failure(1, &["CAP_NET_RAW", "setcap", "open-sockets"]);
 }
 
@@ -178,7 +195,9 @@ fn no_permission_to_capture() {
 fn descriptors_that_are_no_packet_sockets() {
     let start = |environment: &str, descriptor: &str| {
         let script = format!("exec 3{descriptor}; LISTEN_PID=$$ {environment} exec \"$0\" \"$@\"");
-        Sensor::behind(&["sh", "-c", &script], ["--print-filter"]).run()
+        BUILT
+            .sensor_behind(&["sh", "-c", &script], ["--print-filter"])
+            .run()
     };
     let ended = start("LISTEN_FDS=1 LISTEN_FDNAMES=stored", "</dev/null");
     ended.assert_failure(1, &["descriptor 3 ('stored')", "open-sockets", "Sockets="]);
@@ -193,16 +212,16 @@ fn descriptors_that_are_no_packet_sockets() {
 
 #[test]
 fn sockets_for_nobody() {
-    let ended = Sensor::new(["open-sockets"]).run();
+    let ended = BUILT.sensor(["open-sockets"]).run();
     ended.assert_failure(2, &["NotifyAccess=exec", "NOTIFY_SOCKET"]);
-    let ended = Sensor::new(["open-sockets", "0"]).run();
+    let ended = BUILT.sensor(["open-sockets", "0"]).run();
     ended.assert_failure(2, &["0 is not in"]);
 }
 
 #[test]
 fn help_and_version_are_no_failure() {
     for (option, words) in [("--help", "Usage: dnsflow"), ("--version", "dnsflow 2")] {
-        let ended = Sensor::new([option]).run();
+        let ended = BUILT.sensor([option]).run();
         ended.assert_success();
         assert!(String::from_utf8_lossy(&ended.stdout).contains(words));
     }

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command, Output};
 
-use crate::network::{Namespace, Wire};
-use crate::patience::until;
-use crate::process::Process;
+use dnsflow_testkit::network::{Namespace, Wire};
+use dnsflow_testkit::patience::until;
+use dnsflow_testkit::process::Process;
 
 /// A machine that runs. Dropped, it is switched off, with all that runs on it.
 #[derive(Debug)]

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-use crate::alone;
+use dnsflow_testkit::network::TAP;
+use dnsflow_testkit::requirements::{alone, requirements};
+
 use crate::machine::{Machine, package, root};
-use crate::network::TAP;
-use crate::requirements::requirements;
 
 /// Where what is left behind is not the package's: the package manager's own records, logs, and what is in memory.
 const NOT_LOOKED_AT: &str = "-path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /var/tmp \
@@ -20,6 +20,49 @@ fn lintian_has_nothing_to_say() {
         said(Command::new("lintian").arg("--allow-root").arg(deb)),
         ""
     );
+}
+
+#[test]
+fn rpmlint_finds_no_error() {
+    let rpm = package("packages", "rpm");
+    let stated = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packages/rpm/rpmlintrc");
+    let mut command = Command::new("rpmlint");
+    let found = said(command.arg("--rpmlintrc").arg(stated).arg(rpm));
+    let summary = found.lines().last().unwrap_or_default();
+    assert!(summary.contains(" 0 errors,"), "{found}");
+}
+
+/// The licences of what others wrote, for each set of programs and every crate that cargo says is linked in.
+#[test]
+fn both_name_every_crate_that_is_linked_in() {
+    let deb = "dpkg-deb --fsys-tarfile \"$0\" | tar --extract --to-stdout \"./$1\" | gunzip";
+    let rpm =
+        "rpm2archive --nocompression - < \"$0\" | tar --extract --to-stdout \"./$1\" | gunzip";
+    for programs in ["dnsflow", "dnsflow-read", "dnsflow-generate"] {
+        let crates = linked(programs);
+        // Not an empty list, nor one without what its dependencies depend on.
+        assert!(crates.iter().any(|name| name.starts_with("utf8parse ")));
+        for (script, ending, folder) in [(deb, "deb", "doc"), (rpm, "rpm", "licenses")] {
+            let file = format!("usr/share/{folder}/dnsflow/third-party/{programs}.txt.gz");
+            let mut command = Command::new("sh");
+            command
+                .args(["-c", script])
+                .arg(package("packages", ending));
+            let text = said(command.arg(&file));
+            // Once in the list at the top, and once at least below a licence.
+            for (prefix, place) in [("", "list"), ("    ", "texts")] {
+                let is_missing = |name: &&String| {
+                    let wanted = format!("{prefix}{name}");
+                    !text.lines().any(|line| line == wanted)
+                };
+                let missing: Vec<_> = crates.iter().filter(is_missing).collect();
+                assert_eq!(
+                    missing, [""; 0],
+                    "not in the {place} of {file} of the .{ending}"
+                );
+            }
+        }
+    }
 }
 
 #[test]
@@ -92,12 +135,12 @@ fn the_rpm_comes_and_goes() {
 fn both_hold_the_same_files() {
     let list = |command: &mut Command| -> BTreeSet<String> {
         let text = said(command);
-        let lines = text
-            .lines()
-            .map(|line| line.trim_start_matches('.').to_owned());
-        lines.filter(|line| !line.ends_with('/')).collect()
+        let files = text.lines().filter(|line| !line.starts_with('d'));
+        let paths = files.filter_map(|line| line.rsplit(' ').next());
+        let absolute = |path: &str| path.trim_start_matches('.').to_owned();
+        paths.map(absolute).collect()
     };
-    let deb = "dpkg-deb --fsys-tarfile \"$0\" | tar --list";
+    let deb = "dpkg-deb --fsys-tarfile \"$0\" | tar --list --verbose";
     let of_deb = list(
         Command::new("sh")
             .args(["-c", deb])
@@ -105,12 +148,14 @@ fn both_hold_the_same_files() {
     );
     let of_rpm = list(
         Command::new("rpm")
-            .args(["-qpl"])
+            .args(["-qp", "--queryformat"])
+            .arg("[%{FILEMODES:perms} %{FILENAMES}\n]")
             .arg(package("packages", "rpm")),
     );
-    // Documents and completions for zsh have other places there.
+    // Documents, licences and completions for zsh have other places there.
     let elsewhere = |path: &&String| {
         !path.starts_with("/usr/share/doc")
+            && !path.starts_with("/usr/share/licenses")
             && !path.contains("/zsh/")
             && !path.contains("/lintian/")
     };
@@ -129,6 +174,24 @@ fn both_hold_the_same_files() {
             "{path}"
         );
     }
+}
+
+/// Name and version of every crate that is linked into the programs of one, by what `cargo tree` says.
+fn linked(programs: &str) -> BTreeSet<String> {
+    let cargo = Path::new(env!("CARGO"));
+    let mut command = Command::new(cargo);
+    // Which sudo does not find.
+    command.env("RUSTC", cargo.with_file_name("rustc"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    command.args(["tree", "--locked", "--offline", "--package", programs]);
+    command.args(["--edges", "normal,no-proc-macro", "--prefix", "none"]);
+    let tree = said(command.args(["--no-dedupe", "--format", "{p}"]));
+    let name = |line: &str| {
+        let (name, rest) = line.split_once(" v")?;
+        let version = rest.split(' ').next()?;
+        Some(format!("{name} {version}"))
+    };
+    tree.lines().filter_map(name).collect()
 }
 
 /// What a program prints.

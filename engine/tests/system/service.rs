@@ -1,13 +1,16 @@
 //! The installed unit: it starts, says when it is ready, exports what comes, ends without loss, and comes back.
 
-use crate::collector::Collector;
-use crate::export::{Export, assert_same};
-use crate::generator::{Generated, Generator};
+use dnsflow_testkit::collector::Collector;
+use dnsflow_testkit::export::{Export, assert_same};
+use dnsflow_testkit::folder::Folder;
+use dnsflow_testkit::generator::Generated;
+use dnsflow_testkit::network::{OUT, TAP};
+use dnsflow_testkit::patience::until;
+use dnsflow_testkit::requirements::alone;
+use dnsflow_testkit::sensor::Stopped;
+
 use crate::machine::Machine;
-use crate::network::{Folder, OUT, TAP};
-use crate::patience::until;
-use crate::stopped::Stopped;
-use crate::{alone, needs};
+use crate::{BUILT, needs};
 
 const LOAD: &str = "--rate 100000 --seconds 3 --frames 100000 --noise 0";
 const RESPONSES: usize = 300_000;
@@ -23,7 +26,7 @@ pub(crate) fn with_collector(options: &str) -> (Machine, Collector) {
 }
 
 pub(crate) fn send(machine: &Machine, load: &str) -> Generated {
-    Generated::send(&machine.wire.sender, OUT, &Folder::new(), load)
+    BUILT.send(&machine.wire.sender, OUT, &Folder::new(), load)
 }
 
 /// Waits until the service runs again as another process than `before`, which it has to do at the first attempt.
@@ -40,7 +43,7 @@ pub(crate) fn assert_comes_back(machine: &Machine, before: &str) {
 pub(crate) fn assert_all(sent: &Generated, export: Export) {
     export.assert_no_gap();
     export.assert_final_stats();
-    assert_same(&sent.sets, &export.into_sets());
+    assert_same(&sent.sets, &export.sets());
 }
 
 #[test]
@@ -90,7 +93,7 @@ fn reloads_under_load_without_loss() {
     machine.run("systemctl start dnsflow");
     let before = process();
     let folder = Folder::new();
-    let mut generator = Generator::start(&machine.wire.sender, OUT, &folder, LOAD);
+    let mut generator = BUILT.generate(&machine.wire.sender, OUT, &folder, LOAD);
     let mut reloads = 0;
     while generator.is_running() {
         // Packets of the generator come from port 53 alone.
@@ -135,7 +138,7 @@ fn a_core_that_stands_still_is_a_reason_to_start_again() {
     assert_comes_back(&machine, &before);
     let sent = send(&machine, FEW);
     machine.run("systemctl stop dnsflow");
-    assert_eq!(sent.sets, collector.finish().into_sets());
+    assert_eq!(sent.sets, collector.finish().sets());
 }
 
 /// What is said goes to the journal itself, with what it is about in fields of its own.

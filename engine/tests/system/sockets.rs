@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::export::{assert_same, assert_within};
-use crate::generator::Generator;
+use dnsflow_testkit::export::{assert_same, assert_within};
+use dnsflow_testkit::folder::Folder;
+use dnsflow_testkit::network::{OUT, TAP};
+use dnsflow_testkit::patience::until;
+use dnsflow_testkit::requirements::alone;
+
 use crate::machine::Machine;
-use crate::network::{Folder, OUT, TAP};
-use crate::patience::until;
 use crate::service::{assert_all, assert_comes_back, send, with_collector};
-use crate::{alone, needs};
+use crate::{BUILT, needs};
 
 const FEW: &str = "--rate 10000 --seconds 1 --frames 10000 --noise 0 --seed 1";
 /// Other responses than those of [`FEW`].
@@ -102,7 +104,7 @@ fn a_crash_under_load_leaves_no_socket_behind() {
     let sockets = packet_sockets(&machine);
     let folder = Folder::new();
     let load = FEW.replace("--seconds 1", "--seconds 30");
-    let mut generator = Generator::start(&machine.wire.sender, OUT, &folder, &load);
+    let mut generator = BUILT.generate(&machine.wire.sender, OUT, &folder, &load);
     until("responses to come in", || {
         (collector.sets() > 0).then_some(())
     });
@@ -114,7 +116,7 @@ fn a_crash_under_load_leaves_no_socket_behind() {
     let sent = send(&machine, OTHERS);
     machine.run("systemctl stop dnsflow");
     assert_eq!(sent.sets.len(), 10_000);
-    assert_within(&collector.finish().into_sets(), &sent.sets);
+    assert_within(&collector.finish().sets(), &sent.sets);
 }
 
 #[test]
@@ -162,7 +164,7 @@ fn without_sockets_for_an_interface_that_is_back_it_starts_again_once() {
     export.assert_final_stats();
     let mut sent = [first.sets, second.sets].concat();
     sent.sort_unstable();
-    assert_same(&sent, &export.into_sets());
+    assert_same(&sent, &export.sets());
 }
 
 /// What operators wrote for a unit that had a capability: it takes nothing away.

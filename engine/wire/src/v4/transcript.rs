@@ -56,8 +56,9 @@ const MAX_TYPE: u32 = 0xffff;
 /// Turns messages into sets. One value serves all messages of a thread; it holds 66 KiB.
 ///
 /// ```
+/// use dnsflow_wire::encode::Draft;
 /// use dnsflow_wire::response::Endpoints;
-/// use dnsflow_wire::v4::{Draft, Transcriber};
+/// use dnsflow_wire::v4::Transcriber;
 ///
 /// let message = b"\x12\x34\x81\x80\0\x01\0\x01\0\0\0\0\
 ///     \x01a\x07example\0\0\x01\0\x01\

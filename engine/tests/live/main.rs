@@ -1,0 +1,36 @@
+//! The sensor on real interfaces: network namespaces joined by veth, real senders, real collectors.
+//!
+//! Every test makes its own namespaces and removes them, whatever happens. It needs root and iproute2, some
+//! need unbound, dnsperf and tshark; what is missing is said loudly, and is a failure where CI=true.
+//! Expected sets come from whoever made the traffic (`dnsflow-gen`, the test itself, or tshark beside the
+//! sensor), exports are decoded by a reader of the tests' own: nothing is compared with itself.
+
+mod balance;
+mod bounce;
+mod check;
+mod collectors;
+mod handed;
+mod interfaces;
+mod journal;
+mod lifecycle;
+mod pieces;
+mod privileges;
+mod reload;
+mod resolver;
+mod selection;
+
+use std::path::Path;
+
+use dnsflow_testkit::collector::DATAGRAM_BYTES;
+use dnsflow_testkit::export::Export;
+use dnsflow_testkit::programs::Programs;
+
+/// The programs that are tested, as cargo has built them.
+const BUILT: Programs = Programs::beside(env!("CARGO_BIN_EXE_dnsflow"));
+
+/// What a sensor on an Ethernet wrote with `-w`.
+fn exported(file: &str) -> Export {
+    let export = Export::of(Path::new(file));
+    export.assert_at_most(DATAGRAM_BYTES);
+    export
+}

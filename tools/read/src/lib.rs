@@ -1,0 +1,97 @@
+//! The reader: prints the records that sensors export, and counts those that were lost on the way.
+//!
+//! ```text
+//! capture (file, pipe, interface) -> frame -+
+//!                                           +-> session -> lines, and sources at the end
+//! listen (UDP socket) ----------------------+
+//! ```
+//!
+//! It exists for people who look at a stream of dnsflow datagrams: at a collector, on a tap, or in a
+//! file that a sensor wrote. Damage costs only what is damaged: a bad datagram is described and counted,
+//! a cut file gives every whole packet first. It refuses to store, forward or aggregate records.
+
+mod capture;
+mod error;
+mod feed;
+mod filter;
+mod frame;
+mod kernel;
+mod listen;
+mod options;
+mod output;
+mod sequence;
+mod session;
+mod source;
+mod stop;
+mod summary;
+mod timestamp;
+
+pub use error::ReadError;
+pub use options::Options;
+
+use std::io;
+
+use capture::Capture;
+use listen::Listener;
+use session::Session;
+use stop::Stop;
+
+/// Reads the input that `options` name to its end, to a signal, or to the count asked for; then
+/// prints the summary.
+///
+/// # Errors
+///
+/// A [`ReadError`] if the input can't be opened, or ends other than it should; what came before was
+/// printed, and so was the summary. A reader of standard output that went away is no error.
+pub fn run(options: &Options) -> Result<(), ReadError> {
+    match read(options) {
+        Err(ReadError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+fn read(options: &Options) -> Result<(), ReadError> {
+    let stop = Stop::on_signals()?;
+    let input = Input::open(options, &stop)?;
+    let mut session = Session::new(options, input.is_live());
+    session.start()?;
+    let ended = match input {
+        Input::Capture(capture) => capture.run(&mut session, &stop),
+        Input::Listener(listener) => listener.run(&mut session, &stop),
+    };
+    if let Err(ReadError::Output(_)) = ended {
+        return ended;
+    }
+    session.finish()?;
+    ended
+}
+
+/// Where datagrams come from.
+enum Input {
+    Capture(Capture),
+    Listener(Listener),
+}
+
+impl Input {
+    fn open(options: &Options, stop: &Stop) -> Result<Self, ReadError> {
+        let filter = options.expression();
+        let input = &options.input;
+        if let Some(address) = input.listen {
+            return Listener::bind(address).map(Self::Listener);
+        }
+        if let Some(interface) = &input.interface {
+            return Capture::live(interface, &filter).map(Self::Capture);
+        }
+        // The options demand one of the three.
+        let path = input.read.as_deref().unwrap_or_else(|| "-".as_ref());
+        Capture::file(path, &filter, stop).map(Self::Capture)
+    }
+
+    /// Whether each line is flushed at once.
+    fn is_live(&self) -> bool {
+        match self {
+            Self::Capture(capture) => capture.is_live(),
+            Self::Listener(_) => true,
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! One run of the reader: what happens to each datagram.
+
+use std::io;
+use std::time::Duration;
+
+use dnsflow_wire::v4::{Content, Datagram, DecodeError};
+
+use crate::Options;
+use crate::frame::{FrameReject, Payload};
+use crate::output::{Context, Format, Output};
+use crate::sequence::Arrival;
+use crate::source::Sources;
+use crate::summary;
+use crate::timestamp::Timestamp;
+
+/// Bad datagrams that are described; the others are only counted.
+const COMPLAINTS_SHOWN: u64 = 10;
+
+/// Prints datagrams, and keeps account of their sources.
+pub(crate) struct Session {
+    output: Output,
+    format: Format,
+    records: bool,
+    stats: bool,
+    header: bool,
+    left: Option<u64>,
+    sources: Sources,
+    complaints: u64,
+}
+
+impl Session {
+    pub(crate) fn new(options: &Options, live: bool) -> Self {
+        let format = if options.json {
+            Format::Json
+        } else {
+            Format::Text
+        };
+        let records = !options.stats && !options.summary;
+        Self {
+            output: Output::new(format, live),
+            format,
+            records,
+            stats: !options.summary,
+            header: records && !options.no_header,
+            left: options.count,
+            sources: Sources::default(),
+            complaints: 0,
+        }
+    }
+
+    /// Prints the line that names the fields.
+    pub(crate) fn start(&mut self) -> io::Result<()> {
+        if self.header {
+            self.output.header()?;
+        }
+        self.output.send()
+    }
+
+    /// Whether as many datagrams came as were asked for.
+    pub(crate) fn is_full(&self) -> bool {
+        self.left == Some(0)
+    }
+
+    /// Prints a datagram and counts it.
+    pub(crate) fn datagram(&mut self, time: Duration, payload: &Payload<'_>) -> io::Result<()> {
+        self.left = self.left.map(|left| left.saturating_sub(1));
+        let result = self.sets_and_stats(time, payload)?;
+        if result.is_err() || payload.missing != 0 {
+            if let Some(source) = self.sources.account(payload.source, time) {
+                source.bad_datagrams += 1;
+            }
+            self.complain(
+                time,
+                &Bad {
+                    payload,
+                    error: result.err(),
+                },
+            );
+        }
+        self.output.send()
+    }
+
+    /// Counts a frame without a datagram.
+    pub(crate) fn bad_frame(&mut self, time: Duration, reject: FrameReject) {
+        self.left = self.left.map(|left| left.saturating_sub(1));
+        self.complain(time, &reject);
+    }
+
+    /// Prints the summary, and what else there is to say at the end.
+    pub(crate) fn finish(&mut self) -> io::Result<()> {
+        if self.complaints > COMPLAINTS_SHOWN {
+            eprintln!(
+                "dnsflow-read: {} bad datagrams, of which {COMPLAINTS_SHOWN} are described above",
+                self.complaints
+            );
+        }
+        if self.sources.untracked > 0 {
+            eprintln!(
+                "dnsflow-read: {} datagrams of sources too many for the summary",
+                self.sources.untracked
+            );
+        }
+        summary::write(
+            &self.sources,
+            self.format,
+            self.records || self.stats,
+            &mut self.output,
+        )?;
+        self.output.finish()
+    }
+
+    /// The outer error is standard output's, the inner one the datagram's.
+    fn sets_and_stats(
+        &mut self,
+        time: Duration,
+        payload: &Payload<'_>,
+    ) -> io::Result<Result<(), DecodeError>> {
+        let mut source = self.sources.account(payload.source, time);
+        let datagram = match Datagram::parse(payload.bytes) {
+            Ok(datagram) => datagram,
+            Err(error) => return Ok(Err(error)),
+        };
+        let context = Context {
+            time,
+            source: payload.source,
+            sequence: datagram.sequence(),
+        };
+        let mut arrival = Arrival::Newest;
+        if let Some(source) = &mut source {
+            arrival = source.sequence.note(datagram.sequence());
+            if arrival == Arrival::First {
+                source.note_restart();
+            }
+            let kind = if datagram.is_stats() {
+                &mut source.stats_datagrams
+            } else {
+                &mut source.data_datagrams
+            };
+            *kind += 1;
+        }
+        match datagram.content() {
+            Err(error) => return Ok(Err(error)),
+            Ok(Content::Stats(stats)) => {
+                if let Some(source) = source {
+                    source.note_stats(arrival, stats);
+                }
+                if self.stats {
+                    self.output.stats(context, &stats)?;
+                }
+            }
+            Ok(Content::Sets(sets)) => {
+                for set in sets {
+                    let set = match set {
+                        Ok(set) => set,
+                        Err(error) => return Ok(Err(error)),
+                    };
+                    if let Some(source) = &mut source {
+                        source.records += 1;
+                    }
+                    if self.records {
+                        self.output.record(context, &set)?;
+                    }
+                }
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    fn complain(&mut self, time: Duration, why: &dyn std::fmt::Display) {
+        self.complaints += 1;
+        if self.complaints <= COMPLAINTS_SHOWN {
+            eprintln!("dnsflow-read: {}: {why}", Timestamp(time));
+        }
+    }
+}
+
+/// What is wrong with a datagram.
+struct Bad<'a> {
+    payload: &'a Payload<'a>,
+    error: Option<DecodeError>,
+}
+
+impl std::fmt::Display for Bad<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "bad datagram from {}", self.payload.source)?;
+        if let Some(error) = self.error {
+            write!(f, ": {error}")?;
+        }
+        match self.payload.missing {
+            0 => Ok(()),
+            missing => write!(
+                f,
+                ": {missing} bytes were not captured (snap length, or a fragment)"
+            ),
+        }
+    }
+}

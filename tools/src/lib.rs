@@ -1,4 +1,0 @@
-//! Programs around the dnsflow sensor.
-
-pub mod generate;
-pub mod read;
