@@ -7,12 +7,11 @@ use std::path::Path;
 use std::process::Command;
 use std::thread;
 
-use dnsflow_testkit::capture::{Order, Pcap, Pcapng, Unit, gzip, pcap};
+use dnsflow_testkit::capture::{Order, Pcap, Pcapng, Unit, gzip, pcap, zstd};
 use dnsflow_testkit::export::Export;
 use dnsflow_testkit::folder::Folder;
 use dnsflow_testkit::packets::{COOKED, ETHERNET, RAW_IP, UNREADABLE, cooked, response};
 use dnsflow_testkit::requirements::core_counts;
-use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use crate::BUILT;
 
@@ -196,8 +195,4 @@ fn write(path: &Path, bytes: &[u8]) {
         .open(path)
         .expect("a FIFO to write to");
     fifo.write_all(bytes).expect("a reader");
-}
-
-fn zstd(bytes: &[u8]) -> Vec<u8> {
-    compress_to_vec(bytes, CompressionLevel::Fastest)
 }

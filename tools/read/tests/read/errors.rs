@@ -3,12 +3,12 @@
 use std::io;
 use std::process::Command;
 
-use dnsflow_testkit::capture::gzip;
+use dnsflow_testkit::capture::{gzip, zstd};
 use dnsflow_testkit::process::Process;
 use dnsflow_testkit::requirements::is_root;
 
 use crate::BUILT;
-use crate::capture::{SENSOR, Shape, file, udp, zstd};
+use crate::capture::{SENSOR, Shape, file, udp};
 use crate::export::{header, simple, simple_line};
 use crate::program::{Run, command, run, run_with};
 

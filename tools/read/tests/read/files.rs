@@ -2,9 +2,9 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use dnsflow_testkit::capture::{Order, Unit, gzip};
+use dnsflow_testkit::capture::{Order, Unit, gzip, zstd};
 
-use crate::capture::{SENSOR, Shape, file, udp, udp6, zstd};
+use crate::capture::{SENSOR, Shape, file, udp, udp6};
 use crate::export::{data, name, set_3, set_4, set_old, simple, simple_line, stats};
 use crate::program::{Run, run, run_with};
 
