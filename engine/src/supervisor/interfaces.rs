@@ -25,6 +25,11 @@ use dnsflow_sys::{self, PacketSocket};
 /// Time between two checks of an interface that is away.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
+const _: () = assert!(
+    LOOK_AGAIN.as_secs() < 2,
+    "an interface that is back is captured on again within 2 s"
+);
+
 /// All interfaces, in the order of `-i`.
 #[derive(Debug)]
 pub(super) struct Interfaces {

@@ -1,18 +1,58 @@
 //! Starting and stopping under traffic, and collectors that come and go.
 
 use std::fs;
-use std::net::UdpSocket;
+use std::time::Instant;
 
 use dnsflow_testkit::collector::Collector;
 use dnsflow_testkit::export::{assert_same, assert_within};
 use dnsflow_testkit::folder::Folder;
+use dnsflow_testkit::generator::{Generated, Generator};
 use dnsflow_testkit::network::{OUT, TAP, Wire};
 use dnsflow_testkit::patience::until;
 use dnsflow_testkit::requirements::{alone, requirements};
 
-use crate::{BUILT, exported};
+use crate::{BUILT, exported, most_complaints};
 
 const SHORT: &str = "--count 20000 --frames 20000 --rate 100000 --noise 10";
+
+/// Distinct frames of a generator that sends until it is told to stop.
+const FRAMES: usize = 100_000;
+
+/// Runs `work` at a rate in packets a second at which no frame is sent twice: at half of it, from the start, where
+/// `work` took so long that frames came round again, and gave nothing.
+fn at_some_rate<Found>(mut work: impl FnMut(u32) -> Option<Found>) -> Found {
+    let mut rate = 40_000;
+    loop {
+        if let Some(found) = work(rate) {
+            return found;
+        }
+        rate /= 2;
+        assert!(
+            rate > 500,
+            "at {rate} packets a second it would take minutes"
+        );
+    }
+}
+
+/// What was sent, if no frame was sent twice.
+fn stop(generator: Generator) -> Option<Generated> {
+    let sent = generator.stop();
+    (sent.number("packets") <= FRAMES).then_some(sent)
+}
+
+/// Waits until more frames than so far have left.
+fn wait_for_frames(wire: &Wire) {
+    let count = || wire.sender.attribute(OUT, "statistics/tx_packets");
+    let before = count();
+    until("frames to be sent", || (count() != before).then_some(()));
+}
+
+fn wait_for_export(file: &str) {
+    until("first datagrams", || {
+        let bytes = fs::metadata(file).ok()?.len();
+        (bytes > 100_000).then_some(())
+    });
+}
 
 /// While responses and everything else fly past, ten sensors come and go. Every frame is sent once, so a
 /// set that comes twice was taken twice, and a packet that the filter leaves out would show in the counters.
@@ -22,41 +62,33 @@ fn starts_under_traffic() {
         return;
     }
     let _alone = alone();
-    let (wire, folder) = (Wire::new(), Folder::new());
-    let endless = "--rate 40000 --count 2400000 --frames 600000 --noise 50 --clients 1000000";
-    let mut generator = BUILT.generate(&wire.sender, OUT, &folder, endless);
+    let wire = Wire::new();
     let fanouts = ["hash", "client", "checksum", "cpu"];
-    let mut sets = Vec::new();
     for (run, fanout) in (0..10).zip(fanouts.iter().cycle()) {
-        let file = folder.argument(&format!("{run}.pcap"));
-        let options = [
-            "--cores", "2", "--fanout", fanout, "--flush", "0.01", "-w", &file,
-        ];
-        let sensor = BUILT.capture(&wire.sensor, TAP, &options);
-        until("a first datagram", || {
-            let bytes = fs::metadata(&file).ok()?.len();
-            (bytes > 100_000).then_some(())
+        let (sent, exported) = at_some_rate(|rate| {
+            let folder = Folder::new();
+            let file = folder.argument("export.pcap");
+            let endless = format!(
+                "--rate {rate} --frames {FRAMES} --noise 50 --clients 1000000 --seed {run}"
+            );
+            let generator = BUILT.generate(&wire.sender, OUT, &folder, &endless);
+            wait_for_frames(&wire);
+            let options = [
+                "--cores", "2", "--fanout", fanout, "--flush", "0.01", "-w", &file,
+            ];
+            let sensor = BUILT.capture(&wire.sensor, TAP, &options);
+            wait_for_export(&file);
+            let account = sensor.stop();
+            account.assert_filtered();
+            let export = exported(&file);
+            export.assert_no_gap();
+            export.assert_final_stats();
+            let exported = export.sets();
+            assert_eq!(exported.len() as u64, account.total.exported);
+            Some((stop(generator)?, exported))
         });
-        let account = sensor.stop();
-        account.assert_filtered();
-        let export = exported(&file);
-        export.assert_no_gap();
-        export.assert_final_stats();
-        let exported = export.sets();
-        assert_eq!(exported.len() as u64, account.total.exported);
-        sets.extend(exported);
+        assert_within(&sent.sets, &exported);
     }
-    assert!(
-        generator.is_running(),
-        "the traffic must outlast the sensors"
-    );
-    let sent = generator.stop();
-    assert!(
-        sent.number("packets") <= 600_000,
-        "no frame may be sent twice"
-    );
-    sets.sort_unstable();
-    assert_within(&sent.sets, &sets);
 }
 
 #[test]
@@ -113,22 +145,19 @@ fn a_signal_under_traffic_leaves_no_hole() {
     let _alone = alone();
     let wire = Wire::new();
     for signal in ["TERM", "INT"] {
-        let folder = Folder::new();
-        let file = folder.argument("export.pcap");
-        let sensor = BUILT.capture(&wire.sensor, TAP, &["-w", &file]);
-        let endless = "--rate 40000 --count 2400000 --frames 200000 --noise 10";
-        let generator = BUILT.generate(&wire.sender, OUT, &folder, endless);
-        until("a first datagram", || {
-            let bytes = fs::metadata(&file).ok()?.len();
-            (bytes > 100_000).then_some(())
+        let (sent, exported) = at_some_rate(|rate| {
+            let folder = Folder::new();
+            let file = folder.argument("export.pcap");
+            let sensor = BUILT.capture(&wire.sensor, TAP, &["-w", &file]);
+            let endless = format!("--rate {rate} --frames {FRAMES} --noise 10");
+            let generator = BUILT.generate(&wire.sender, OUT, &folder, &endless);
+            wait_for_export(&file);
+            sensor.stop_with(signal);
+            // As many as one turn of the generator sends, and one more.
+            wait_for_frames(&wire);
+            wait_for_frames(&wire);
+            Some((stop(generator)?, exported(&file).sets()))
         });
-        sensor.stop_with(signal);
-        let sent = generator.stop();
-        assert!(
-            sent.number("packets") <= 200_000,
-            "no frame may be sent twice"
-        );
-        let exported = exported(&file).sets();
         assert!(exported.len() < sent.sets.len());
         let mut expected = sent.in_order[..exported.len()].to_vec();
         expected.sort_unstable();
@@ -139,34 +168,29 @@ fn a_signal_under_traffic_leaves_no_hole() {
 /// Nobody listens at first: the sensor goes on and counts. Then somebody does, and gets everything.
 #[test]
 fn a_collector_that_comes_later() {
-    comes_later("a_collector_that_comes_later", "127.0.0.1");
+    comes_later("a_collector_that_comes_later", "127.0.0.1:5399");
 }
 
 #[test]
 fn a_collector_over_ipv6_that_comes_later() {
-    comes_later("a_collector_over_ipv6_that_comes_later", "[::1]");
+    comes_later("a_collector_over_ipv6_that_comes_later", "[::1]:5399");
 }
 
-fn comes_later(name: &str, host: &str) {
+/// `address` is in a namespace of the test's own, with a port that the kernel gives to nobody by itself.
+fn comes_later(name: &str, address: &str) {
     if !requirements(name, &[]) {
         return;
     }
     let _alone = alone();
     let (wire, folder) = (Wire::new(), Folder::new());
-    let any = format!("{host}:0");
-    let reserved = wire
-        .sensor
-        .enter(|| UdpSocket::bind(&any))
-        .expect("a free port");
-    let address = reserved.local_addr().expect("a bound socket").to_string();
-    drop(reserved);
     let other = Collector::listen(&wire.sensor, "127.0.0.1:0");
-    let options = ["--flush", "0.01", "-u", &address, "-u", &other.address()];
+    let options = ["--flush", "0.01", "-u", address, "-u", &other.address()];
+    let since = Instant::now();
     let mut sensor = BUILT.capture(&wire.sensor, TAP, &options);
     let mut sent = BUILT.send(&wire.sender, OUT, &folder, SHORT).sets;
     assert!(sensor.is_running());
 
-    let collector = Collector::listen(&wire.sensor, &address);
+    let collector = Collector::listen(&wire.sensor, address);
     until("the collector to be found again", || {
         let few = "--count 20 --frames 20 --noise 0 --seed 3";
         sent.extend(BUILT.send(&wire.sender, OUT, &folder, few).sets);
@@ -178,20 +202,15 @@ fn comes_later(name: &str, host: &str) {
     assert!(account.missed > 0, "refusals are counted: {account:?}");
     assert_eq!(account.taken + account.missed, 2 * account.datagrams);
     let complaints = account.lines_with(&format!("collector {address}"));
+    let most = most_complaints(since);
     assert!(
-        (1..=2).contains(&complaints),
+        (1..=most).contains(&complaints),
         "said once a minute, {complaints} times: {account:?}"
     );
 
     let export = collector.finish();
     export.assert_final_stats();
-    for stream in export.streams.values() {
-        let consecutive = stream
-            .sequence
-            .windows(2)
-            .all(|pair| pair[1] == pair[0] + 1);
-        assert!(consecutive, "a gap after the collector came");
-    }
+    export.assert_consecutive();
     let got = export.sets();
     assert_within(&got, &last.sets);
 
@@ -212,13 +231,15 @@ fn a_collector_without_a_route() {
     let (wire, folder) = (Wire::new(), Folder::new());
     let file = folder.argument("export.pcap");
     let options = ["-u", "203.0.113.9", "-w", &file];
+    let since = Instant::now();
     let sensor = BUILT.capture(&wire.sensor, TAP, &options);
     let sent = BUILT.send(&wire.sender, OUT, &folder, SHORT);
     let account = sensor.stop();
     assert_eq!((account.taken, account.missed), (0, account.datagrams));
     let complaints = account.lines_with("collector 203.0.113.9");
+    let most = most_complaints(since);
     assert!(
-        (1..=2).contains(&complaints),
+        (1..=most).contains(&complaints),
         "said once a minute: {account:?}"
     );
     let export = exported(&file);
