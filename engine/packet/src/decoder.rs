@@ -58,12 +58,12 @@ impl From<Reject> for Unusual {
     }
 }
 
-/// Memory of what waits for more.
+/// What waits in a decoder to be reassembled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Held {
-    /// Datagrams of which fragments are missing.
+    /// Datagrams with missing fragments.
     pub datagrams: usize,
-    /// Bytes of those.
+    /// Bytes of those datagrams.
     pub datagram_bytes: usize,
     /// TCP streams that are followed.
     pub streams: usize,
@@ -71,11 +71,11 @@ pub struct Held {
     pub stream_bytes: usize,
 }
 
-/// A decoder: what to look for, and the memory for what is found or waits to be whole.
+/// A decoder: what it selects, and the memory for answers and for reassembly.
 #[derive(Debug)]
 pub struct Decoder {
     selection: Selection,
-    /// The port that nearly all responses come from.
+    /// Source port of the fast path.
     usual_port: Option<u16>,
     scratch: Scratch,
     fragments: Fragments,
@@ -83,7 +83,7 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder that has not seen a packet.
+    /// A decoder for the packets of `selection`.
     #[must_use]
     pub fn new(selection: Selection) -> Self {
         Decoder {
@@ -160,7 +160,7 @@ impl Decoder {
         }
     }
 
-    /// Whether there may be more to what is in no UDP datagram.
+    /// Whether a payload other than UDP is involved, or why it gives no response.
     #[inline(never)]
     fn no_datagram(&self, payload: Payload<'_>) -> Unusual {
         let refused = match payload.protocol {
@@ -170,13 +170,13 @@ impl Decoder {
         refused.map_or(Unusual::Involved, Unusual::Reject)
     }
 
-    /// Looks for something else from now on. What waits to be whole goes on waiting.
+    /// Replaces the selection. What waits to be reassembled is kept.
     pub fn select(&mut self, selection: Selection) {
         self.usual_port = selection.usual_port();
         self.selection = selection;
     }
 
-    /// What waits to be whole.
+    /// What waits to be reassembled.
     #[must_use]
     pub fn held(&self) -> Held {
         let (datagrams, datagram_bytes) = self.fragments.held();
@@ -213,7 +213,8 @@ impl Decoder {
         self.carried(packet.endpoints, packet.carried, depth, seconds, fate)
     }
 
-    /// The original knows of no extension headers: what is behind them is not its.
+    /// The IP packet behind a network header. With [`Selection::plain`], one with IPv6 extension headers is rejected, as
+    /// the original rejects it.
     #[inline(always)]
     fn packet<'a>(&self, network: &Network<'a>) -> Result<network::Packet<'a>, Reject> {
         if self.selection.plain && network::is_extended(network) {
@@ -235,7 +236,7 @@ impl Decoder {
             Carried::Fragment(fragment) if !self.selection.plain => {
                 self.fragment(&fragment, depth, seconds, fate)
             }
-            // Of a cut fragment, only the first says whose it is.
+            // A cut fragment can't be reassembled, but the first has the ports and the start of the message.
             Carried::CutFragment(Fragment {
                 offset: 0,
                 protocol,
@@ -280,14 +281,14 @@ impl Decoder {
         self.network(&inner, depth + 1, seconds, fate)
     }
 
-    /// The packet in a tunnel that has a protocol number of its own.
+    /// The packet inside a tunnel that is an IP protocol.
     fn in_ip<'a>(&self, payload: Payload<'a>) -> Result<Network<'a>, Reject> {
         let tunnels = &self.selection.tunnels;
         let inner = tunnels.in_ip(payload.protocol.0, payload.bytes);
         inner.unwrap_or(Err(Reject::Protocol))
     }
 
-    /// What a UDP datagram carries.
+    /// The content of a UDP datagram: a message, or the packet inside a tunnel.
     ///
     /// ```text
     /// source port 2 | destination port 2 | length 2 | checksum 2 | message ..
@@ -413,7 +414,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// A datagram that will not get whole: the answers at its start are answers all the same.
+    /// Gives up a datagram that stays incomplete. The answers at its start are exported.
     fn given_up(&mut self, why: GivenUp, datagram: Datagram, fate: &mut impl FnMut(Fate<'_>)) {
         fate(Fate::Loss(match why {
             GivenUp::Timeout => Loss::DatagramTimeout,
@@ -431,7 +432,7 @@ impl Decoder {
                 Ok(Inside::Message(message)) => {
                     message.tell(datagram.endpoints, &mut self.scratch, fate);
                 }
-                // What is left of a tunnel's packet is not worth following.
+                // The rest of a tunnel's packet is missing.
                 Ok(Inside::Packet(_)) => fate(Fate::Reject(Reject::Cut)),
                 Err(reason) => fate(Fate::Reject(reason)),
             }
@@ -446,7 +447,7 @@ enum Inside<'a> {
     Packet(Network<'a>),
 }
 
-/// The bytes of a DNS message, and how they are to be read.
+/// The bytes of a DNS message, and the rules by which to read them.
 struct Message<'a> {
     bytes: &'a [u8],
     dialect: Dialect,
