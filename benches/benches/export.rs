@@ -43,7 +43,7 @@ fn push(export: &mut Export, sets: &[Vec<u8>]) -> Duration {
         for set in left.by_ref() {
             if let Some(draft) = export.draft() {
                 draft[..set.len()].copy_from_slice(black_box(set));
-                export.keep(set.len());
+                export.commit(set.len());
             }
             if export.is_full() {
                 break;
