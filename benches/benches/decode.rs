@@ -1,17 +1,17 @@
-//! From a frame in memory to the fate of its packet, the set of its response included, for each case. Times are for one
-//! packet.
+//! Decoding, for each case: from a frame in memory to the fate of its packet and the set of its
+//! response. Times are per packet.
 
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use dnsflow_benches::cases::{Case, frame_of};
 use dnsflow_benches::counting::allocations_of;
-use dnsflow_benches::parts::forget;
+use dnsflow_benches::parts::discarding_sink;
 
 fn decode(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decode");
     for case in Case::all() {
-        let (mut decoder, mut sink) = (case.decoder(), forget());
+        let (mut decoder, mut sink) = (case.decoder(), discarding_sink());
         let mut decode = |bytes: &[u8]| {
             decoder.decode(&frame_of(black_box(bytes)), &mut sink);
         };

@@ -1,8 +1,9 @@
-//! From the set of a response to datagrams, without sending them. Times are for one set, which is copied in.
+//! Export: from the sets of responses to datagrams, without sending. Times are per set, including
+//! its copy.
 //!
-//! "in order" is how a file gets them; "to one size" is how collectors do, by way of the pool that lets one send
-//! take many. For the latter there has to be a collector, which is a socket on the loopback that nobody reads; what
-//! sending costs is not in the time, but in that of `bench-offline`.
+//! "in order" is the order for a file. "to one size" is the way for collectors, through the pool,
+//! which fills datagrams to equal sizes. The latter needs a collector: a loopback socket that is
+//! never read. The time of sending is not included; `bench-offline` measures it.
 
 use std::hint::black_box;
 use std::net::UdpSocket;
@@ -13,12 +14,12 @@ use dnsflow::export::collector::Collector;
 use dnsflow::export::{Export, Sinks};
 use dnsflow_benches::cases::{Case, frame_of};
 use dnsflow_benches::counting::allocations_of;
-use dnsflow_benches::parts::{DATAGRAM_BYTES, nowhere, scaled, send};
+use dnsflow_benches::parts::{DATAGRAM_BYTES, discarding_export, scaled, send};
 use dnsflow_packet::Sets;
 use dnsflow_wire::v4::Encoder;
 use glommio::LocalExecutorBuilder;
 
-/// Sets in turn; more of them would measure the caches.
+/// Number of different sets; more of them would measure the caches.
 const SETS: usize = 256;
 
 /// The sets of a case's responses.
@@ -34,7 +35,7 @@ fn sets(case: &Case) -> Vec<Vec<u8>> {
     sets
 }
 
-/// Takes each set once, and sends what is full; returns the time for taking alone.
+/// Adds each set once, and sends the finished datagrams; returns the time without the sends.
 fn push(export: &mut Export, sets: &[Vec<u8>]) -> Duration {
     let mut spent = Duration::ZERO;
     let mut left = sets.iter();
@@ -43,7 +44,7 @@ fn push(export: &mut Export, sets: &[Vec<u8>]) -> Duration {
         for set in left.by_ref() {
             if let Some(draft) = export.draft() {
                 draft[..set.len()].copy_from_slice(black_box(set));
-                export.keep(set.len());
+                export.commit(set.len());
             }
             if export.is_full() {
                 break;
@@ -82,7 +83,7 @@ fn measure(criterion: &mut Criterion, name: &str, export: &mut Export) {
 }
 
 fn export(criterion: &mut Criterion) {
-    measure(criterion, "export in order", &mut nowhere());
+    measure(criterion, "export in order", &mut discarding_export());
     let executor = LocalExecutorBuilder::default()
         .make()
         .expect("an io_uring for the collector's socket");

@@ -1,4 +1,4 @@
-//! The classic BPF programs in the interpreter, as they are run over packets of a file. Times are for one packet.
+//! Classic BPF programs in the interpreter, as run over packets of a file. Times are per packet.
 
 use std::hint::black_box;
 
@@ -12,7 +12,7 @@ use dnsflow_filters::{
 };
 use dnsflow_packet::{LinkType, Selection};
 
-/// Programs by what they decide, and whether they are for a fanout.
+/// Name and program, and whether it is a fanout program.
 fn programs() -> Result<[(&'static str, Program, bool); 4], FilterError> {
     let selection = capture_filter(&Selection::default(), LinkType::Ethernet, MAX_SNAP_LENGTH)?;
     let original = compile(ORIGINAL_EXPRESSION, LinkType::Ethernet, MAX_SNAP_LENGTH)?;
@@ -25,8 +25,8 @@ fn programs() -> Result<[(&'static str, Program, bool); 4], FilterError> {
 }
 
 fn filters(criterion: &mut Criterion) {
-    for (name, program, fanout) in programs().expect("programs of the sensor's own") {
-        let interpreter = Interpreter::new(&program).expect("nothing that only a kernel knows");
+    for (name, program, fanout) in programs().expect("the programs compile") {
+        let interpreter = Interpreter::new(&program).expect("no instruction that needs a kernel");
         let mut group = criterion.benchmark_group(name);
         for case in Case::all() {
             let run = |bytes: &[u8]| {

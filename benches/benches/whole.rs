@@ -1,4 +1,4 @@
-//! The whole way of a packet of a file: record, decode, export. Times are for one packet.
+//! A packet of a file from record to datagram: read, decode, export. Times are per packet.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -6,16 +6,16 @@ use std::time::Instant;
 use criterion::{Criterion, criterion_group, criterion_main};
 use dnsflow_benches::cases::Case;
 use dnsflow_benches::counting::allocations_of;
-use dnsflow_benches::parts::{nowhere, scaled, shard, whole};
+use dnsflow_benches::parts::{discarding_export, scaled, shard, whole};
 
 fn path(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("whole");
     for case in Case::all() {
         let capture = case.capture();
-        let mut shard = shard(case.decoder(), nowhere());
+        let mut shard = shard(case.decoder(), discarding_export());
         let mut pass = || whole(&capture, &mut shard).received;
         let packets = pass();
-        // Those of opening the capture are the same however long it is.
+        // The allocations of opening the capture do not depend on its length.
         let allocated = allocations_of(&mut pass);
         group.bench_function(case.name, |bencher| {
             bencher.iter_custom(|wanted| {

@@ -1,8 +1,8 @@
-//! The cases on which every part is measured: frames that are named for what they are.
+//! The cases that are measured: named sets of frames.
 //!
-//! Responses come from the generator, which draws them from a seed; what it does not make (queries alone,
-//! TCP, fragments, tunnels) is made of its frames here. Each case knows how many responses it holds, so that a
-//! bench can prove that it measures what it says.
+//! Responses come from the generator, with a fixed seed. Frames that it does not make (queries,
+//! TCP, fragments, tunnels) are derived from its frames. Each case states the number of its
+//! responses, and [`Case::decoder`] verifies it.
 
 use crate::parts::decode;
 use clap::Parser;
@@ -13,10 +13,11 @@ use dnsflow_packet::{Decoder, Selection};
 use dnsflow_packet::{Frame, LinkType, Timestamp};
 use etherparse::{PacketBuilder, SlicedPacket, TransportSlice};
 
-/// Responses in a case: enough that neither the caches nor the branch predictor know them all by heart.
+/// Responses in a case: more than fit into the caches and the branch predictor.
 const RESPONSES: usize = 2048;
 
-/// Nothing but answers to A over IPv4 without tags or aliases; other cases change what they are named for.
+/// Generator options for answers to A over IPv4, without VLAN tags or aliases. Other cases change
+/// the options that they are named for.
 const PLAIN: &[&str] = &[
     "--noise=0",
     "--ipv6=0",
@@ -34,19 +35,19 @@ const ETHERNET_BYTES: usize = 14;
 const IPV4_BYTES: usize = 20;
 const VXLAN_PORT: u16 = 4789;
 
-/// Packets of one kind.
+/// A named set of frames.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// What they are.
+    /// Name of the case.
     pub name: &'static str,
-    /// From the Ethernet header on.
+    /// The frames, from the Ethernet header on.
     pub frames: Vec<Vec<u8>>,
-    /// Responses that a decoder finds in them.
+    /// Number of responses that a decoder finds in them.
     pub responses: usize,
 }
 
 impl Case {
-    /// All of them.
+    /// All cases.
     #[must_use]
     pub fn all() -> Vec<Case> {
         let plain = generated(PLAIN);
@@ -90,7 +91,7 @@ impl Case {
         ]
     }
 
-    /// What the generator makes unless told otherwise, without its noise.
+    /// The default traffic of the generator, without noise.
     #[must_use]
     pub fn mix() -> Case {
         Case::new("mix", generated(&["--noise=0"]))
@@ -104,10 +105,10 @@ impl Case {
         }
     }
 
-    /// A decoder that finds what the case has, warm: it has seen the case once.
+    /// A decoder for the case, warmed up: it has decoded the case twice.
     ///
     /// # Panics
-    /// If it does not find each response.
+    /// If it does not find [`Case::responses`].
     #[must_use]
     pub fn decoder(&self) -> Decoder {
         let mut decoder = Decoder::new(selection());
@@ -127,18 +128,21 @@ impl Case {
     /// The case as a capture file.
     ///
     /// # Panics
-    /// Never: it writes to memory.
+    /// Never: writes to memory do not fail.
     #[must_use]
     pub fn capture(&self) -> Vec<u8> {
-        let mut writer = Writer::new(Vec::new(), LinkType::Ethernet).expect("memory takes all");
+        let mut writer =
+            Writer::new(Vec::new(), LinkType::Ethernet).expect("writes to memory do not fail");
         for frame in &self.frames {
-            writer.write(&frame_of(frame)).expect("memory takes all");
+            writer
+                .write(&frame_of(frame))
+                .expect("writes to memory do not fail");
         }
         writer.into_inner()
     }
 }
 
-/// What decode looks for in the cases: the default, and VXLAN.
+/// The selection for all cases: UDP and TCP from port 53, and VXLAN.
 #[must_use]
 pub fn selection() -> Selection {
     Selection {
@@ -150,7 +154,7 @@ pub fn selection() -> Selection {
     }
 }
 
-/// A frame as capture gives it.
+/// A frame as capture returns it: whole, with a fixed time.
 #[inline]
 #[must_use]
 pub fn frame_of(bytes: &[u8]) -> Frame<'_> {
@@ -165,6 +169,7 @@ pub fn frame_of(bytes: &[u8]) -> Frame<'_> {
     }
 }
 
+/// [`PLAIN`] with some options replaced.
 fn with(more: &[&'static str]) -> Vec<&'static str> {
     let replaced = |option: &&&str| {
         !more
@@ -174,14 +179,14 @@ fn with(more: &[&'static str]) -> Vec<&'static str> {
     PLAIN.iter().filter(replaced).chain(more).copied().collect()
 }
 
-/// The options of the generator that say what traffic is made of.
+/// The options of the generator that set the mix of its traffic.
 #[derive(Debug, Parser)]
 struct Options {
     #[command(flatten)]
     mix: Mix,
 }
 
-/// Frames of the generator, by its own options.
+/// Frames of the generator, made with these options.
 fn generated(options: &[&str]) -> Vec<Vec<u8>> {
     let options = Options::parse_from(["mix"].iter().chain(options));
     let mut traffic = Traffic::new(&options.mix, MACS, SEED, 0);
@@ -193,10 +198,10 @@ fn generated(options: &[&str]) -> Vec<Vec<u8>> {
     std::iter::repeat_with(make).take(RESPONSES).collect()
 }
 
-/// The DNS message in a frame of UDP.
+/// The DNS message in a UDP frame.
 ///
 /// # Panics
-/// If it is none.
+/// If the frame is not UDP over Ethernet.
 #[must_use]
 pub fn message(frame: &[u8]) -> &[u8] {
     match SlicedPacket::from_ethernet(frame)
@@ -204,12 +209,13 @@ pub fn message(frame: &[u8]) -> &[u8] {
         .and_then(|packet| packet.transport)
     {
         Some(TransportSlice::Udp(udp)) => udp.payload(),
-        _ => panic!("not a frame of UDP"),
+        _ => panic!("not a UDP frame"),
     }
 }
 
-/// Connections of 16 messages, a segment each, opened and closed. Each pair of ports is used twice, from far
-/// apart sequence numbers on: so all are new connections again when the frames are taken again.
+/// Connections of 16 messages, with one segment per message, a SYN and a FIN. Each pair of ports is
+/// used by two connections with distant sequence numbers, so that a second pass over the frames
+/// opens new connections again.
 fn streams(plain: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let (first, second) = plain.split_at(plain.len() / 2);
     [connections(first, 0), connections(second, 1 << 31)].concat()
@@ -245,10 +251,10 @@ fn connections(plain: &[Vec<u8>], initial: u32) -> Vec<Vec<u8>> {
     frames
 }
 
-/// The two halves of a plain frame's datagram.
+/// A frame divided into two IP fragments.
 fn fragmented(frame: &[u8], identification: u16) -> [Vec<u8>; 2] {
     let (headers, payload) = frame.split_at(ETHERNET_BYTES + IPV4_BYTES);
-    // Offsets count in units of 8 bytes (RFC 791 section 3.1).
+    // Offsets count in units of 8 bytes (RFC 791, section 3.1).
     let units = payload.len() / 16;
     let (first, second) = payload.split_at(8 * units);
     let fragment = |part: &[u8], flags: u16| {
@@ -263,7 +269,8 @@ fn fragmented(frame: &[u8], identification: u16) -> [Vec<u8>; 2] {
     [fragment(first, 0x2000), fragment(second, offset)]
 }
 
-/// RFC 7348 section 5: flags with the I bit, reserved, network 42, reserved; then the inner frame.
+/// The frame in VXLAN (RFC 7348, section 5): flags with the I bit, reserved, network 42, reserved;
+/// then the inner frame.
 fn in_vxlan(frame: &[u8]) -> Vec<u8> {
     let payload = [&[8, 0, 0, 0, 0, 0, 42, 0], frame].concat();
     let tunnel = PacketBuilder::ethernet2(MACS[0], MACS[1])
@@ -286,7 +293,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_case_gives_its_responses_again_and_again() {
+    fn each_pass_over_a_case_finds_all_responses() {
         for case in Case::all() {
             drop(case.decoder());
         }

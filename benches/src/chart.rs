@@ -1,4 +1,4 @@
-//! Plots as SVG, written by hand: bars and lines are all that is wanted.
+//! Plots as SVG: bars and lines, which need no library.
 
 use std::fmt::Write as _;
 
@@ -11,29 +11,29 @@ const PLOT_HEIGHT: f64 = 200.0;
 const TITLE_HEIGHT: f64 = 30.0;
 const LEGEND_WIDTH: f64 = 150.0;
 
-/// Told apart by those who don't see all colours too (Okabe and Ito 2008).
+/// Colours that colour-blind readers can distinguish (Okabe and Ito 2008).
 const COLOURS: [&str; 7] = [
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#444444",
 ];
 
-/// One picture, of plots below each other.
+/// An SVG image of one or more plots, one below the other.
 #[derive(Clone, Debug, Default)]
 pub struct Chart {
     body: String,
     height: f64,
 }
 
-/// A line of a plot: what it is, and its points.
+/// A line of a plot.
 #[derive(Clone, Debug)]
 pub struct Series {
-    /// What the line is.
+    /// Name in the legend.
     pub name: String,
-    /// For each place on the x axis, if it was measured.
+    /// A value for each position on the x axis; `None` if it was not measured.
     pub values: Vec<Option<f64>>,
 }
 
 impl Chart {
-    /// Adds a bar for each value, all from 0.
+    /// Adds a plot with a bar for each value, from 0. Values are labelled with `digits` decimals.
     pub fn bars(&mut self, title: &str, values: &[(String, f64)], digits: usize) {
         self.title(title);
         let most = values
@@ -62,7 +62,8 @@ impl Chart {
         self.height += MARGIN;
     }
 
-    /// Adds lines over places of equal distance on the x axis, each with its label.
+    /// Adds a plot with a line for each series. `labels` name the positions on the x axis, which
+    /// are equidistant.
     pub fn lines(&mut self, title: &str, labels: &[String], series: &[Series]) {
         self.title(title);
         let values = series
@@ -79,7 +80,7 @@ impl Chart {
             ));
             self.text(left - 8.0, at + 4.0, "end", &short(value));
         }
-        #[expect(clippy::cast_precision_loss, reason = "a handful of places")]
+        #[expect(clippy::cast_precision_loss, reason = "a handful of positions")]
         let x = |index: usize| left + (right - left) * (index as f64 + 0.5) / labels.len() as f64;
         for (index, label) in labels.iter().enumerate() {
             self.text(x(index), lower + 18.0, "middle", label);
@@ -111,7 +112,7 @@ impl Chart {
         self.height = lower + 2.0 * MARGIN + 12.0;
     }
 
-    /// The picture.
+    /// The image as SVG text.
     #[must_use]
     pub fn svg(&self) -> String {
         let height = self.height + MARGIN;
@@ -150,7 +151,8 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;")
 }
 
-/// The next of 1, 2, 4, 5 and 8 with as many zeros as it takes, so that quarters are round.
+/// The least of 1, 2, 4, 5 or 8 times a power of 10 that is not below `value`, so that quarters are
+/// round numbers.
 fn round_up(value: f64) -> f64 {
     if value <= 0.0 {
         return 1.0;
@@ -164,6 +166,7 @@ fn round_up(value: f64) -> f64 {
         .unwrap_or(value)
 }
 
+/// A number with a k or M suffix where it is large.
 fn short(value: f64) -> String {
     if value >= 1e6 {
         format!("{}M", value / 1e6)

@@ -1,7 +1,7 @@
-//! A collector that counts, as cheaply as it can, and tells how old probes are when they arrive.
+//! A collector that counts records at low cost, and measures the age of probes on arrival.
 //!
-//! A probe is an answer to [`TAP_ADDRESS`] whose name says when it was sent, in
-//! nanoseconds since an instant that both sides know.
+//! A probe is a response to [`TAP_ADDRESS`] whose name holds the time at which it was sent, in
+//! nanoseconds since an epoch that both sides share.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -18,34 +18,34 @@ use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg, setso
 
 use crate::network::{COLLECTOR, Namespace, TAP_ADDRESS};
 
-/// Room for what arrives while nobody looks, in bytes.
+/// Size of the receive buffer, in bytes.
 const BUFFER_BYTES: usize = 64 << 20;
 
-/// Hexadecimal digits of a probe's time, which are its first label.
+/// Hexadecimal digits of the time of a probe, which are its first label.
 const DIGITS: usize = 16;
 
 const DATAGRAM_HEADER_BYTES: usize = 8;
 const SET_HEADER_BYTES: usize = 40;
 
-/// What arrived.
+/// Totals of a collector.
 #[derive(Clone, Debug, Default)]
 pub struct Arrived {
     /// Data sets.
     pub records: u64,
-    /// Datagrams, those with statistics included.
+    /// Datagrams, including stats datagrams.
     pub datagrams: u64,
-    /// Receives: with UDP_GRO, what a sensor gave the kernel with one call comes with one.
+    /// Receive calls: with UDP_GRO, one call returns the datagrams of one send.
     pub receives: u64,
-    /// Datagrams that are missing by the sequence numbers.
+    /// Datagrams missing according to the sequence numbers.
     pub missing: u64,
-    /// How old each probe was.
+    /// Age of each probe on arrival.
     pub ages: Vec<Duration>,
 }
 
-/// The socket of [`COLLECTOR`].
+/// Opens a socket at [`COLLECTOR`] in `namespace`.
 ///
 /// # Errors
-/// What the system says.
+/// Those of setns(2), bind(2) and setsockopt(2).
 pub fn open(namespace: &Namespace) -> Result<UdpSocket, Box<dyn Error>> {
     let socket = namespace.enter(|| UdpSocket::bind(COLLECTOR))??;
     setsockopt(&socket, sockopt::RcvBufForce, &BUFFER_BYTES)?;
@@ -53,10 +53,10 @@ pub fn open(namespace: &Namespace) -> Result<UdpSocket, Box<dyn Error>> {
     Ok(socket)
 }
 
-/// Receives until `stop` is set and nothing is left.
+/// Receives until `stop` is set and no datagram is left. `epoch` is the one given to [`probe`].
 ///
 /// # Errors
-/// What the system says.
+/// Those of poll(2) and recvmsg(2).
 pub fn collect(socket: &UdpSocket, epoch: Instant, stop: &AtomicBool) -> Result<Arrived, Errno> {
     let mut arrived = Arrived::default();
     let mut streams: HashMap<SocketAddrV4, (u64, u32)> = HashMap::new();
@@ -110,8 +110,8 @@ pub fn collect(socket: &UdpSocket, epoch: Instant, stop: &AtomicBool) -> Result<
 }
 
 impl Arrived {
-    /// Goes over the sets of a datagram of version 4 by their lengths alone: looking closer would take the CPU that the
-    /// sensor is to be measured on.
+    /// Walks the sets of a version 4 datagram by their lengths alone: a full parse would take CPU
+    /// time from the sensor that is measured.
     fn take(&mut self, datagram: &[u8], epoch: Instant) {
         self.datagrams += 1;
         let is_stats = datagram.get(3).is_some_and(|flags| flags & 1 != 0);
@@ -129,6 +129,7 @@ impl Arrived {
     }
 }
 
+/// The time at which a probe was sent, from its first label.
 fn sent_at(names: &[u8]) -> Option<Duration> {
     let digits = std::str::from_utf8(names.get(1..=DIGITS)?).ok()?;
     u64::from_str_radix(digits, 16)
@@ -136,7 +137,7 @@ fn sent_at(names: &[u8]) -> Option<Duration> {
         .map(Duration::from_nanos)
 }
 
-/// The message of a probe that is sent now (RFC 1035 section 4.1).
+/// The DNS message of a probe that is sent now (RFC 1035, section 4.1).
 #[must_use]
 pub fn probe(epoch: Instant) -> Vec<u8> {
     let sent = u64::try_from(epoch.elapsed().as_nanos()).unwrap_or(u64::MAX);
@@ -154,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_probe_is_an_answer_that_tells_its_time() {
+    fn a_probe_is_a_response_that_holds_its_time() {
         let epoch = Instant::now();
         let (message, mut scratch) = (probe(epoch), Scratch::default());
         let answers = Answers::parse(&message, Dialect::Unicast, Extent::Whole, &mut scratch);

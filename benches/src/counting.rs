@@ -1,34 +1,34 @@
-//! An allocator that counts, so that a bench can say beside the time how often memory was asked for, and a test that
-//! it was not.
+//! A counting allocator: benches report allocations beside times, and tests assert that there are
+//! none.
 //!
-//! Counts are kept for each thread: what other threads do meanwhile is not the measured code's doing.
+//! Counts are per thread, so that other threads do not affect the measured code.
 
 #![allow(
     unsafe_code,
-    reason = "an allocator can't be made otherwise; every call goes to the system's as it came"
+    reason = "GlobalAlloc is an unsafe trait; every call is passed on to the system's allocator"
 )]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 thread_local! {
-    // Neither made on first use nor dropped, so that the allocator itself may use it at any time.
+    // Neither initialised lazily nor dropped, so that the allocator may use it at any time.
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// The system's allocator, counted.
+/// The allocator of the system, with a count of calls.
 #[derive(Debug)]
 pub struct Counting;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// How often this thread asked for memory, or for more of it, since it started.
+/// Number of allocations and reallocations of this thread since it started.
 pub fn allocations() -> u64 {
     ALLOCATIONS.get()
 }
 
-/// How often it did while `work` ran.
+/// Number of allocations and reallocations of this thread during `work`.
 pub fn allocations_of<T>(work: impl FnOnce() -> T) -> u64 {
     let before = allocations();
     drop(work());
@@ -39,8 +39,9 @@ fn count() {
     ALLOCATIONS.set(ALLOCATIONS.get() + 1);
 }
 
-// SAFETY: every method passes its arguments on to `System` unchanged and gives back what that gives, so that
-// the contract of `GlobalAlloc` holds because it holds for `System`. Counting neither allocates nor unwinds.
+// SAFETY: every method passes its arguments on to `System` unchanged and returns its result, so
+// that the contract of `GlobalAlloc` holds because it holds for `System`. Counting neither
+// allocates nor unwinds.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();
@@ -56,14 +57,14 @@ unsafe impl GlobalAlloc for Counting {
 
     unsafe fn realloc(&self, old: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
         count();
-        // SAFETY: the caller keeps the contract of `realloc`: `old` is of this allocator, hence of `System`,
-        // and has this layout; `bytes` is more than 0 and does not overflow.
+        // SAFETY: the caller keeps the contract of `realloc`: `old` is of this allocator, hence of
+        // `System`, and has this layout; `bytes` is more than 0 and does not overflow.
         unsafe { System.realloc(old, layout, bytes) }
     }
 
     unsafe fn dealloc(&self, old: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract of `dealloc`: `old` is of this allocator, hence of `System`,
-        // and has this layout.
+        // SAFETY: the caller keeps the contract of `dealloc`: `old` is of this allocator, hence of
+        // `System`, and has this layout.
         unsafe { System.dealloc(old, layout) }
     }
 }

@@ -1,4 +1,4 @@
-//! Where the results of a run go: JSON and a plot into a folder, and the text to the terminal and into a file.
+//! Output of a run: JSON and a plot in a folder, and text on standard output and in a file.
 
 use std::env;
 use std::error::Error;
@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-/// The folder for results, made if need be: `chosen`, or `bench` beside the folder of this program.
+/// The folder for results: `chosen`, or `bench` beside the folder of this program. Creates it if it
+/// does not exist.
 ///
 /// # Errors
-/// If it can't be made.
+/// If it can't be created.
 pub fn folder(chosen: Option<&Path>) -> Result<PathBuf, Box<dyn Error>> {
     let folder = match chosen {
         Some(chosen) => chosen.to_owned(),
@@ -20,22 +21,22 @@ pub fn folder(chosen: Option<&Path>) -> Result<PathBuf, Box<dyn Error>> {
     Ok(folder)
 }
 
-/// The files of one kind of run.
+/// The output files of a bench.
 #[derive(Clone, Copy, Debug)]
 pub struct Files<'a> {
     /// The folder.
     pub out: &'a Path,
-    /// What its files are called, and its lines in `readme`.
+    /// Base name of the files, and name of the block in `readme`.
     pub name: &'a str,
-    /// A file that is to have the text too.
+    /// A file whose block is replaced by the text, if any.
     pub readme: Option<&'a Path>,
 }
 
 impl Files<'_> {
-    /// Writes all of them, and prints the text.
+    /// Writes all files, and prints the text.
     ///
     /// # Errors
-    /// If one can't be written, or `readme` has no place for the text.
+    /// If a file can't be written, or `readme` has no block of that name.
     pub fn write(
         &self,
         results: &impl Serialize,
@@ -52,7 +53,7 @@ impl Files<'_> {
     }
 }
 
-/// Puts `text` between the lines `<!-- NAME -->` and `<!-- /NAME -->` of a file, in place of what is there.
+/// Replaces what is between the lines `<!-- NAME -->` and `<!-- /NAME -->` of a file by `text`.
 ///
 /// # Errors
 /// If the file can't be read or written, or has no such lines.

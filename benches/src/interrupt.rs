@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM end a bench early, but not before it has removed what it made.
+//! SIGINT and SIGTERM end a bench early, after it has removed its namespaces and processes.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
-static ASKED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+static INTERRUPTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
-/// Longest time that a signal goes unnoticed.
-const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+/// Interval at which a pause checks for a signal.
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The bench was asked to end.
+/// A signal interrupted the bench.
 #[derive(Clone, Copy, Debug)]
 pub struct Interrupted;
 
@@ -26,30 +26,30 @@ impl std::fmt::Display for Interrupted {
     }
 }
 
-/// Lets signals end pauses from now on, instead of the program.
+/// Installs handlers for SIGINT and SIGTERM: from then on they end a [`pause`], not the process.
 ///
 /// # Errors
-/// What the system says.
+/// Those of sigaction(2).
 pub fn watch() -> io::Result<()> {
     for signal in [SIGINT, SIGTERM] {
-        flag::register(signal, Arc::clone(&ASKED))?;
+        flag::register(signal, Arc::clone(&INTERRUPTED))?;
     }
     Ok(())
 }
 
-/// Sleeps.
+/// Sleeps for `time`.
 ///
 /// # Errors
-/// If there was a signal, before or meanwhile.
+/// If a signal arrived before or during the pause.
 pub fn pause(time: Duration) -> Result<(), Interrupted> {
     let start = Instant::now();
     loop {
-        if ASKED.load(Ordering::Relaxed) {
+        if INTERRUPTED.load(Ordering::Relaxed) {
             return Err(Interrupted);
         }
         match time.saturating_sub(start.elapsed()) {
             Duration::ZERO => return Ok(()),
-            left => thread::sleep(left.min(LOOK_INTERVAL)),
+            left => thread::sleep(left.min(CHECK_INTERVAL)),
         }
     }
 }

@@ -1,17 +1,17 @@
-//! What dnsflow costs, in time and memory, measured beside other programs on the same input.
+//! Benchmarks of dnsflow: time and memory, compared with other programs on the same input.
 //!
-//! - [`cases`]: named packets, for the benches of single parts in `benches/`, which count allocations too
+//! - [`cases`]: named sets of packets for the benches in `benches/`, which also count allocations
 //!   ([`counting`]);
-//! - [`parts`]: the steps of a packet's life, one by one, in this process;
-//! - [`steps`]: how long each takes;
-//! - [`offline`]: the sensor as its users run it, beside other [`programs`] on the same capture file;
-//! - [`live`]: the same on a wire, in a [`network`] with a [`collector`], as [`process`]es that an
-//!   [`interrupt`] ends;
-//! - [`model`]: from measured parts to what larger machines can do;
-//! - [`report`] and [`chart`]: tables, targets and plots.
+//! - [`parts`]: the steps of packet processing, in this process;
+//! - [`steps`]: the time of each step;
+//! - [`offline`]: the sensor and other [`programs`] on the same capture file;
+//! - [`live`]: the sensor and tcpdump on one wire, as [`process`]es in a [`network`] with a
+//!   [`collector`]; an [`interrupt`] ends them;
+//! - [`model`]: extrapolation of the measured times to larger machines;
+//! - [`report`], [`chart`] and [`files`]: tables, targets, plots, and where they are written.
 //!
-//! Figures of different machines, or of different runs, say little beside each other: every claim here is a
-//! ratio of two medians of one run. See README.md for how to read them.
+//! Figures of different machines or runs are not comparable: every claim is a ratio of two medians
+//! of one run. README.md explains how to read the results.
 
 pub mod cases;
 pub mod chart;

@@ -1,4 +1,4 @@
-//! The sensor on a wire, beside `tcpdump` on the same wire at the same rate.
+//! Live capture: the sensor, compared with `tcpdump` on the same wire at the same rate.
 
 use std::error::Error;
 use std::fs;
@@ -16,42 +16,42 @@ use crate::network::{COLLECTOR, Network, OUT, OUT_ADDRESS, TAP, TAP_ADDRESS};
 use crate::process::{Process, cpu_ns, peak_bytes, sleeps};
 use crate::programs::{ORIGINAL_EXPRESSION, ours};
 
-/// Ring of each core that the sensor is given, in MiB: its default.
+/// Ring size of each core of the sensor, in MiB: the default.
 pub const RING_MIB: u32 = 64;
 
-/// An address that is nobody's: the receiving host leaves such frames alone at once.
+/// A destination address that no interface has: the receiving host drops such frames early.
 const FOREIGN_MAC: &str = "02:00:00:00:00:99";
 
-/// Time between the first packet and the start of what is measured, and again between its end and the last packet.
-const EDGE: Duration = Duration::from_millis(500);
+/// Time with traffic before and after the measured interval.
+const MARGIN: Duration = Duration::from_millis(500);
 
 /// Time between two probes under load.
 const PROBE_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Port that probes are for.
+/// Destination port of probes.
 const PROBE_PORT: u16 = 40_000;
 
-/// Time without a packet over which wake-ups are counted.
-const IDLE: Duration = Duration::from_secs(10);
+/// Time without packets over which wake-ups are counted.
+const IDLE_TIME: Duration = Duration::from_secs(10);
 
-/// Who listens.
+/// The program that captures.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Listener {
-    /// Nobody: what sending costs by itself.
+    /// None: the cost of sending alone.
     Nobody,
-    /// `tcpdump`, filtering with the original's expression and throwing away.
+    /// `tcpdump`, with the expression of the original sensor, writing to /dev/null.
     Tcpdump,
     /// The sensor, exporting to a collector.
     Sensor {
-        /// Its cores.
+        /// Number of cores.
         cores: usize,
-        /// How they divide packets.
+        /// Value of `--fanout`.
         fanout: &'static str,
     },
 }
 
 impl Listener {
-    /// What it is called in tables.
+    /// Name in tables.
     #[must_use]
     pub fn name(&self) -> String {
         match self {
@@ -63,32 +63,35 @@ impl Listener {
     }
 }
 
-/// What one run gave.
+/// The results of one run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Run {
-    /// Packets a second that were on the wire while it was measured.
+    /// Packets per second on the wire during the measured interval.
     pub rate: f64,
-    /// Nanoseconds of CPU a packet that the listener had.
+    /// CPU time of the listener per packet, in nanoseconds.
     pub cpu: f64,
-    /// The same of the generator, in whose time the kernel passes packets on.
+    /// CPU time of the generator per packet, in nanoseconds; it includes the kernel's delivery of
+    /// the packet.
     pub generator_cpu: f64,
-    /// Responses that were sent; for `tcpdump`, packets that passed its filter.
+    /// Responses that were sent.
     pub responses: u64,
-    /// How many of them the listener did not have room for, or did not export.
+    /// Responses that the sensor did not export, or packets that the kernel dropped for `tcpdump`.
     pub lost: u64,
-    /// Frames that the wire itself lost, of which nobody could know.
+    /// Frames dropped on the wire, before the listener.
     pub lost_by_wire: u64,
-    /// Records that the sensor sent, and that are missing at the collector.
+    /// Records that the sensor exported and the collector did not receive.
     pub lost_behind: u64,
-    /// Datagrams that one send of the sensor's took, on average.
+    /// Average number of datagrams per receive of the collector: those of one send.
     pub datagrams_a_send: f64,
-    /// Milliseconds from sending a response to the arrival of its record: middle, 99 of 100, most.
+    /// Milliseconds from sending a response to the arrival of its record: median, 99th percentile,
+    /// maximum.
     pub age: Option<[f64; 3]>,
-    /// Most memory, the ring included, in bytes.
+    /// Peak resident memory, including the ring, in bytes.
     pub peak_bytes: u64,
 }
 
-/// Makes `listener` listen while `rate` packets a second (or as many as can be) come for `time`.
+/// Runs `listener` while the generator sends `rate` packets per second, or as many as it can, and
+/// measures for `time`.
 ///
 /// # Errors
 /// If a program fails.
@@ -102,13 +105,13 @@ pub fn run(
     let collector = collector::open(&network.collector)?;
     thread::scope(|scope| {
         let collecting = scope.spawn(|| collector::collect(&collector, epoch, &stop));
-        let measured = watched(network, listener, rate, time, epoch);
+        let measured = measure(network, listener, rate, time, epoch);
         stop.store(true, Ordering::Release);
         let arrived = collecting.join().map_err(|_| "the collector failed")??;
-        let (mut run, account) = measured?;
+        let (mut run, totals) = measured?;
         if let Listener::Sensor { .. } = listener {
-            run.lost = run.responses.saturating_sub(account.exported);
-            run.lost_behind = account.exported.saturating_sub(arrived.records);
+            run.lost = run.responses.saturating_sub(totals.exported);
+            run.lost_behind = totals.exported.saturating_sub(arrived.records);
             run.datagrams_a_send = ratio(arrived.datagrams, arrived.receives);
             run.age = ages(&arrived);
         }
@@ -116,30 +119,31 @@ pub fn run(
     })
 }
 
-/// What a listener said of itself at its end.
+/// Totals that a listener logged at its end.
 #[derive(Clone, Copy, Debug, Default)]
-struct Account {
+struct Totals {
     /// Sets that the sensor exported.
     exported: u64,
-    /// Packets that the kernel had no room for.
+    /// Packets that the kernel dropped.
     dropped: u64,
 }
 
-fn watched(
+/// Starts listener and generator, and measures them.
+fn measure(
     network: &Network,
     listener: &Listener,
     rate: Option<u64>,
     time: Duration,
     epoch: Instant,
-) -> Result<(Run, Account), Box<dyn Error>> {
+) -> Result<(Run, Totals), Box<dyn Error>> {
     let mut listening = start(network, listener)?;
     let generator = Process::start(
         "dnsflow-gen",
-        &mut generator(network, rate, time + 2 * EDGE)?,
+        &mut generator(network, rate, time + 2 * MARGIN)?,
     )?;
     let (id, sender) = (listening.as_ref().map(Process::id), generator.id());
     let probes = Probes::open(network)?;
-    let look = || Look {
+    let read = || Reading {
         at: Instant::now(),
         packets: sent_packets(),
         listener: id.map_or(0, cpu_ns),
@@ -150,22 +154,22 @@ fn watched(
         while sent_packets() < none + 1000 && epoch.elapsed() < Duration::from_secs(20) {
             pause(Duration::from_millis(1))?;
         }
-        pause(EDGE)?;
-        let before = look();
+        pause(MARGIN)?;
+        let before = read();
         let mut probed = 0;
         while before.at.elapsed() < time {
             probed += u64::from(probes.send(epoch));
             pause(PROBE_INTERVAL)?;
         }
-        Ok::<_, Interrupted>((before, look(), probed))
+        Ok::<_, Interrupted>((before, read(), probed))
     })??;
-    let generated: Generated = serde_json::from_str(&generator.finish()?)?;
-    // What is on its way arrives; then the ring is empty.
-    pause(EDGE)?;
+    let generated: Sent = serde_json::from_str(&generator.finish()?)?;
+    // Wait for packets and datagrams in flight.
+    pause(MARGIN)?;
     let peak_bytes = id.map_or(0, peak_bytes);
-    let account = match listening.take() {
-        Some(listening) => account(&listening.stop()?),
-        None => Account::default(),
+    let totals = match listening.take() {
+        Some(listening) => totals(&listening.stop()?),
+        None => Totals::default(),
     };
     let packets = after.packets - before.packets;
     let run = Run {
@@ -173,14 +177,14 @@ fn watched(
         cpu: ratio(after.listener - before.listener, packets),
         generator_cpu: ratio(after.generator - before.generator, packets),
         responses: generated.responses + probed,
-        lost: account.dropped,
+        lost: totals.dropped,
         lost_by_wire: generated.dropped.unwrap_or(0),
         lost_behind: 0,
         datagrams_a_send: 0.0,
         age: None,
         peak_bytes,
     };
-    Ok((run, account))
+    Ok((run, totals))
 }
 
 fn start(network: &Network, listener: &Listener) -> Result<Option<Process>, Box<dyn Error>> {
@@ -196,7 +200,7 @@ fn start(network: &Network, listener: &Listener) -> Result<Option<Process>, Box<
             "dnsflow: filter:",
         ),
     };
-    process.wait_until_it_says(ready)?;
+    process.wait_for_log(ready)?;
     Ok(Some(process))
 }
 
@@ -239,21 +243,22 @@ fn generator(
     Ok(command)
 }
 
-/// What the generator says at its end.
+/// The JSON that the generator writes at its end.
 #[derive(Debug, serde::Deserialize)]
-struct Generated {
+struct Sent {
     responses: u64,
     dropped: Option<u64>,
 }
 
-struct Look {
+/// Counters at one instant.
+struct Reading {
     at: Instant,
     packets: u64,
     listener: u64,
     generator: u64,
 }
 
-/// Packets that [`OUT`] has sent, seen from a thread in its namespace (proc_net(5)).
+/// Packets that [`OUT`] has sent. Must be called on a thread in its namespace (proc_net(5)).
 fn sent_packets() -> u64 {
     const SENT: usize = 9;
     let devices = fs::read_to_string("/proc/thread-self/net/dev").unwrap_or_default();
@@ -264,10 +269,10 @@ fn sent_packets() -> u64 {
         .unwrap_or(0)
 }
 
-/// Answers that tell when they were sent.
+/// Sockets for probes: responses that hold the time at which they were sent.
 struct Probes {
     from: UdpSocket,
-    /// Holds the port that they are for, so that nobody answers that there is none.
+    /// Bound to the destination port, so that the kernel sends no ICMP error.
     _to: UdpSocket,
 }
 
@@ -283,7 +288,7 @@ impl Probes {
         })
     }
 
-    /// Whether it was sent.
+    /// Sends a probe; returns whether it was sent.
     fn send(&self, epoch: Instant) -> bool {
         self.from
             .send_to(&collector::probe(epoch), (TAP_ADDRESS, PROBE_PORT))
@@ -291,9 +296,10 @@ impl Probes {
     }
 }
 
-fn account(said: &str) -> Account {
+/// Parses the totals that the sensor or `tcpdump` logged.
+fn totals(log: &str) -> Totals {
     let before = |text: &str| {
-        let line = said.lines().rev().find(|line| line.contains(text))?;
+        let line = log.lines().rev().find(|line| line.contains(text))?;
         line.split(text)
             .next()?
             .rsplit([' ', '='])
@@ -301,13 +307,13 @@ fn account(said: &str) -> Account {
             .parse()
             .ok()
     };
-    let exported = said.lines().rev().find_map(|line| {
+    let exported = log.lines().rev().find_map(|line| {
         let (_, rest) = line
             .strip_prefix("dnsflow: received ")?
             .split_once("exported ")?;
         rest.split(' ').next()?.parse().ok()
     });
-    Account {
+    Totals {
         exported: exported.unwrap_or(0),
         dropped: before(" packets dropped by kernel")
             .or_else(|| before(" dropped,"))
@@ -334,16 +340,16 @@ fn ratio(count: u64, of: u64) -> f64 {
     count as f64 / of.max(1) as f64
 }
 
-/// A sensor that has nothing, or next to nothing, to do.
+/// Results of a sensor with little or no traffic.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Quiet {
-    /// Wake-ups a second and core, of all its threads.
+    /// Wake-ups per second and core, over all threads.
     pub wake_ups: f64,
-    /// Milliseconds from a lone response to the arrival of its record, at most.
+    /// Longest time from a single response to the arrival of its record, in milliseconds.
     pub age: f64,
 }
 
-/// Lets a sensor on so many cores be idle, then gives it a response now and then.
+/// Runs a sensor on `cores` cores, first without traffic, then with single responses.
 ///
 /// # Errors
 /// If a program fails.
@@ -353,16 +359,16 @@ pub fn quiet(network: &Network, cores: usize) -> Result<Quiet, Box<dyn Error>> {
     let probes = Probes::open(network)?;
     thread::scope(|scope| {
         let collecting = scope.spawn(|| collector::collect(&collector, epoch, &stop));
-        let watch = || -> Result<f64, Box<dyn Error>> {
+        let observe = || -> Result<f64, Box<dyn Error>> {
             let listener = Listener::Sensor {
                 cores,
                 fanout: "hash",
             };
             let sensor = start(network, &listener)?.ok_or("a sensor runs")?;
-            pause(2 * EDGE)?;
+            pause(2 * MARGIN)?;
             let before = sleeps(sensor.id());
-            pause(IDLE)?;
-            let wake_ups = ratio(sleeps(sensor.id()) - before, 1) / IDLE.as_secs_f64();
+            pause(IDLE_TIME)?;
+            let wake_ups = ratio(sleeps(sensor.id()) - before, 1) / IDLE_TIME.as_secs_f64();
             for _ in 0..8 {
                 probes.send(epoch);
                 pause(Duration::from_millis(730))?;
@@ -371,10 +377,10 @@ pub fn quiet(network: &Network, cores: usize) -> Result<Quiet, Box<dyn Error>> {
             sensor.stop()?;
             Ok(wake_ups)
         };
-        let watched = watch();
+        let observed = observe();
         stop.store(true, Ordering::Release);
         let arrived = collecting.join().map_err(|_| "the collector failed")??;
-        let wake_ups = watched?;
+        let wake_ups = observed?;
         let [_, _, age] = ages(&arrived).ok_or("no probe arrived at the collector")?;
         let cores = u32::try_from(cores)?;
         Ok(Quiet {

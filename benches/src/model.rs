@@ -1,24 +1,26 @@
-//! From measured parts to what larger machines can do; README.md derives the formulas and says where they bend.
+//! Extrapolates measured times to larger machines. README.md derives the formulas and states their
+//! limits.
 
 use crate::report::table;
 
-/// Cores that are asked about.
+/// Numbers of cores in the tables.
 const CORES: [u32; 7] = [1, 2, 4, 8, 16, 32, 64];
 
-/// Bytes on the wire around a frame: preamble, check sequence and gap (IEEE 802.3).
+/// Bytes on the wire besides the frame: preamble, frame check sequence and gap (IEEE 802.3).
 const AROUND_FRAME_BYTES: f64 = 24.0;
 
-/// A capture file: what does not get less with more cores, and what they share.
+/// The model of a capture file: a serial and a parallel part of the time per packet.
 #[derive(Clone, Copy, Debug)]
 pub struct Offline {
-    /// Nanoseconds a packet that stay whatever the number of cores: start, and what cores take from each other.
+    /// Serial part, in nanoseconds per packet: the start, and contention between cores.
     pub each: f64,
-    /// Nanoseconds a packet that are divided among them.
+    /// Parallel part, in nanoseconds per packet: divided by the number of cores.
     pub shared: f64,
 }
 
 impl Offline {
-    /// From the time a packet takes on one core and on two: t(c) = each + shared / c.
+    /// The model from the times per packet on one core and on two, in nanoseconds: t(c) = each +
+    /// shared / c.
     #[must_use]
     pub fn new(one: f64, two: f64) -> Self {
         let shared = (2.0 * (one - two)).clamp(0.0, one);
@@ -28,16 +30,17 @@ impl Offline {
         }
     }
 
-    /// Millions of packets a second on so many cores.
+    /// Millions of packets per second on `cores` cores.
     #[must_use]
     pub fn rate(&self, cores: u32) -> f64 {
         1e3 / (self.each + self.shared / f64::from(cores))
     }
 
-    /// Rates for each number of cores, and up to which the memory can follow.
+    /// A table of rates by number of cores, limited by the memory bandwidth. `bandwidth` is in
+    /// GB/s.
     #[must_use]
     pub fn text(&self, bytes_a_packet: f64, bandwidth: f64) -> String {
-        // Read once by the kernel and once by the sensor, written once between the two.
+        // Each byte is read by the kernel, written to memory, and read by the sensor.
         let memory = bandwidth * 1e3 / (3.0 * bytes_a_packet);
         let rows: Vec<_> = CORES
             .iter()
@@ -61,22 +64,22 @@ impl Offline {
     }
 }
 
-/// Live capture. All times are nanoseconds a packet.
+/// The model of live capture. All times are in nanoseconds per packet.
 #[derive(Clone, Copy, Debug)]
 pub struct Live {
-    /// The kernel's part before the tap: driver, stack. Assumed, not measured.
+    /// Time in the kernel before the tap: driver and stack. Assumed, not measured.
     pub receive: f64,
-    /// What the tap adds: fanout, filter, the copy into the ring.
+    /// Time in the tap: fanout, filter, copy into the ring.
     pub tap: f64,
-    /// The sensor's part: ring, decode, export, send.
+    /// Time in the sensor: ring, decode, export, send.
     pub sensor: f64,
-    /// Bytes of a frame.
+    /// Average size of a frame, in bytes.
     pub frame_bytes: f64,
 }
 
 impl Live {
-    /// Millions of packets a second on so many cores with so many receive queues, where a queue's packets are taken in
-    /// by one core, and the sensor's threads are wherever there is room.
+    /// Millions of packets per second on `cores` cores with `queues` receive queues. The packets of
+    /// a queue are received on one core; the threads of the sensor run on any core.
     #[must_use]
     pub fn rate(&self, cores: u32, queues: u32) -> f64 {
         let by_cores = f64::from(cores) * 1e3 / (self.receive + self.tap + self.sensor);
@@ -84,7 +87,8 @@ impl Live {
         by_cores.min(by_queues)
     }
 
-    /// Rates for each number of cores with 1, 8 and a queue a core, beside what links carry.
+    /// A table of rates by number of cores, with 1, 8 and one queue per core, and the rates of
+    /// common links.
     #[must_use]
     pub fn text(&self) -> String {
         let rows: Vec<_> = CORES
@@ -118,7 +122,7 @@ mod tests {
         let model = Offline::new(100.0, 60.0);
         assert!((model.rate(1) - 10.0).abs() < 1e-9);
         assert!((model.rate(2) - 1e3 / 60.0).abs() < 1e-9);
-        // Nothing gets faster than by the number of cores.
+        // The speed-up never exceeds the number of cores.
         assert!((Offline::new(100.0, 40.0).rate(4) - 40.0).abs() < 1e-9);
     }
 

@@ -1,4 +1,5 @@
-//! Network namespaces joined by veth: a sender, the sensor in the middle, a collector. They go when the bench does.
+//! Network namespaces connected by veth: sender, sensor and collector. They are removed when the
+//! bench ends.
 
 use std::error::Error;
 use std::ffi::OsStr;
@@ -12,18 +13,18 @@ use nix::sched::{CloneFlags, setns};
 
 use crate::interrupt::pause;
 
-/// The sender's end of the wire to the sensor, and the address it probes from.
+/// The interface of the sender, connected to [`TAP`].
 pub const OUT: &str = "out";
-/// The sensor's end, which it listens on, and the address that probes are for.
+/// The interface on which the sensor captures.
 pub const TAP: &str = "tap";
-/// Addresses of those two.
+/// Address of [`OUT`], from which probes are sent.
 pub const OUT_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
-/// See [`OUT_ADDRESS`].
+/// Address of [`TAP`], to which probes are sent.
 pub const TAP_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
-/// Where the collector is.
+/// Address and port of the collector.
 pub const COLLECTOR: (Ipv4Addr, u16) = (Ipv4Addr::new(198, 51, 100, 2), 5300);
 
-/// A namespace; removed with all that is in it when dropped.
+/// A network namespace. Dropping it removes it, with its interfaces.
 #[derive(Debug)]
 pub struct Namespace {
     name: String,
@@ -34,27 +35,28 @@ impl Namespace {
         let name = format!("dnsflow-bench-{}-{role}", process::id());
         run(Command::new("ip").args(["netns", "add", &name]))?;
         let namespace = Namespace { name };
-        // Nothing is on the wires that the bench did not put there.
+        // Without IPv6, the kernel sends no packets of its own on the wires.
         let quiet = "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6 2>/dev/null || true";
         run(namespace.command("sh").args(["-c", quiet]))?;
         namespace.ip("link set dev lo up")?;
         Ok(namespace)
     }
 
-    /// A command that runs `program` in this namespace, under the id that spawning gives.
+    /// A command that runs `program` in this namespace. The ID of the spawned process is that of
+    /// the program.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name]).arg(program);
         command
     }
 
-    /// Runs `work` on a thread in this namespace: sockets made there belong to it for ever.
+    /// Runs `work` on a thread in this namespace. Sockets opened by it stay in the namespace.
     ///
     /// # Errors
     /// If the namespace can't be entered.
     ///
     /// # Panics
-    /// If `work` does.
+    /// If `work` panics.
     pub fn enter<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, Box<dyn Error>> {
         let namespace = File::open(format!("/run/netns/{}", self.name))?;
         let entered = thread::scope(|scope| {
@@ -76,29 +78,29 @@ impl Namespace {
 
 impl Drop for Namespace {
     fn drop(&mut self) {
-        // It fails only where somebody has removed it already.
+        // Fails only if the namespace was removed already.
         let _ = Command::new("ip")
             .args(["netns", "del", &self.name])
             .status();
     }
 }
 
-/// The three namespaces.
+/// The three namespaces and the wires between them.
 #[derive(Debug)]
 pub struct Network {
-    /// Sends through [`OUT`].
+    /// Has [`OUT`].
     pub sender: Namespace,
-    /// Listens on [`TAP`].
+    /// Has [`TAP`].
     pub sensor: Namespace,
     /// Has the address of [`COLLECTOR`].
     pub collector: Namespace,
 }
 
 impl Network {
-    /// Makes them.
+    /// Creates the namespaces and the wires.
     ///
     /// # Errors
-    /// If `ip` is missing or refuses, which it does for all but root.
+    /// If ip(8) is not installed or fails; it needs root.
     pub fn new() -> Result<Self, Box<dyn Error>> {
         let network = Network {
             sender: Namespace::new("sender")?,
@@ -123,6 +125,7 @@ impl Network {
     }
 }
 
+/// Creates a veth pair between two namespaces, and waits until it is up.
 fn wire(
     from: &Namespace,
     near: &str,

@@ -1,5 +1,5 @@
-//! Programs that read one capture file, in turn and again and again, so that whatever else the machine does meets
-//! all of them alike.
+//! Programs that read one capture file, run in turn over several rounds, so that disturbances
+//! affect all of them alike.
 
 use std::error::Error;
 use std::path::Path;
@@ -9,18 +9,18 @@ use serde::Serialize;
 use crate::programs::{ORIGINAL_EXPRESSION, Usage, is_installed, measure, ours};
 use crate::report::{Machine, Spread, table};
 
-/// One of the programs.
+/// A program that is measured.
 #[derive(Clone, Debug, Serialize)]
 pub struct Contender {
-    /// What it is called in tables.
+    /// Name in tables.
     pub name: String,
-    /// What is run.
+    /// Program and arguments.
     pub command: Vec<String>,
-    /// Cores that the sensor was given; none for other programs.
+    /// Number of cores of the sensor; `None` for other programs.
     pub cores: Option<usize>,
-    /// How many times the file is read at once, each time by a run of its own.
+    /// Number of processes that read the file at the same time.
     pub copies: u32,
-    /// A run each.
+    /// Usage of each run.
     pub runs: Vec<Usage>,
 }
 
@@ -35,9 +35,9 @@ impl Contender {
         }
     }
 
-    /// The sensor on one core, as often at once as there are CPUs that this process may use. Nothing is shared between
-    /// those, so it shows how much faster more cores can be at all.
-    fn side_by_side(sensor: &str, file: &str) -> Result<Option<Self>, Box<dyn Error>> {
+    /// Independent processes of the sensor on one core each, one for each CPU that this process may
+    /// use. They share nothing, so they show the best possible speed-up. `None` on a single CPU.
+    fn independent(sensor: &str, file: &str) -> Result<Option<Self>, Box<dyn Error>> {
         let cpus: Vec<_> = dnsflow_sys::allowed_cpus()?
             .iter()
             .map(usize::to_string)
@@ -64,20 +64,20 @@ impl Contender {
         }))
     }
 
-    /// One figure, over all runs.
+    /// The spread of a figure over all runs.
     #[must_use]
     pub fn spread(&self, figure: fn(&Usage) -> f64) -> Spread {
         Spread::of(self.runs.iter().map(figure))
     }
 
-    /// Nanoseconds of CPU for each of the packets that the file has.
+    /// CPU time per packet in nanoseconds, where the file has `packets` packets.
     #[must_use]
     pub fn cpu_ns(&self, packets: f64) -> Spread {
         let taken = packets * f64::from(self.copies);
         Spread::of(self.runs.iter().map(|run| run.cpu() * 1e9 / taken))
     }
 
-    /// How many times another's figure this one's is: the middle of what each round says.
+    /// Ratio of a figure to that of `other`, over the rounds.
     #[must_use]
     pub fn ratio(&self, other: &Contender, figure: fn(&Usage) -> f64) -> Spread {
         Spread::of(
@@ -89,8 +89,9 @@ impl Contender {
     }
 }
 
-/// All programs that there are: the sensor on 1, 2, 4 and so on up to all CPUs, and several times at once, `tcpdump`,
-/// `dnscap`, and `peers`, commands in which `{file}` stands for the capture.
+/// The programs to measure: the sensor on 1, 2, 4 and so on up to all CPUs, independent processes
+/// of the sensor, `tcpdump`, `dnscap` if it is installed, and `peers`: shell commands in which
+/// `{file}` stands for the capture.
 ///
 /// # Errors
 /// If the sensor or `tcpdump` is missing.
@@ -124,10 +125,10 @@ pub fn contenders(
             Some(cores),
         ));
     }
-    found.extend(Contender::side_by_side(&sensor, &file)?);
+    found.extend(Contender::independent(&sensor, &file)?);
     if !is_installed("tcpdump") {
         return Err(
-            "tcpdump is not installed, and all else is measured beside it: apt-get install tcpdump"
+            "tcpdump is not installed, and all figures are compared with it: apt-get install tcpdump"
                 .into(),
         );
     }
@@ -141,7 +142,7 @@ pub fn contenders(
     ];
     found.push(Contender::new(TCPDUMP, &command, None));
     if is_installed("dnscap") {
-        // Responses only, written as a capture to standard output, which goes nowhere.
+        // Responses only, written as a capture to standard output, which is discarded.
         let command = ["dnscap", "-r", &file, "-s", "r", "-w", "-"];
         found.push(Contender::new("dnscap", &command, None));
     }
@@ -154,21 +155,22 @@ pub fn contenders(
     Ok(found)
 }
 
-/// What `tcpdump` is called.
+/// Name of `tcpdump` in tables.
 pub const TCPDUMP: &str = "tcpdump";
 
-/// Runs all in turn, `rounds` times, after one round that only warms up. `tell` is told before each run.
+/// Runs all programs in turn, `rounds` times, after a warm-up round. Calls `progress` before each
+/// run, with the round (0 for the warm-up) and the name.
 ///
 /// # Errors
-/// If one of them fails.
+/// If a program fails.
 pub fn run(
     contenders: &mut [Contender],
     rounds: usize,
-    tell: &mut dyn FnMut(usize, &str),
+    progress: &mut dyn FnMut(usize, &str),
 ) -> Result<(), Box<dyn Error>> {
     for round in 0..=rounds {
         for contender in &mut *contenders {
-            tell(round, &contender.name);
+            progress(round, &contender.name);
             let usage = measure(&contender.command)?;
             if round > 0 {
                 contender.runs.push(usage);
@@ -178,10 +180,10 @@ pub fn run(
     Ok(())
 }
 
-/// What became of it, with the packets that the file has.
+/// The results as a table, where the file has `packets` packets.
 ///
 /// # Panics
-/// If there was no run.
+/// If a program has no run.
 #[must_use]
 pub fn text(contenders: &[Contender], packets: f64) -> String {
     let find = |wanted: &dyn Fn(&Contender) -> bool| contenders.iter().find(|known| wanted(known));
@@ -207,7 +209,7 @@ pub fn text(contenders: &[Contender], packets: f64) -> String {
                 contender.spread(|usage| usage.wall).text(2),
                 faster,
                 if contender.copies > 1 {
-                    // What was measured is the shell that starts them.
+                    // The measured process is the shell that starts them.
                     "-".to_owned()
                 } else {
                     format!("{own:.0}")
@@ -226,7 +228,7 @@ pub fn text(contenders: &[Contender], packets: f64) -> String {
     table(&head, &rows)
 }
 
-/// Bytes in MiB.
+/// Converts bytes to MiB.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "no memory has 2^53 bytes")]
 pub fn mebibytes(bytes: u64) -> f64 {

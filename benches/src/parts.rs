@@ -1,7 +1,7 @@
-//! The steps of a packet's life, run over whole cases in this process.
+//! The steps of packet processing, run over whole cases in this process.
 //!
-//! These are the decoder and the shard of the sensor, without sockets in front; only so can one step be told from the
-//! next.
+//! These are the decoder and the shard of the sensor, fed from memory, so that each step can be
+//! measured by itself.
 
 use std::time::Duration;
 
@@ -15,33 +15,33 @@ use futures_lite::future::block_on;
 /// UDP payload of a full datagram at an MTU of 1500 over IPv4, in bytes.
 pub const DATAGRAM_BYTES: usize = 1472;
 
-/// A shard that decodes by `decoder`, and exports by `export`.
+/// A shard of `decoder` and `export`, without sampling.
 #[must_use]
 pub fn shard(decoder: Decoder, export: Export) -> Shard {
     Shard::new(decoder, export, 0)
 }
 
-/// A stream without sinks: datagrams are made, numbered and forgotten.
+/// An export without sinks: datagrams are built and discarded.
 #[must_use]
-pub fn nowhere() -> Export {
+pub fn discarding_export() -> Export {
     Export::new(Encoder::default(), DATAGRAM_BYTES, Sinks::default())
 }
 
-/// The sink of a bench: writes the sets of responses, and forgets them.
-pub type Forget = Sets<Encoder, fn(&[u8], Timestamp)>;
+/// A sink that encodes responses and discards the sets.
+pub type DiscardingSink = Sets<Encoder, fn(&[u8], Timestamp)>;
 
-/// Such a sink.
+/// A new [`DiscardingSink`].
 #[must_use]
-pub fn forget() -> Forget {
+pub fn discarding_sink() -> DiscardingSink {
     Sets::new(Encoder::default(), DATAGRAM_BYTES, |set, _| {
         std::hint::black_box(set);
     })
 }
 
-/// Walks the records of a capture in memory; returns their number.
+/// Reads all records of a capture in memory; returns their number.
 ///
 /// # Panics
-/// If it is damaged.
+/// If the capture is damaged.
 pub fn walk(capture: &[u8]) -> u64 {
     let mut packets = 0;
     each_record(capture, |frame| {
@@ -51,12 +51,12 @@ pub fn walk(capture: &[u8]) -> u64 {
     packets
 }
 
-/// Walks and decodes, and writes the set of each response.
+/// Reads and decodes all records, and encodes the responses; returns the counters.
 ///
 /// # Panics
 /// If the capture is damaged.
 pub fn decode(capture: &[u8], decoder: &mut Decoder) -> Counters {
-    let mut sink = forget();
+    let mut sink = discarding_sink();
     each_record(capture, |frame| {
         sink.counters.received += 1;
         decoder.decode(frame, &mut sink);
@@ -64,8 +64,8 @@ pub fn decode(capture: &[u8], decoder: &mut Decoder) -> Counters {
     sink.counters
 }
 
-/// Walks, decodes and exports: all that a shard does with a file. `shard` has a decoder and an export; returns what this
-/// capture has added to its counters.
+/// Reads, decodes and exports all records, as a shard does with a file; returns the counters of
+/// this pass.
 ///
 /// # Panics
 /// If the capture is damaged, or a sink fails.
@@ -79,28 +79,25 @@ pub fn whole(capture: &[u8], shard: &mut Shard) -> Counters {
     shard.counters
 }
 
-/// Sends what is full.
+/// Sends the finished datagrams.
 ///
 /// # Panics
 /// If a sink fails.
 pub fn send(export: &mut Export) {
     let sent: Result<(), ExportError> = block_on(export.send());
-    sent.expect("sinks that can't fail, or a collector, which may");
+    sent.expect("no file and no standard output");
 }
 
-/// The part of `spent` that `wanted` of `done` are.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "nothing here is done 2^53 times"
-)]
+/// The share of `spent` that falls to `wanted` of `done` iterations.
+#[expect(clippy::cast_precision_loss, reason = "iterations are less than 2^53")]
 #[must_use]
 pub fn scaled(spent: Duration, wanted: u64, done: u64) -> Duration {
     spent.mul_f64(wanted as f64 / done as f64)
 }
 
 fn each_record(capture: &[u8], mut take: impl FnMut(&Frame<'_>)) {
-    let mut records = Records::open(capture).expect("a capture of our own");
-    while let Some(frame) = records.next_frame().expect("a capture of our own") {
+    let mut records = Records::open(capture).expect("a valid capture");
+    while let Some(frame) = records.next_frame().expect("a valid capture") {
         take(&frame);
     }
 }

@@ -1,4 +1,4 @@
-//! A program that runs while it is measured.
+//! Running programs, their logs and their use of resources.
 
 use std::error::Error;
 use std::fs;
@@ -14,10 +14,10 @@ use nix::unistd::Pid;
 use crate::interrupt::pause;
 use crate::programs::field_kib;
 
-/// Longest time that a program may take to get ready or to end.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Longest time that a program may take to become ready or to end.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A running program. Dropped, it is killed.
+/// A running program. Dropping it kills the program.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
@@ -27,7 +27,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts it.
+    /// Starts `command`; errors call it `name`.
     ///
     /// # Errors
     /// If it can't be run.
@@ -40,7 +40,7 @@ impl Process {
             .map_err(|error| format!("{name}: {error}"))?;
         let lines = Arc::<Mutex<Vec<String>>>::default();
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        let said = Arc::clone(&lines);
+        let log = Arc::clone(&lines);
         let readers = Some((
             thread::spawn(move || {
                 let mut text = String::new();
@@ -55,7 +55,7 @@ impl Process {
                     .flat_map(|stderr| BufReader::new(stderr).lines())
                     .map_while(Result::ok)
                 {
-                    said.lock()
+                    log.lock()
                         .unwrap_or_else(PoisonError::into_inner)
                         .push(line);
                 }
@@ -69,22 +69,22 @@ impl Process {
         })
     }
 
-    /// Waits until it says something on standard error.
+    /// Waits until standard error contains `text`.
     ///
     /// # Errors
-    /// If it ends before, or never does.
-    pub fn wait_until_it_says(&mut self, text: &str) -> Result<(), Box<dyn Error>> {
+    /// If the program ends first, or after 30 seconds.
+    pub fn wait_for_log(&mut self, text: &str) -> Result<(), Box<dyn Error>> {
         let start = Instant::now();
-        while !self.said().contains(text) {
-            if self.child.try_wait()?.is_some() || start.elapsed() > PATIENCE {
-                return Err(format!("{} did not get ready: {}", self.name, self.said()).into());
+        while !self.log().contains(text) {
+            if self.child.try_wait()?.is_some() || start.elapsed() > TIMEOUT {
+                return Err(format!("{} did not become ready: {}", self.name, self.log()).into());
             }
             pause(Duration::from_millis(5))?;
         }
         Ok(())
     }
 
-    /// Asks it to end, and waits; gives what it said on standard error.
+    /// Sends SIGTERM and waits for the end; returns what was written to standard error.
     ///
     /// # Errors
     /// If it fails or takes too long.
@@ -92,10 +92,10 @@ impl Process {
         kill(Pid::from_raw(i32::try_from(self.id())?), Signal::SIGTERM)?;
         let mut ended = self;
         ended.wait()?;
-        Ok(ended.said())
+        Ok(ended.log())
     }
 
-    /// Waits for its end; gives what it wrote to standard output.
+    /// Waits for the end; returns what was written to standard output.
     ///
     /// # Errors
     /// If it fails or takes too long.
@@ -109,8 +109,8 @@ impl Process {
             if let Some(status) = self.child.try_wait()? {
                 break status;
             }
-            if start.elapsed() > PATIENCE {
-                return Err(format!("{} does not end", self.name).into());
+            if start.elapsed() > TIMEOUT {
+                return Err(format!("{} did not end in time", self.name).into());
             }
             pause(Duration::from_millis(5))?;
         };
@@ -122,19 +122,19 @@ impl Process {
         if status.success() {
             return Ok(written);
         }
-        Err(format!("{} ended with {status}: {}", self.name, self.said()).into())
+        Err(format!("{} ended with {status}: {}", self.name, self.log()).into())
     }
 
-    /// What it said on standard error so far.
+    /// What was written to standard error so far.
     #[must_use]
-    pub fn said(&self) -> String {
+    pub fn log(&self) -> String {
         self.lines
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .join("\n")
     }
 
-    /// Its id.
+    /// Its process ID.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
@@ -148,8 +148,8 @@ impl Drop for Process {
     }
 }
 
-/// Nanoseconds of CPU that all threads of a running process have had, in user mode and in the kernel, to the
-/// nanosecond where `utime` and `stime` are counted in ticks (scheduler/sched-stats.rst).
+/// CPU time of all threads of a running process, in nanoseconds, in user mode and in the kernel.
+/// Unlike `utime` and `stime`, which count ticks, it is exact (scheduler/sched-stats.rst).
 #[must_use]
 pub fn cpu_ns(id: u32) -> u64 {
     each_thread(id, "schedstat")
@@ -158,7 +158,7 @@ pub fn cpu_ns(id: u32) -> u64 {
         .sum()
 }
 
-/// How often threads of a running process went to sleep by themselves, each of which ended with a wake-up.
+/// Voluntary context switches of all threads of a running process: each is followed by a wake-up.
 #[must_use]
 pub fn sleeps(id: u32) -> u64 {
     let field = |text: &String| {
@@ -172,13 +172,14 @@ pub fn sleeps(id: u32) -> u64 {
     each_thread(id, "status").iter().filter_map(field).sum()
 }
 
-/// Most memory that a running process has had, in bytes, the ring included.
+/// Peak resident memory of a running process, in bytes, including the ring.
 #[must_use]
 pub fn peak_bytes(id: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
     field_kib(&status, "VmHWM:").unwrap_or(0)
 }
 
+/// The contents of `/proc/PID/task/TID/file` for each thread.
 fn each_thread(id: u32, file: &str) -> Vec<String> {
     let threads = fs::read_dir(format!("/proc/{id}/task"))
         .into_iter()

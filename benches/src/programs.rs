@@ -1,4 +1,4 @@
-//! Programs that are run and measured: the sensor, and those beside it.
+//! Programs that are run and measured: the sensor, and those it is compared with.
 
 use std::env;
 use std::error::Error;
@@ -13,44 +13,44 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 use serde::{Deserialize, Serialize};
 
-/// The capture filter of the original sensor: DNS responses over UDP, those over IPv6 being told by the port
-/// alone, below at most one VLAN tag. This is what `tcpdump` is measured with.
+/// The capture filter of the original sensor, with which `tcpdump` is measured: DNS responses over
+/// UDP, behind at most one VLAN tag. Over IPv6 it tests the port alone.
 pub const ORIGINAL_EXPRESSION: &str = "(udp and (src port 53) and (udp[10:2] & 0x8000 = 0x8000 or ip6)) \
     or (vlan and (udp and (src port 53) and (udp[10:2] & 0x8000 = 0x8000 or ip6)))";
 
-/// The first argument by which a bench runs itself to measure one command.
+/// First argument with which a bench runs itself to measure one command.
 pub const MEASURE: &str = "--measure";
 
-/// Time between two looks at a program's memory.
-const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+/// Interval at which the memory of a program is sampled.
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(20);
 
-/// What one run of a program took.
+/// Resources used by one run of a program.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Usage {
-    /// Seconds in user mode, over all threads.
+    /// CPU time in user mode over all threads, in seconds.
     pub user: f64,
-    /// Seconds in the kernel.
+    /// CPU time in the kernel over all threads, in seconds.
     pub system: f64,
-    /// Seconds from start to end.
+    /// Elapsed time, in seconds.
     pub wall: f64,
-    /// Most memory of its own that it was seen with, in bytes: without pages of files, which the system takes
-    /// back when it needs to.
+    /// Highest sampled size of anonymous and shared memory, in bytes: without pages of files, which
+    /// the system can reclaim.
     pub own_bytes: u64,
-    /// Most memory that it had in all, in bytes.
+    /// Peak resident memory, in bytes.
     pub resident_bytes: u64,
-    /// Whether it ended with status 0.
+    /// Whether the exit status was 0.
     pub success: bool,
 }
 
 impl Usage {
-    /// Seconds of CPU.
+    /// CPU time in user mode and in the kernel, in seconds.
     #[must_use]
     pub fn cpu(&self) -> f64 {
         self.user + self.system
     }
 }
 
-/// A program of the workspace, beside this one.
+/// Path of a program of the workspace, in the folder of this one.
 ///
 /// # Errors
 /// If it was not built.
@@ -60,47 +60,48 @@ pub fn ours(name: &str) -> Result<PathBuf, Box<dyn Error>> {
         return Ok(path);
     }
     Err(format!(
-        "{} is not there: cargo build --release --workspace --bins",
+        "{} does not exist; fix: cargo build --release --workspace --bins",
         path.display()
     )
     .into())
 }
 
-/// Whether a program is installed.
+/// Whether a program is in the PATH.
 #[must_use]
 pub fn is_installed(name: &str) -> bool {
     env::var_os("PATH")
         .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(name).is_file()))
 }
 
-/// Runs `command` to its end, its output thrown away, in a process whose only child it is: what the kernel counts
-/// for children is then this command's.
+/// Runs `command` to its end and discards its output. An intermediate process has the command as
+/// its only child, so that the kernel's usage of children is that of the command.
 ///
 /// # Errors
-/// If it can't be run or fails, with what it said.
+/// If it can't be run or fails, with its standard error.
 pub fn measure(command: &[String]) -> Result<Usage, Box<dyn Error>> {
     let output = Command::new(env::current_exe()?)
         .arg(MEASURE)
         .args(command)
         .output()?;
-    let said = String::from_utf8_lossy(&output.stderr);
+    let log = String::from_utf8_lossy(&output.stderr);
     let usage: Usage = serde_json::from_slice(&output.stdout)
-        .map_err(|_| format!("{}: {}", command.join(" "), said.trim()))?;
+        .map_err(|_| format!("{}: {}", command.join(" "), log.trim()))?;
     if usage.success {
         Ok(usage)
     } else {
-        Err(format!("{} failed: {}", command.join(" "), said.trim()).into())
+        Err(format!("{} failed: {}", command.join(" "), log.trim()).into())
     }
 }
 
-/// The other side of [`measure`]: runs a command, and writes its usage as JSON.
+/// The intermediate process of [`measure`]: runs a command, and writes its usage as JSON to
+/// standard output.
 ///
 /// # Errors
 /// If it can't be run.
 pub fn run_measured(command: &[String]) -> Result<(), Box<dyn Error>> {
     let (program, arguments) = command
         .split_first()
-        .ok_or("a command to measure is wanted")?;
+        .ok_or("expected a command to measure")?;
     let start = Instant::now();
     let mut child = Command::new(program)
         .args(arguments)
@@ -111,11 +112,11 @@ pub fn run_measured(command: &[String]) -> Result<(), Box<dyn Error>> {
     let id = child.id();
     let ended = AtomicBool::new(false);
     let (status, wall, own_bytes) = thread::scope(|scope| {
-        let look = scope.spawn(|| watch_memory(id, &ended));
+        let sampler = scope.spawn(|| watch_memory(id, &ended));
         let status = child.wait();
         let wall = start.elapsed().as_secs_f64();
         ended.store(true, Ordering::Relaxed);
-        (status, wall, look.join().unwrap_or(0))
+        (status, wall, sampler.join().unwrap_or(0))
     });
     let used = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let usage = Usage {
@@ -130,22 +131,23 @@ pub fn run_measured(command: &[String]) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Samples the memory of a process until `ended` is set; returns the highest sample, in bytes.
 fn watch_memory(id: u32, ended: &AtomicBool) -> u64 {
     let mut most = 0;
     while !ended.load(Ordering::Relaxed) {
         most = most.max(own_bytes(id).unwrap_or(0));
-        thread::sleep(LOOK_INTERVAL);
+        thread::sleep(SAMPLE_INTERVAL);
     }
     most
 }
 
-/// Memory that is a process's own: anonymous and shared, not of files (proc_pid_status(5)).
+/// Anonymous and shared memory of a process, in bytes (proc_pid_status(5)).
 fn own_bytes(id: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
     Some(field_kib(&status, "RssAnon:")? + field_kib(&status, "RssShmem:")?)
 }
 
-/// A field of `/proc/PID/status` that is in KiB, in bytes.
+/// Value of a field of `/proc/PID/status` in bytes; the file has KiB.
 #[must_use]
 pub fn field_kib(status: &str, name: &str) -> Option<u64> {
     let value = status.lines().find_map(|line| line.strip_prefix(name))?;

@@ -1,4 +1,4 @@
-//! What was measured, in words, tables and targets.
+//! Results as text: tables, targets, and the machine.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -7,22 +7,22 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-/// Where several runs of the same lie.
+/// Median and range of repeated measurements.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Spread {
-    /// The middle one; the mean of the two in the middle where there is none.
+    /// The median; of an even number of values, the mean of the two in the middle.
     pub median: f64,
-    /// The least.
+    /// The minimum.
     pub min: f64,
-    /// The most.
+    /// The maximum.
     pub max: f64,
 }
 
 impl Spread {
-    /// Of at least one value.
+    /// The spread of `values`.
     ///
     /// # Panics
-    /// Without a value.
+    /// If there is no value.
     #[must_use]
     pub fn of(values: impl IntoIterator<Item = f64>) -> Self {
         let mut sorted: Vec<f64> = values.into_iter().collect();
@@ -40,7 +40,7 @@ impl Spread {
         }
     }
 
-    /// `median (min to max)`, with so many digits behind the point.
+    /// `median (min to max)`, with `digits` decimals.
     #[must_use]
     pub fn text(&self, digits: usize) -> String {
         format!(
@@ -50,21 +50,21 @@ impl Spread {
     }
 }
 
-/// Something that was wanted, beside what was measured.
+/// A target, and the measured value.
 #[derive(Clone, Debug, Serialize)]
 pub struct Target {
-    /// What is measured.
+    /// The measured quantity.
     pub what: String,
-    /// The most that it may be.
+    /// Upper limit.
     pub at_most: f64,
-    /// What it was, if it could be measured.
+    /// The measured value, if there is one.
     pub measured: Option<f64>,
-    /// Of both.
+    /// Unit of both.
     pub unit: &'static str,
 }
 
 impl Target {
-    /// A target, and what was measured.
+    /// A target, and the value that was measured.
     pub fn new(
         what: impl Into<String>,
         at_most: f64,
@@ -117,7 +117,7 @@ fn number(value: f64, unit: &str) -> String {
     format!("{value:.digits$} {unit}").trim_end().to_owned()
 }
 
-/// A table that can be read on a terminal, and is one in Markdown.
+/// A Markdown table with aligned columns.
 #[must_use]
 pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let width = |column: usize| {
@@ -145,21 +145,22 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     out
 }
 
-/// The machine that figures are of.
+/// The machine on which figures were measured.
 #[derive(Clone, Debug, Serialize)]
 pub struct Machine {
-    /// CPUs that a program may use.
+    /// Number of CPUs that a program may use.
     pub cpus: usize,
-    /// What the CPU calls itself.
+    /// Model name of the CPU.
     pub model: String,
-    /// The kernel's release.
+    /// Release of the kernel.
     pub kernel: String,
-    /// CPUs that others kept busy when the bench looked, before it began and after it ended.
+    /// Number of CPUs kept busy by other programs: the larger of the values before and after the
+    /// bench.
     pub busy: f64,
 }
 
 impl Machine {
-    /// This one, now.
+    /// The present machine and its load. Takes two seconds.
     #[must_use]
     pub fn this() -> Self {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
@@ -178,12 +179,12 @@ impl Machine {
         }
     }
 
-    /// Looks once more whether others are at work.
-    pub fn look_again(&mut self) {
+    /// Measures the load again. Takes two seconds.
+    pub fn update_busy(&mut self) {
         self.busy = self.busy.max(busy());
     }
 
-    /// A line about it, which says too if it was too busy for the figures to be worth much.
+    /// A line about the machine, with a warning if it was too busy for reliable figures.
     #[must_use]
     pub fn text(&self) -> String {
         let Machine {
@@ -206,13 +207,13 @@ impl Machine {
     }
 }
 
-/// CPUs in use by others from which on figures are not worth much.
+/// Number of busy CPUs above which figures are unreliable.
 const BUSY_CPUS: f64 = 0.1;
 
-/// Time over which that is looked at.
-const BUSY_LOOK: Duration = Duration::from_secs(2);
+/// Time over which the load is measured.
+const BUSY_TIME: Duration = Duration::from_secs(2);
 
-/// CPUs that do something while this program does nothing (proc_stat(5)).
+/// Number of CPUs that are busy while this program is idle (proc_stat(5)).
 fn busy() -> f64 {
     const TICKS_A_SECOND: f64 = 100.0;
     const COUNTED: [usize; 6] = [1, 2, 3, 6, 7, 8];
@@ -225,15 +226,15 @@ fn busy() -> f64 {
             .split_whitespace()
             .map(|field| field.parse().unwrap_or(0.0))
             .collect();
-        // user, nice, system; irq, softirq, steal: all but idle and waiting for a disk.
+        // user, nice, system; irq, softirq, steal: all but idle and iowait.
         COUNTED
             .iter()
             .filter_map(|index| fields.get(*index))
             .sum::<f64>()
     };
     let before = worked();
-    thread::sleep(BUSY_LOOK);
-    (worked() - before) / TICKS_A_SECOND / BUSY_LOOK.as_secs_f64()
+    thread::sleep(BUSY_TIME);
+    (worked() - before) / TICKS_A_SECOND / BUSY_TIME.as_secs_f64()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! How long each step of a packet's life takes, in CPU time of the thread that does it.
+//! CPU time of each step of packet processing, of the thread that runs it.
 
 use std::error::Error;
 use std::hint::black_box;
@@ -17,62 +17,63 @@ use nix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
 use crate::cases::selection;
-use crate::parts::{DATAGRAM_BYTES, decode, nowhere, shard, walk, whole};
+use crate::parts::{DATAGRAM_BYTES, decode, discarding_export, shard, walk, whole};
 use crate::report::{Spread, table};
 
-/// Bytes that are read to see how fast memory is: more than any cache has.
-const STRETCH_BYTES: usize = 128 << 20;
+/// Bytes that are read to measure the memory bandwidth: more than any cache holds.
+const BANDWIDTH_BYTES: usize = 128 << 20;
 
-/// Nanoseconds, in the middle of several rounds.
+/// Median times over several rounds, in nanoseconds.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Steps {
-    /// A packet: finding its record.
+    /// Per packet: finding its record.
     pub walk: f64,
-    /// A packet: decoding it besides, which writes its set.
+    /// Per packet: decoding it and encoding its response.
     pub decode: f64,
-    /// A response: putting its set into datagrams, in order, without a sink.
+    /// Per response: adding its set to datagrams, in order, without a sink.
     pub export: f64,
-    /// A response: putting its set into datagrams of one size and sending those, many at once, to a socket on the loopback
-    /// that takes them as they were sent: what is left is the sender's part.
+    /// Per response: adding its set to datagrams of equal size, and sending runs of them to a
+    /// loopback socket with UDP_GRO. The socket receives a run whole, so only the work of the
+    /// sender is measured.
     pub send: f64,
-    /// The same to a socket that takes them one by one: the kernel's work for the receiver is in it.
+    /// The same to a socket without UDP_GRO: includes the segmentation that the kernel does for the
+    /// receiver.
     pub apart: f64,
-    /// GB a second that all CPUs together read from memory.
+    /// Rate at which all CPUs together read from memory, in GB/s.
     pub bandwidth: f64,
 }
 
 /// Measures `rounds` times on the records of `capture`.
 ///
 /// # Errors
-/// If there is no io_uring or no socket.
+/// If io_uring or a socket is not available, or if a datagram could not be sent.
 pub fn measure(capture: &[u8], rounds: usize) -> Result<Steps, Box<dyn Error>> {
-    let (whole_socket, apart_socket) = (receiver(true)?, receiver(false)?);
+    let (gro_socket, plain_socket) = (receiver(true)?, receiver(false)?);
     let executor = LocalExecutorBuilder::default()
         .make()
-        .map_err(|error| format!("no io_uring for sending: {error}"))?;
+        .map_err(|error| format!("can't create an io_uring for sending: {error}"))?;
     executor.run(async {
         let new = |export| shard(Decoder::new(selection()), export);
-        let (mut together, mut apart) =
-            (new(exporter(&whole_socket)?), new(exporter(&apart_socket)?));
-        let (mut forgotten, mut decoder) = (new(nowhere()), Decoder::new(selection()));
-        let counters = whole(capture, &mut forgotten);
+        let (mut gro, mut segmented) = (new(exporter(&gro_socket)?), new(exporter(&plain_socket)?));
+        let (mut discarding, mut decoder) = (new(discarding_export()), Decoder::new(selection()));
+        let counters = whole(capture, &mut discarding);
         let packets = as_f64(counters.received);
         let responses = as_f64(counters.exported);
         let mut found = [const { Vec::new() }; 5];
         for _ in 0..rounds.max(1) {
             let walked = cpu(|| walk(capture))?;
             let decoded = cpu(|| decode(capture, &mut decoder))?;
-            let exported = cpu(|| whole(capture, &mut forgotten))?;
-            let sent = cpu(|| whole(capture, &mut together))?;
-            let sent_apart = cpu(|| whole(capture, &mut apart))?;
+            let exported = cpu(|| whole(capture, &mut discarding))?;
+            let sent = cpu(|| whole(capture, &mut gro))?;
+            let sent_segmented = cpu(|| whole(capture, &mut segmented))?;
             found[0].push(walked / packets);
             found[1].push((decoded - walked) / packets);
             found[2].push((exported - decoded) / responses);
             found[3].push((sent - decoded) / responses);
-            found[4].push((sent_apart - decoded) / responses);
+            found[4].push((sent_segmented - decoded) / responses);
         }
-        if together.export.sent().failed + apart.export.sent().failed > 0 {
-            return Err("the loopback did not take datagrams".into());
+        if gro.export.sent().failed + segmented.export.sent().failed > 0 {
+            return Err("datagrams could not be sent on the loopback".into());
         }
         let [walk, decode, export, send, apart] = found.map(|values| Spread::of(values).median);
         Ok(Steps {
@@ -87,7 +88,7 @@ pub fn measure(capture: &[u8], rounds: usize) -> Result<Steps, Box<dyn Error>> {
 }
 
 impl Steps {
-    /// As a table.
+    /// The results as a table.
     #[must_use]
     pub fn text(&self) -> String {
         let row = |step: &str, value: f64| vec![step.to_owned(), format!("{value:.1}")];
@@ -110,15 +111,16 @@ impl Steps {
     }
 }
 
-/// A socket on the loopback that nobody reads: what finds no room in it is dropped. Where it takes sends whole, as a network
-/// card does that cuts them itself, the kernel does not cut them for it in the sender's time.
-fn receiver(takes_sends_whole: bool) -> Result<UdpSocket, Box<dyn Error>> {
+/// A loopback socket that is never read: datagrams that exceed its buffer are dropped. With `gro`
+/// it receives a run whole, like a network card with segmentation offload; otherwise the kernel
+/// segments the run in the time of the sender.
+fn receiver(gro: bool) -> Result<UdpSocket, Box<dyn Error>> {
     let socket = UdpSocket::bind("127.0.0.1:0")?;
-    setsockopt(&socket, UdpGroSegment, &takes_sends_whole)?;
+    setsockopt(&socket, UdpGroSegment, &gro)?;
     Ok(socket)
 }
 
-/// An export to such a socket.
+/// An export to the socket of [`receiver`].
 fn exporter(receiver: &UdpSocket) -> Result<Export, Box<dyn Error>> {
     let collectors = vec![Collector::new(
         receiver.local_addr()?.into(),
@@ -131,7 +133,7 @@ fn exporter(receiver: &UdpSocket) -> Result<Export, Box<dyn Error>> {
     Ok(Export::new(Encoder::default(), DATAGRAM_BYTES, sinks))
 }
 
-/// Nanoseconds of CPU that this thread spends on `work`.
+/// CPU time that this thread spends on `work`, in nanoseconds.
 fn cpu<T>(work: impl FnOnce() -> T) -> Result<f64, Box<dyn Error>> {
     let before = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?;
     black_box(work());
@@ -139,14 +141,14 @@ fn cpu<T>(work: impl FnOnce() -> T) -> Result<f64, Box<dyn Error>> {
     Ok(Duration::from(after - before).as_secs_f64() * 1e9)
 }
 
-/// GB a second, the best of several rounds: what disturbs can only make it less.
+/// Memory bandwidth for reads in GB/s, the best of several rounds: disturbances only reduce it.
 fn bandwidth(rounds: usize) -> f64 {
     let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let words = STRETCH_BYTES / 8 / threads;
-    let stretches: Vec<Vec<u64>> = (0..threads).map(|_| vec![1; words]).collect();
-    let read = |stretch: &Vec<u64>| {
+    let words = BANDWIDTH_BYTES / 8 / threads;
+    let arrays: Vec<Vec<u64>> = (0..threads).map(|_| vec![1; words]).collect();
+    let read = |array: &Vec<u64>| {
         black_box(
-            stretch
+            array
                 .iter()
                 .fold(0, |sum: u64, word| sum.wrapping_add(*word)),
         )
@@ -155,8 +157,8 @@ fn bandwidth(rounds: usize) -> f64 {
     for _ in 0..rounds.max(1) {
         let start = Instant::now();
         thread::scope(|scope| {
-            for stretch in &stretches {
-                scope.spawn(move || read(stretch));
+            for array in &arrays {
+                scope.spawn(move || read(array));
             }
         });
         let bytes = u64::try_from(threads * words * 8).unwrap_or(u64::MAX);

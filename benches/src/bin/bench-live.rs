@@ -1,4 +1,5 @@
-//! The sensor on a wire, at several rates and on several cores, beside tcpdump; see README.md.
+//! Benchmark of live capture, at several rates and on several cores, compared with tcpdump; see
+//! README.md.
 
 use std::error::Error;
 use std::io::IsTerminal as _;
@@ -17,27 +18,27 @@ use dnsflow_benches::offline::mebibytes;
 use dnsflow_benches::report::{Machine, Spread, Target, table, targets};
 use serde::Serialize;
 
-/// Measure the sensor live: CPU a packet, loss and age of records at several rates, for each way of dividing packets
-/// among cores, beside tcpdump.
+/// Measure live capture: CPU per packet, loss and age of records at several rates, for each fanout,
+/// compared with tcpdump.
 ///
-/// Makes network namespaces with a generator, the sensor and a collector in them, and removes them at the end. Needs
-/// root. Writes a table, JSON and a plot.
+/// Creates network namespaces for a generator, the sensor and a collector, and removes them at the
+/// end. Needs root. Writes a table, JSON and a plot.
 #[derive(Debug, Parser)]
 #[command(name = "bench-live", max_term_width = 100)]
 struct Options {
-    /// Packets a second, by commas; max is as many as the generator can send
+    /// Packets per second, separated by commas; max is as many as the generator can send
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "50000,100000,200000,max", value_parser = rate)]
     rates: Vec<Rate>,
 
-    /// Cores that the ways of dividing packets are measured on
+    /// Number of cores on which each fanout is measured
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(2..))]
     cores: u8,
 
-    /// Seconds that are measured in each run
+    /// Measured time of each run, in seconds
     #[arg(long, value_name = "S", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
     seconds: u16,
 
-    /// Rounds; each runs every listener at every rate once
+    /// Number of rounds; each runs every listener at every rate once
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
 
@@ -50,18 +51,18 @@ struct Options {
     readme: Option<PathBuf>,
 }
 
-/// Packets a second; none: as many as can be.
+/// Packets per second; `None` for as many as the generator can send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 struct Rate(Option<u64>);
 
-/// What `--fanout` knows.
+/// Values of `--fanout`.
 const FANOUTS: [&str; 4] = ["hash", "cpu", "client", "checksum"];
 
-/// Nanoseconds that a packet is taken to cost before it comes to the tap: a network card's driver and the way up the
+/// Assumed time per packet before the tap, in nanoseconds: the driver of a network card, and the
 /// stack. A veth has no driver, so this can't be measured here.
 const RECEIVE_NS: f64 = 150.0;
 
-/// Average frame of the generator's, in bytes.
+/// Average size of a frame of the generator, in bytes.
 const FRAME_BYTES: f64 = 196.0;
 
 #[derive(Debug, Serialize)]
@@ -94,19 +95,19 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let out = folder(options.out.as_deref())?;
     interrupt::watch()?;
     let network = Network::new()?;
-    let tell = |text: &str| {
+    let progress = |text: &str| {
         if std::io::stderr().is_terminal() {
             eprint!("\r{text}\x1b[K");
         }
     };
-    tell("idle ");
+    progress("idle ");
     let quiet = live::quiet(&network, options.cores.into())?;
     let mut measured = planned(options);
     let time = Duration::from_secs(options.seconds.into());
     for round in 1..=options.rounds {
         for point in &mut measured {
             let name = point.listener.name();
-            tell(&format!(
+            progress(&format!(
                 "round {round} of {}: {} a second, {name} ",
                 options.rounds,
                 point.rate.text()
@@ -116,9 +117,9 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
                 .push(live::run(&network, &point.listener, point.rate.0, time)?);
         }
     }
-    tell("");
-    let found = wanted(&measured, quiet);
-    machine.look_again();
+    progress("");
+    let found = evaluate(&measured, quiet);
+    machine.update_busy();
     let results = Results {
         machine: &machine,
         measured: &measured,
@@ -134,6 +135,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     files.write(&results, &plot(options, &measured), &text)
 }
 
+/// The combinations of rate and listener to measure.
 fn planned(options: &Options) -> Vec<Measured> {
     let cores = options.cores.into();
     let mut listeners = vec![
@@ -169,14 +171,15 @@ impl Measured {
         matches!(self.listener, Listener::Sensor { .. })
     }
 
-    /// Middle, 99 of 100, most: the worst of all runs each.
+    /// Median, 99th percentile and maximum age in milliseconds; of each, the worst of all runs.
     fn age(&self) -> Option<[f64; 3]> {
         let ages = self.runs.iter().filter_map(|run| run.age);
         ages.reduce(|worst, age| std::array::from_fn(|index| worst[index].max(age[index])))
     }
 }
 
-fn wanted(measured: &[Measured], quiet: Quiet) -> Vec<Target> {
+/// The targets, with the measured values.
+fn evaluate(measured: &[Measured], quiet: Quiet) -> Vec<Target> {
     let sensors = || measured.iter().filter(|point| point.is_sensor());
     let one = |rate| {
         sensors()
@@ -208,11 +211,11 @@ fn wanted(measured: &[Measured], quiet: Quiet) -> Vec<Target> {
         };
         Some(point.spread(|run| mebibytes(run.peak_bytes)).max / cores - f64::from(RING_MIB))
     });
-    // One core, or as many as there are by the default: a shard that hardly gets a packet, as with --fanout cpu and
-    // one sending CPU, is quiet, and its records wait for the flush interval.
-    let usual = |point: &Measured| !matches!(point.listener, Listener::Sensor { fanout, .. } if fanout != "hash");
+    // Only the default fanout: with others, such as cpu with one sending CPU, a shard may receive
+    // few packets, and its records then wait for the flush interval.
+    let by_hash = |point: &Measured| !matches!(point.listener, Listener::Sensor { fanout, .. } if fanout != "hash");
     let age = worst(&|point| {
-        let wanted = point.rate == Rate(Some(100_000)) && usual(point);
+        let wanted = point.rate == Rate(Some(100_000)) && by_hash(point);
         wanted.then(|| point.age().map(|age| age[2]))?
     });
     vec![
@@ -245,7 +248,7 @@ fn wanted(measured: &[Measured], quiet: Quiet) -> Vec<Target> {
     ]
 }
 
-/// Percent of all responses.
+/// A count in percent of all responses.
 #[expect(
     clippy::cast_precision_loss,
     reason = "counts of one run are less than 2^53"
@@ -269,8 +272,8 @@ fn text(results: &Results<'_>) -> String {
         let none = || "-".to_owned();
         let beside =
             tcpdump.map_or_else(none, |tcpdump| format!("{:.2}", cpu(point) / cpu(tcpdump)));
-        let age = point.age().map_or_else(none, |[middle, most_of, most]| {
-            format!("{middle:.1}, {most_of:.1}, {most:.1}")
+        let age = point.age().map_or_else(none, |[median, percentile, max]| {
+            format!("{median:.1}, {percentile:.1}, {max:.1}")
         });
         let percent = |count: fn(&Run) -> u64| match share(point, count) {
             0.0 => "0".to_owned(),
@@ -316,7 +319,7 @@ fn text(results: &Results<'_>) -> String {
     text
 }
 
-/// From the highest set rate, at which nothing but the sensor matters.
+/// The model of live capture, from the highest fixed rate, at which the sensor dominates.
 fn model(measured: &[Measured]) -> Option<model::Live> {
     let rate = measured.iter().filter_map(|point| point.rate.0).max()?;
     let at = |name: &str| {
@@ -397,6 +400,6 @@ fn rate(text: &str) -> Result<Rate, String> {
     match (text, text.parse()) {
         ("max", _) => Ok(Rate(None)),
         (_, Ok(rate @ 1000..)) => Ok(Rate(Some(rate))),
-        _ => Err("max, or at least 1000 packets a second, is wanted".to_owned()),
+        _ => Err("expected max, or at least 1000 packets per second".to_owned()),
     }
 }

@@ -1,4 +1,4 @@
-//! The sensor on a capture file, beside other programs on the same file; see README.md.
+//! Benchmark of capture files, compared with other programs on the same file; see README.md.
 
 use std::env;
 use std::error::Error;
@@ -17,34 +17,40 @@ use dnsflow_benches::report::{Machine, Target, targets};
 use dnsflow_benches::steps::{self, Steps};
 use serde::Serialize;
 
-/// Measure the sensor on a capture file, on 1, 2, 4 and more cores, beside tcpdump, dnscap and other programs.
+/// Measure the sensor on a capture file, on 1, 2, 4 and more cores, compared with tcpdump, dnscap
+/// and other programs.
 ///
-/// Programs run in turn, again and again, and medians are compared. Writes a table, JSON and a plot.
+/// Programs run in turn over several rounds, and medians are compared. Writes a table, JSON and a
+/// plot.
 #[derive(Debug, Parser)]
 #[command(name = "bench-offline", max_term_width = 100)]
 struct Options {
-    /// Packets of the capture file, which is made if it is not there
+    /// Packets of the capture file, which is created if it does not exist
     #[arg(long, value_name = "N", default_value_t = 3_000_000, value_parser = clap::value_parser!(u32).range(1000..))]
     packets: u32,
 
-    /// Rounds; each runs every program once
+    /// Number of rounds; each runs every program once
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
 
-    /// Another program to measure, as a shell command in which {file} stands for the capture; again for each
+    /// Another program to measure, as a shell command in which {file} stands for the capture; may
+    /// be repeated
     #[arg(long, value_name = "COMMAND")]
     peer: Vec<String>,
 
-    /// Folder for the capture, the JSON and the plot [default: bench, beside the folder of this program]
+    /// Folder for the capture, the JSON and the plot [default: bench, beside the folder of this
+    /// program]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
-    /// Also put the results into this file, between the lines <!-- offline --> and <!-- /offline -->
+    /// Also put the results into this file, between the lines <!-- offline --> and <!-- /offline
+    /// -->
     #[arg(long, value_name = "FILE")]
     readme: Option<PathBuf>,
 }
 
-/// Bytes of the capture that the steps are measured on: more than caches hold, few enough to be there at once.
+/// Bytes of the capture on which the steps are measured: more than the caches hold, and small
+/// enough for memory.
 const STEPS_BYTES: u64 = 64 << 20;
 
 #[derive(Debug, Serialize)]
@@ -90,8 +96,8 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         eprint!("\r\x1b[K");
     }
     let steps = steps::measure(&head(&capture)?, options.rounds.into())?;
-    let targets_found = wanted(&contenders, &steps);
-    machine.look_again();
+    let targets_found = evaluate(&contenders, &steps);
+    machine.update_busy();
     let results = Results {
         machine: &machine,
         packets: options.packets,
@@ -109,7 +115,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     files.write(&results, &plot(&contenders, options.packets), &text)
 }
 
-/// The capture file; made once.
+/// Path of the capture file, which is generated if it does not exist.
 fn generated(out: &Path, packets: u32) -> Result<PathBuf, Box<dyn Error>> {
     let path = out.join(format!("responses-{packets}.pcap"));
     if path.is_file() {
@@ -122,13 +128,14 @@ fn generated(out: &Path, packets: u32) -> Result<PathBuf, Box<dyn Error>> {
         .args(["--count", &packets.to_string(), "--seed", "7"])
         .status()?;
     if !status.success() {
-        return Err("dnsflow-gen could not make the capture".into());
+        return Err("dnsflow-gen failed to write the capture".into());
     }
     fs::rename(&unfinished, &path)?;
     Ok(path)
 }
 
-/// Whole records from the start of a capture (pcap-savefile(5), little endian, as the generator writes it).
+/// The file header and whole records from the start of a capture (pcap-savefile(5), little endian,
+/// as the generator writes it).
 fn head(path: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut bytes = Vec::new();
     File::open(path)?
@@ -149,7 +156,8 @@ fn head(path: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
     Ok(bytes)
 }
 
-fn wanted(contenders: &[Contender], steps: &Steps) -> Vec<Target> {
+/// The targets, with the measured values.
+fn evaluate(contenders: &[Contender], steps: &Steps) -> Vec<Target> {
     let on = |cores| contenders.iter().find(|known| known.cores == Some(cores));
     let tcpdump = contenders.iter().find(|known| known.name == TCPDUMP);
     let (one, two) = (on(1), on(2));

@@ -14,20 +14,21 @@ use hashlink::LinkedHashMap;
 /// Seconds that a datagram waits for its last fragment (RFC 8200, section 4.5).
 const TIMEOUT_SECONDS: u64 = 60;
 
-/// Bytes held, over all incomplete datagrams.
+/// Most bytes held, over all incomplete datagrams.
 const MAX_BYTES: usize = 4 << 20;
 
-/// Incomplete datagrams held.
+/// Most incomplete datagrams held.
 const MAX_DATAGRAMS: usize = 4096;
 
-/// Fragments of one datagram: as many as 65,535 bytes make at the smallest MTU of IPv4 (RFC 791).
+/// Most fragments of one datagram: 65,535 bytes in the smallest fragments, of 8 bytes (RFC 791,
+/// section 3.2).
 const MAX_FRAGMENTS: usize = 65_535 / 8;
 
-/// Buffers kept for reuse.
-const MAX_SPARE: usize = 64;
+/// Most buffers kept for reuse.
+const MAX_SPARE_BUFFERS: usize = 64;
 
 /// Largest payload of an IP datagram, in bytes.
-const MAX_PAYLOAD: usize = 65_535;
+const MAX_PAYLOAD_BYTES: usize = 65_535;
 
 /// What identifies the fragments of one datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,7 +43,7 @@ pub(super) struct Key {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fragment<'a> {
     pub(super) key: Key,
-    /// The protocol of the payload. That of the first fragment counts.
+    /// The protocol of the payload. That of the fragment at offset 0 is valid for the datagram.
     pub(super) protocol: u8,
     /// Offset of the payload in the datagram, in bytes.
     pub(super) offset: usize,
@@ -87,11 +88,12 @@ pub(super) enum GivenUp {
 
 #[derive(Debug)]
 struct Pending {
+    /// When the first fragment arrived, in seconds.
     since: u64,
     protocol: u8,
     bytes: Vec<u8>,
-    /// Ranges that have arrived, start and end, ascending.
-    have: Vec<(usize, usize)>,
+    /// Ranges that have arrived, start and end, in bytes, ascending and disjoint.
+    ranges: Vec<(usize, usize)>,
     /// The length of the datagram, known once the last fragment has arrived.
     end: Option<usize>,
     /// Fragments overlapped: all further ones are dropped.
@@ -103,7 +105,9 @@ struct Pending {
 pub(super) struct Fragments {
     /// In the order in which their first fragments arrived.
     pending: LinkedHashMap<Key, Pending>,
+    /// Bytes held, over all datagrams.
     bytes: usize,
+    /// Empty buffers for reuse.
     spare: Vec<Vec<u8>>,
 }
 
@@ -113,7 +117,7 @@ impl Fragments {
         let length = fragment.payload.len();
         let end = fragment.offset + length;
         let odd = fragment.more && !length.is_multiple_of(8);
-        if length == 0 || odd || end > MAX_PAYLOAD {
+        if length == 0 || odd || end > MAX_PAYLOAD_BYTES {
             return Placed::Damaged;
         }
         let mut before = None;
@@ -125,7 +129,7 @@ impl Fragments {
                 since: seconds,
                 protocol: fragment.protocol,
                 bytes: spare.pop().unwrap_or_default(),
-                have: Vec::new(),
+                ranges: Vec::new(),
                 end: None,
                 poisoned: false,
             }
@@ -165,25 +169,26 @@ impl Fragments {
         } else {
             return None;
         };
-        self.front().map(|datagram| (why, datagram))
+        self.pop_oldest().map(|datagram| (why, datagram))
     }
 
     /// Removes the next incomplete datagram, at the end of a capture.
     pub(super) fn drain(&mut self) -> Option<(GivenUp, Datagram)> {
-        self.front().map(|datagram| (GivenUp::Ended, datagram))
+        self.pop_oldest().map(|datagram| (GivenUp::Ended, datagram))
     }
 
     /// Takes a buffer back for reuse.
     pub(super) fn recycle(&mut self, mut payload: Vec<u8>) {
-        if self.spare.len() < MAX_SPARE {
+        if self.spare.len() < MAX_SPARE_BUFFERS {
             payload.clear();
             self.spare.push(payload);
         }
     }
 
-    fn front(&mut self) -> Option<Datagram> {
+    /// Removes the oldest datagram, cut at its first hole.
+    fn pop_oldest(&mut self) -> Option<Datagram> {
         let (key, mut pending) = self.pending.pop_front()?;
-        let reach = match pending.have.first() {
+        let reach = match pending.ranges.first() {
             Some((0, end)) if !pending.poisoned => *end,
             _ => 0,
         };
@@ -207,29 +212,30 @@ impl Fragments {
 impl Pending {
     /// Bytes that the datagram holds.
     fn memory(&self) -> usize {
-        self.bytes.capacity() + self.have.capacity() * size_of::<(usize, usize)>()
+        self.bytes.capacity() + self.ranges.capacity() * size_of::<(usize, usize)>()
     }
 
+    /// Adds a fragment that ends at offset `end` of the datagram.
     fn place(&mut self, fragment: &Fragment<'_>, end: usize) -> Placed {
         if self.poisoned {
             return Placed::Overlap;
         }
         let start = fragment.offset;
-        let at = self.have.partition_point(|(from, _)| *from < start);
-        let clear_before = at == 0 || self.have[at - 1].1 <= start;
-        let clear_behind = self.have.get(at).is_none_or(|(from, _)| *from >= end);
+        let at = self.ranges.partition_point(|(from, _)| *from < start);
+        let free_before = at == 0 || self.ranges[at - 1].1 <= start;
+        let free_behind = self.ranges.get(at).is_none_or(|(from, _)| *from >= end);
         let last = (!fragment.more).then_some(end);
-        let ends_fit = match (self.end, last) {
-            (Some(known), Some(said)) => known == said,
+        let ends_agree = match (self.end, last) {
+            (Some(known), Some(last)) => known == last,
             (Some(known), None) => end <= known,
-            (None, Some(said)) => self.have.last().is_none_or(|(_, reach)| *reach <= said),
+            (None, Some(last)) => self.ranges.last().is_none_or(|(_, reach)| *reach <= last),
             (None, None) => true,
         };
-        if !(clear_before && clear_behind && ends_fit) {
-            let same = ends_fit && self.bytes.get(start..end) == Some(fragment.payload);
+        if !(free_before && free_behind && ends_agree) {
+            let same = ends_agree && self.bytes.get(start..end) == Some(fragment.payload);
             if same
                 && self
-                    .have
+                    .ranges
                     .iter()
                     .any(|(from, reach)| *from <= start && end <= *reach)
             {
@@ -238,7 +244,7 @@ impl Pending {
             self.poison();
             return Placed::Overlap;
         }
-        if self.have.len() == MAX_FRAGMENTS {
+        if self.ranges.len() == MAX_FRAGMENTS {
             self.poison();
             return Placed::Overlap;
         }
@@ -246,7 +252,7 @@ impl Pending {
             self.bytes.resize(end, 0);
         }
         self.bytes[start..end].copy_from_slice(fragment.payload);
-        self.have.insert(at, (start, end));
+        self.ranges.insert(at, (start, end));
         self.join(at);
         self.end = self.end.or(last);
         if start == 0 {
@@ -257,25 +263,26 @@ impl Pending {
 
     /// Merges the range at `at` with its neighbours where they touch.
     fn join(&mut self, at: usize) {
-        if at + 1 < self.have.len() && self.have[at].1 == self.have[at + 1].0 {
-            self.have[at].1 = self.have[at + 1].1;
-            self.have.remove(at + 1);
+        if at + 1 < self.ranges.len() && self.ranges[at].1 == self.ranges[at + 1].0 {
+            self.ranges[at].1 = self.ranges[at + 1].1;
+            self.ranges.remove(at + 1);
         }
-        if at > 0 && self.have[at - 1].1 == self.have[at].0 {
-            self.have[at - 1].1 = self.have[at].1;
-            self.have.remove(at);
+        if at > 0 && self.ranges[at - 1].1 == self.ranges[at].0 {
+            self.ranges[at - 1].1 = self.ranges[at].1;
+            self.ranges.remove(at);
         }
     }
 
     fn is_whole(&self) -> bool {
         self.end
-            .is_some_and(|end| self.have.as_slice() == [(0, end)])
+            .is_some_and(|end| self.ranges.as_slice() == [(0, end)])
     }
 
+    /// Drops the bytes, and all further fragments of the datagram.
     fn poison(&mut self) {
         self.poisoned = true;
         self.bytes = Vec::new();
-        self.have = Vec::new();
+        self.ranges = Vec::new();
     }
 }
 
@@ -339,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn duplicates_do_no_harm_and_overlaps_end_it() {
+    fn duplicates_are_ignored_and_overlaps_drop_the_datagram() {
         let mut fragments = Fragments::default();
         assert_eq!(
             fragments.place(&fragment(0, &[1; 16], true), 0),
@@ -369,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn same_place_other_bytes_is_an_overlap() {
+    fn different_bytes_at_one_offset_are_an_overlap() {
         let mut fragments = Fragments::default();
         assert_eq!(
             fragments.place(&fragment(0, &[1; 16], true), 0),
@@ -382,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn two_ends_are_an_overlap() {
+    fn conflicting_ends_are_an_overlap() {
         let mut fragments = Fragments::default();
         assert_eq!(
             fragments.place(&fragment(16, &[1; 8], false), 0),
@@ -395,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be() {
+    fn invalid_offsets_and_lengths_are_damaged() {
         let mut fragments = Fragments::default();
         assert_eq!(fragments.place(&fragment(0, &[], true), 0), Placed::Damaged);
         assert_eq!(
@@ -409,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn timeout_gives_what_has_no_hole() {
+    fn timeout_returns_the_datagram_up_to_its_first_hole() {
         let mut fragments = Fragments::default();
         fragments.place(&fragment(0, &[1; 16], true), 100);
         fragments.place(&fragment(24, &[3; 8], true), 101);

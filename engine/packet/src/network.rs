@@ -1,6 +1,6 @@
 //! IPv4 and IPv6 headers: the endpoints of a packet, and its payload or fragment.
 //!
-//! The module refuses to verify checksums and to reassemble: it hands fragments on.
+//! The module neither verifies checksums nor reassembles: it returns fragments as they are.
 
 use dnsflow_wire::response::Endpoints;
 use etherparse::{IpNumber, Ipv4HeaderSlice, Ipv6HeaderSlice};
@@ -44,6 +44,10 @@ pub(super) struct Payload<'a> {
     pub(super) cut: usize,
 }
 
+/// Parses the IP header of a packet.
+///
+/// # Errors
+/// [`Reject::NotIp`] for any other protocol, [`Reject::IpDamaged`] if a header is invalid or cut.
 #[inline(always)]
 pub(super) fn packet<'a>(network: &Network<'a>) -> Result<Packet<'a>, Reject> {
     match network.protocol {
@@ -65,7 +69,7 @@ pub(super) fn packet<'a>(network: &Network<'a>) -> Result<Packet<'a>, Reject> {
 fn ipv4(bytes: &[u8]) -> Result<Packet<'_>, Reject> {
     let header = Ipv4HeaderSlice::from_slice(bytes).map_err(|_| Reject::IpDamaged)?;
     let total = match usize::from(header.total_len()) {
-        // A captured packet whose segmentation was left to the network card has no length yet.
+        // Captured before segmentation offload: the length is not filled in yet.
         0 => bytes.len(),
         total => total,
     };
@@ -118,7 +122,7 @@ fn ipv6(bytes: &[u8]) -> Result<Packet<'_>, Reject> {
     let header = Ipv6HeaderSlice::from_slice(bytes).map_err(|_| Reject::IpDamaged)?;
     let behind = bytes.get(header.slice().len()..).ok_or(Reject::IpDamaged)?;
     let length = match usize::from(header.payload_length()) {
-        // A jumbogram (RFC 2675), or one whose segmentation was left to the network card.
+        // A jumbogram (RFC 2675), or captured before segmentation offload.
         0 => behind.len(),
         length => length,
     };
@@ -144,7 +148,7 @@ pub(super) fn is_extended(network: &Network<'_>) -> bool {
     network.protocol == IPV6 && next.is_some_and(|next| ip_protocol::IPV6_EXTENSIONS.contains(next))
 }
 
-/// Skips extension headers. Nearly every packet has none.
+/// The payload behind the extension headers. Nearly every packet has none.
 #[inline(always)]
 pub(super) fn extensions(
     endpoints: Endpoints,
@@ -152,7 +156,7 @@ pub(super) fn extensions(
 ) -> Result<Carried<'_>, Reject> {
     match payload.protocol {
         IpNumber::UDP | IpNumber::TCP => Ok(Carried::Whole(payload)),
-        _ => step_over(endpoints, payload),
+        _ => skip_extensions(endpoints, payload),
     }
 }
 
@@ -162,7 +166,7 @@ pub(super) fn extensions(
 /// next header 1 | length 1, in units of 8 bytes, the first not counted | ..
 /// ```
 #[inline(never)]
-fn step_over(endpoints: Endpoints, mut payload: Payload<'_>) -> Result<Carried<'_>, Reject> {
+fn skip_extensions(endpoints: Endpoints, mut payload: Payload<'_>) -> Result<Carried<'_>, Reject> {
     for _ in 0..MAX_EXTENSIONS {
         let length = match (payload.protocol, payload.bytes) {
             (

@@ -3,34 +3,35 @@
 //! Only the resolver's direction is followed. A stream may have started before the capture, and
 //! segments may be missing from the capture or repeated:
 //!
-//! - in step, the two length bytes before each message give the start of the next one;
+//! - while the stream is synchronised, the two length bytes before each message give the start of
+//!   the next one;
 //! - a segment ahead of a missing one is held for [`GAP_SECONDS`], up to [`HELD_BYTES`] a stream;
 //! - if the missing segment never arrives and the gap lies inside one message, that message is lost
-//!   and its length still gives the start of the next one; otherwise the stream is out of step,
-//!   until bytes look like a length and the header of a response (see [`boundary`]).
+//!   and its length still gives the start of the next one; otherwise synchronisation is lost, until
+//!   bytes look like a length and the header of a response (see [`boundary`]).
 //!
-//! Memory is bounded. At the bound, the stream that was silent longest is evicted.
+//! Memory is bounded. At the bound, the stream that has been idle longest is evicted.
 
 use dnsflow_wire::dns::NameAt;
 use dnsflow_wire::response::Endpoints;
 use hashlink::LinkedHashMap;
 
-/// Streams followed.
+/// Most streams followed.
 const MAX_STREAMS: usize = 16_384;
 
-/// Bytes held, over all streams.
+/// Most bytes held, over all streams.
 const MAX_BYTES: usize = 4 << 20;
 
-/// Bytes that one stream holds behind a gap.
+/// Most bytes that one stream holds behind a gap.
 const HELD_BYTES: usize = 256 << 10;
 
 /// Seconds that segments are held behind a gap: longer than a retransmission takes.
 const GAP_SECONDS: u64 = 10;
 
-/// Seconds of silence after which a stream is forgotten.
+/// Seconds without a segment after which a stream is removed.
 const IDLE_SECONDS: u64 = 120;
 
-/// How far ahead a segment may be, in bytes. One further ahead belongs to another connection.
+/// How far ahead or behind a segment may be, in bytes. Any other belongs to another connection.
 const WINDOW_BYTES: usize = 1 << 20;
 
 /// Bytes of the length before each message (RFC 1035, section 4.2.2).
@@ -39,7 +40,7 @@ const LENGTH_BYTES: usize = 2;
 /// Bytes of a DNS header.
 const HEADER_BYTES: usize = 12;
 
-/// Bytes needed to recognise a message, at most: length, header, the longest name, type and class.
+/// Most bytes needed to recognise a message: length, header, the longest name, type and class.
 const QUESTION_BYTES: usize = LENGTH_BYTES + HEADER_BYTES + 255 + 4;
 
 /// The two ends of a connection.
@@ -97,29 +98,30 @@ pub(super) struct Streams {
 
 /// Whether the start of the next message is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    /// `partial` holds the start of a message, or nothing.
-    In,
+enum Framing {
+    /// Synchronised: `partial` is empty or holds the start of a message.
+    Synced,
     /// The next message starts this many bytes ahead.
     Skipping(usize),
     /// The start of the next message is unknown.
-    Out,
+    Lost,
 }
 
 #[derive(Debug)]
 struct Stream {
     /// Sequence number of the next byte.
     next: u32,
-    step: Step,
-    /// In step, an incomplete message from its length bytes on; out of step, the last bytes
-    /// received.
+    framing: Framing,
+    /// While synchronised, an incomplete message from its length bytes on; while the framing is
+    /// lost, the last bytes received.
     partial: Vec<u8>,
     /// Segments ahead of `next`, ascending.
     held: Vec<Held>,
     held_bytes: usize,
     /// When the first of `held` arrived, in seconds.
     gap_since: u64,
-    seen: u64,
+    /// When the last segment arrived, in seconds.
+    last_seen: u64,
     /// Sequence number of the end of the stream, once a FIN has arrived.
     end: Option<u32>,
 }
@@ -141,7 +143,7 @@ impl Streams {
         seconds: u64,
         found: &mut impl FnMut(&Key, Found<'_>),
     ) -> Taken {
-        self.forget(seconds, found);
+        self.evict(seconds, found);
         let start = segment.sequence.wrapping_add(u32::from(segment.syn));
         let empty = segment.rst || segment.payload.is_empty() && segment.cut == 0;
         if empty && !segment.syn && !self.streams.contains_key(&key) {
@@ -151,26 +153,26 @@ impl Streams {
             .streams
             .entry(key)
             .or_insert_with(|| Stream::new(start, segment.syn));
-        let mut give = |what: Found<'_>| found(&key, what);
-        let before = stream.waiting();
-        stream.seen = seconds;
-        if segment.syn && !stream.has_seen(start) {
-            stream.restart(start, Step::In, &mut give);
+        let mut emit = |what: Found<'_>| found(&key, what);
+        let before = stream.memory();
+        stream.last_seen = seconds;
+        if segment.syn && !stream.is_in_window(start) {
+            stream.restart(start, Framing::Synced, &mut emit);
         }
         let taken = if empty {
             Taken::Empty
         } else {
-            stream.take(start, segment, seconds, &mut give)
+            stream.take(start, segment, seconds, &mut emit)
         };
         if segment.fin {
             let length = u32::try_from(segment.payload.len() + segment.cut).unwrap_or(0);
             stream.end = Some(start.wrapping_add(length));
         }
-        // A stream that has ended is kept until it is silent: what is sent again belongs to it.
+        // A stream that has ended is kept until it is idle: retransmissions belong to it.
         if segment.rst || stream.end == Some(stream.next) {
-            stream.finish(&mut give);
+            stream.finish(&mut emit);
         }
-        self.bytes = (self.bytes + stream.waiting()).saturating_sub(before);
+        self.bytes = (self.bytes + stream.memory()).saturating_sub(before);
         self.streams.to_back(&key);
         taken
     }
@@ -188,16 +190,16 @@ impl Streams {
         self.bytes = 0;
     }
 
-    /// Ends streams that have been silent for [`IDLE_SECONDS`], and those that exceed a bound.
-    fn forget(&mut self, seconds: u64, found: &mut impl FnMut(&Key, Found<'_>)) {
+    /// Ends streams that have been idle for [`IDLE_SECONDS`], and those that exceed a bound.
+    fn evict(&mut self, seconds: u64, found: &mut impl FnMut(&Key, Found<'_>)) {
         while let Some((_, oldest)) = self.streams.front() {
-            let silent = oldest.seen.saturating_add(IDLE_SECONDS) <= seconds;
-            if !silent && self.streams.len() < MAX_STREAMS && self.bytes < MAX_BYTES {
+            let idle = oldest.last_seen.saturating_add(IDLE_SECONDS) <= seconds;
+            if !idle && self.streams.len() < MAX_STREAMS && self.bytes < MAX_BYTES {
                 return;
             }
             if let Some((key, mut stream)) = self.streams.pop_front() {
-                self.bytes = self.bytes.saturating_sub(stream.waiting());
-                if !silent && stream.waiting() > 0 {
+                self.bytes = self.bytes.saturating_sub(stream.memory());
+                if !idle && stream.memory() > 0 {
                     found(&key, Found::Evicted);
                 }
                 stream.finish(&mut |what: Found<'_>| found(&key, what));
@@ -210,35 +212,40 @@ impl Stream {
     fn new(next: u32, from_start: bool) -> Self {
         Self {
             next,
-            step: if from_start { Step::In } else { Step::Out },
+            framing: if from_start {
+                Framing::Synced
+            } else {
+                Framing::Lost
+            },
             partial: Vec::new(),
             held: Vec::new(),
             held_bytes: 0,
             gap_since: 0,
-            seen: 0,
+            last_seen: 0,
             end: None,
         }
     }
 
     /// Whether a segment that starts at `sequence` can belong to this connection.
-    fn has_seen(&self, sequence: u32) -> bool {
+    fn is_in_window(&self, sequence: u32) -> bool {
         matches!(distance(self.next, sequence), Distance::Ahead(0))
             || matches!(distance(self.next, sequence), Distance::Behind(bytes) if bytes <= WINDOW_BYTES)
     }
 
     /// Starts a new connection between the same ports.
-    fn restart(&mut self, next: u32, step: Step, found: &mut impl FnMut(Found<'_>)) {
+    fn restart(&mut self, next: u32, framing: Framing, found: &mut impl FnMut(Found<'_>)) {
         self.finish(found);
         self.next = next;
-        self.step = step;
+        self.framing = framing;
         self.end = None;
     }
 
     /// Bytes held.
-    fn waiting(&self) -> usize {
+    fn memory(&self) -> usize {
         self.partial.capacity() + self.held_bytes
     }
 
+    /// Takes the payload of a segment that starts at `sequence`.
     fn take(
         &mut self,
         sequence: u32,
@@ -264,19 +271,20 @@ impl Stream {
             },
             _ => {
                 // A new connection on the same ports, whose handshake was not captured.
-                self.restart(sequence, Step::Out, found);
+                self.restart(sequence, Framing::Lost, found);
                 self.feed(payload, cut, found);
                 Taken::New
             }
         };
         self.release(found);
-        let waited = self.gap_since.saturating_add(GAP_SECONDS) <= seconds;
-        while !self.held.is_empty() && (waited || self.held_bytes > HELD_BYTES) {
+        let timed_out = self.gap_since.saturating_add(GAP_SECONDS) <= seconds;
+        while !self.held.is_empty() && (timed_out || self.held_bytes > HELD_BYTES) {
             self.skip_gap(found);
         }
         taken
     }
 
+    /// Holds a segment that is ahead of a missing one.
     fn hold(&mut self, sequence: u32, payload: &[u8], cut: usize, seconds: u64) -> Taken {
         if self.held.is_empty() {
             self.gap_since = seconds;
@@ -325,7 +333,7 @@ impl Stream {
     fn skip_gap(&mut self, found: &mut impl FnMut(Found<'_>)) {
         if let Some(first) = self.held.first() {
             let missing = distance(self.next, first.sequence).ahead();
-            self.lose(missing, found);
+            self.skip_missing(missing, found);
             self.release(found);
         }
     }
@@ -335,14 +343,14 @@ impl Stream {
         while !self.held.is_empty() {
             self.skip_gap(found);
         }
-        match self.step {
-            Step::In if self.partial.is_empty() => {}
-            Step::In | Step::Skipping(_) => found(Found::Incomplete),
-            Step::Out if self.partial.is_empty() => {}
-            Step::Out => found(Found::Gap),
+        match self.framing {
+            Framing::Synced if self.partial.is_empty() => {}
+            Framing::Synced | Framing::Skipping(_) => found(Found::Incomplete),
+            Framing::Lost if self.partial.is_empty() => {}
+            Framing::Lost => found(Found::Gap),
         }
         self.partial = Vec::new();
-        self.step = Step::Out;
+        self.framing = Framing::Lost;
     }
 
     /// Adds the next bytes of the stream, then skips `cut` missing ones.
@@ -351,18 +359,18 @@ impl Stream {
             .next
             .wrapping_add(u32::try_from(bytes.len()).unwrap_or(0));
         while !bytes.is_empty() {
-            bytes = match self.step {
-                Step::Skipping(left) => self.skip(bytes, left, found),
-                Step::Out => {
+            bytes = match self.framing {
+                Framing::Skipping(left) => self.skip(bytes, left, found),
+                Framing::Lost => {
                     self.search(bytes, found);
                     &[]
                 }
-                Step::In if self.partial.is_empty() => self.messages(bytes, found),
-                Step::In => self.complete(bytes, found),
+                Framing::Synced if self.partial.is_empty() => self.messages(bytes, found),
+                Framing::Synced => self.complete(bytes, found),
             };
         }
         if cut > 0 {
-            self.lose(cut, found);
+            self.skip_missing(cut, found);
         }
     }
 
@@ -376,7 +384,7 @@ impl Stream {
             if at > 0 {
                 found(Found::Gap);
             }
-            self.step = Step::In;
+            self.framing = Framing::Synced;
             rest = self.messages(&rest[at..], found);
             if rest.is_empty() {
                 return;
@@ -389,6 +397,7 @@ impl Stream {
         self.partial.extend_from_slice(&rest[passed..]);
     }
 
+    /// Skips up to `left` bytes of a message that is incomplete.
     fn skip<'b>(
         &mut self,
         bytes: &'b [u8],
@@ -398,9 +407,9 @@ impl Stream {
         let skipped = left.min(bytes.len());
         if skipped == left {
             found(Found::Incomplete);
-            self.step = Step::In;
+            self.framing = Framing::Synced;
         } else {
-            self.step = Step::Skipping(left - skipped);
+            self.framing = Framing::Skipping(left - skipped);
         }
         &bytes[skipped..]
     }
@@ -410,7 +419,7 @@ impl Stream {
     fn messages<'b>(&mut self, mut bytes: &'b [u8], found: &mut impl FnMut(Found<'_>)) -> &'b [u8] {
         while let Some(length) = message_length(bytes) {
             if length < HEADER_BYTES {
-                self.step = Step::Out;
+                self.framing = Framing::Lost;
                 return bytes;
             }
             let Some(message) = bytes.get(LENGTH_BYTES..LENGTH_BYTES + length) else {
@@ -435,7 +444,7 @@ impl Stream {
         let length = message_length(&self.partial).unwrap_or(0);
         if length < HEADER_BYTES {
             self.partial.clear();
-            self.step = Step::Out;
+            self.framing = Framing::Lost;
             return bytes;
         }
         let missing = (LENGTH_BYTES + length).saturating_sub(self.partial.len());
@@ -449,34 +458,35 @@ impl Stream {
         rest
     }
 
-    /// Skips bytes that never arrived.
-    fn lose(&mut self, missing: usize, found: &mut impl FnMut(Found<'_>)) {
+    /// Skips `missing` bytes that never arrived, and reports what is lost with them.
+    fn skip_missing(&mut self, missing: usize, found: &mut impl FnMut(Found<'_>)) {
         found(Found::Gap);
         self.next = self.next.wrapping_add(u32::try_from(missing).unwrap_or(0));
-        let left = match self.step {
-            Step::In => message_length(&self.partial)
+        let left = match self.framing {
+            Framing::Synced => message_length(&self.partial)
                 .map(|length| (LENGTH_BYTES + length).saturating_sub(self.partial.len())),
-            Step::Skipping(left) => Some(left),
-            Step::Out => None,
+            Framing::Skipping(left) => Some(left),
+            Framing::Lost => None,
         };
         let known = left.and_then(|left| left.checked_sub(missing));
-        if self.step != Step::Out
+        if self.framing != Framing::Lost
             && (known.is_none() && (left.is_some() || !self.partial.is_empty()))
         {
             found(Found::Incomplete);
         }
         self.partial.clear();
-        self.step = match known {
+        self.framing = match known {
             Some(0) => {
                 found(Found::Incomplete);
-                Step::In
+                Framing::Synced
             }
-            Some(left) => Step::Skipping(left),
-            None => Step::Out,
+            Some(left) => Framing::Skipping(left),
+            None => Framing::Lost,
         };
     }
 }
 
+/// The length before a message, in bytes; `None` if its two bytes are not there.
 fn message_length(bytes: &[u8]) -> Option<usize> {
     let length = bytes.first_chunk::<LENGTH_BYTES>()?;
     Some(usize::from(u16::from_be_bytes(*length)))

@@ -1,8 +1,9 @@
-//! The packet in which nearly every response comes: an IP header without options or extensions right behind the
-//! link layer, then UDP from a resolver's port, all of it there and none of it a fragment.
+//! The fast path: matches the common layout of a response at fixed offsets. That is an IP header
+//! without options or extension headers directly behind the link layer, then UDP from the port of
+//! the resolver; whole, and no fragment.
 //!
-//! Such a packet is known by a look at a few fields at fixed places. Nothing is rejected here: whatever is
-//! different, damaged or cut is for the layers to take apart, and they alone say why a packet gives nothing.
+//! The module rejects nothing: any other packet, damaged and cut ones included, is left to the
+//! decoder of each layer, and only those give reasons.
 
 use dnsflow_wire::response::Endpoints;
 use etherparse::IpNumber;
@@ -10,16 +11,18 @@ use etherparse::IpNumber;
 use crate::numbers::ether_type::{self, IPV4, IPV6};
 use crate::{Frame, LinkType};
 
-/// Bytes of an Ethernet header, and of a tag in front of its EtherType.
+/// Bytes of an Ethernet header, and of a VLAN tag.
 const ETHERNET_BYTES: usize = 14;
 const TAG_BYTES: usize = 4;
 
-/// Bytes of IP headers without options or extensions, and of the one of UDP.
+/// Bytes of an IPv4 header without options, an IPv6 header without extension headers, and a UDP
+/// header.
 const IPV4_BYTES: usize = 20;
 const IPV6_BYTES: usize = 40;
 const UDP_BYTES: usize = 8;
 
-/// Who sends what to whom, if it is that simple.
+/// The endpoints and the UDP payload of a packet; `None` if it does not have the common layout, or
+/// if its source port is not `resolver_port`.
 #[inline(always)]
 pub(super) fn message<'a>(
     frame: &Frame<'a>,
@@ -34,10 +37,10 @@ pub(super) fn message<'a>(
         IPV4 => {
             let head = packet.first_chunk::<{ IPV4_BYTES + UDP_BYTES }>()?;
             let total = be16(head, 2);
-            // Version 4 with a header of 5 words; neither an offset nor more fragments.
-            let plain = head[0] == 0x45 && be16(head, 6) & 0x3fff == 0;
+            // Version 4, header length of 5 words; fragment offset 0, no more fragments.
+            let is_common = head[0] == 0x45 && be16(head, 6) & 0x3fff == 0;
             let datagram = packet.get(IPV4_BYTES..total)?;
-            if !plain || head[9] != IpNumber::UDP.0 {
+            if !is_common || head[9] != IpNumber::UDP.0 {
                 return None;
             }
             let endpoints = Endpoints::V4 {
@@ -63,7 +66,7 @@ pub(super) fn message<'a>(
     }
 }
 
-/// EtherType and packet, behind one tag at most.
+/// EtherType and payload of an Ethernet frame, behind at most one VLAN tag.
 #[inline(always)]
 fn ethernet(bytes: &[u8]) -> Option<(u16, &[u8])> {
     let (head, rest) = bytes.split_first_chunk::<ETHERNET_BYTES>()?;
@@ -76,6 +79,7 @@ fn ethernet(bytes: &[u8]) -> Option<(u16, &[u8])> {
     }
 }
 
+/// The payload of a UDP datagram from `resolver_port`.
 #[inline(always)]
 fn payload(datagram: &[u8], resolver_port: Option<u16>) -> Option<&[u8]> {
     let head = datagram.first_chunk::<UDP_BYTES>()?;
@@ -122,7 +126,7 @@ mod tests {
         let mut frame = Vec::new();
         step.udp(53, 4096)
             .write(&mut frame, MESSAGE)
-            .expect("a vector takes it all");
+            .expect("a write to a vector does not fail");
         for tag in 0..tags {
             frame.splice(12..12, [0x81, 0, 0, tag]);
         }
@@ -143,10 +147,12 @@ mod tests {
         Decoder::new(selection(plain))
     }
 
-    /// The set of a packet, or why it has none; `None` if it is involved.
+    /// The set of a packet, or the reason that it has none; `None` if it is involved: it needs
+    /// reassembly or decapsulation.
     type Found = Option<Result<Vec<u8>, Reject>>;
 
-    /// A sink that takes nothing on the fast path, and so has all decoded layer by layer.
+    /// A sink that declines every message on the fast path, so that all packets are decoded layer
+    /// by layer.
     struct ByLayers<S>(S, Option<Reject>);
 
     impl<S: Sink> Sink for ByLayers<S> {
@@ -167,7 +173,7 @@ mod tests {
         }
     }
 
-    /// What the layers find.
+    /// The result of decoding layer by layer.
     fn by_layers(decoder: &mut Decoder, frame: &Frame<'_>) -> Found {
         let mut sets = Vec::new();
         let note = |set: &[u8], _| sets.push(set.to_vec());
@@ -184,7 +190,7 @@ mod tests {
         })
     }
 
-    /// What is found at fixed offsets; `None` also for packets and messages that do not qualify.
+    /// The result of the fast path; `None` for packets and messages that do not qualify.
     fn on_fast_path(frame: &Frame<'_>, port: Option<u16>) -> Found {
         let (endpoints, message) = message(frame, port)?;
         let mut draft = [0xee; size_of::<Draft>()];
@@ -202,7 +208,8 @@ mod tests {
         }
     }
 
-    /// Whether it qualifies for the fast path; if so, the layers must say the same.
+    /// Whether the frame qualifies for the fast path; if so, asserts that decoding layer by layer
+    /// gives the same result.
     fn agrees(frame: &Frame<'_>, plain: bool) -> bool {
         let Some(found) = on_fast_path(frame, selection(plain).usual_port()) else {
             return false;
@@ -213,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_usual() {
+    fn common_layouts_qualify() {
         for (version, tags, usual) in [
             (4, 0, true),
             (6, 0, true),
@@ -232,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn another_port_is_usual_after_a_selection() {
+    fn a_selection_changes_the_port_of_the_fast_path() {
         let bytes = packet(4, 0);
         let mut decoder = decoder(false);
         let of_ports = |ports: &[u16]| Selection {
@@ -273,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn one_byte_changed_is_the_same_either_way() {
+    fn both_paths_agree_after_a_change_of_one_byte() {
         for (version, tags) in [(4, 0), (6, 0), (4, 1), (6, 1)] {
             let bytes = packet(version, tags);
             for at in 12..bytes.len() - MESSAGE.len() {

@@ -1,7 +1,7 @@
-//! How old records are when they leave.
+//! Ages of records when they are sent.
 //!
-//! A record's age counts from the first packet of the block that it came in: one look at the clock a send, and one
-//! entry a block, whatever the number of packets.
+//! The age of a record is measured from the first packet of its block. This costs one clock read
+//! per send and one queue entry per block, whatever the number of packets.
 
 use std::collections::VecDeque;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,21 +11,22 @@ use dnsflow_wire::encode::Encode;
 use super::batch::Batch;
 use dnsflow_packet::Timestamp;
 
-/// Blocks whose records may wait at the same time. What comes in more of them is taken to be as old as those of
-/// the last.
-const MAX_MARKS: usize = 128;
+/// Most blocks with pending records that are tracked. Records of further blocks count as part of
+/// the last one.
+const MAX_BLOCKS: usize = 128;
 
-/// A histogram of ages. Each send counts once, with the age of the oldest record in it.
+/// A histogram of ages. Each send counts once, with the age of its oldest record.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Ages {
-    /// Sends for each of [`Ages::BOUNDS_SECONDS`], not cumulated; the last is for all that were older.
+    /// Number of sends per bucket, not cumulative. Bucket i is bounded by item i of
+    /// [`Ages::BOUNDS_SECONDS`]; the last has no bound.
     pub buckets: [u64; Ages::BOUNDS_SECONDS.len() + 1],
-    /// Sum of all ages.
+    /// Sum of all ages, in seconds.
     pub sum_seconds: f64,
 }
 
 impl Ages {
-    /// The greatest age of each bucket.
+    /// Upper bound of each bucket but the last, inclusive, in seconds.
     pub const BOUNDS_SECONDS: [f64; 12] = [
         0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0,
     ];
@@ -39,60 +40,65 @@ impl Ages {
     }
 }
 
-/// The blocks whose records have not left.
+/// The blocks with pending records.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct AgeTracker {
     ages: Ages,
-    /// For each block, how many sets had gone to the pool before it, and when its first packet came.
-    marks: VecDeque<(u64, Timestamp)>,
-    /// When the oldest record in the pool came, and the oldest of all, after the last send.
-    pooled: Option<Timestamp>,
+    /// For each block, the number of sets added to the pool before it, and the time of its first
+    /// packet.
+    blocks: VecDeque<(u64, Timestamp)>,
+    /// Capture time of the oldest set in the pool, as of the last send.
+    oldest_pooled: Option<Timestamp>,
+    /// Capture time of the oldest pending set, as of the last send.
     oldest: Option<Timestamp>,
 }
 
-impl Default for Waiting {
+impl Default for AgeTracker {
     fn default() -> Self {
-        Waiting {
+        Self {
             ages: Ages::default(),
-            marks: VecDeque::with_capacity(MAX_MARKS),
-            pooled: None,
+            blocks: VecDeque::with_capacity(MAX_BLOCKS),
+            oldest_pooled: None,
             oldest: None,
         }
     }
 }
 
-impl Waiting {
-    /// A block begins, whose first packet came at `at`.
-    pub(super) fn mark<E: Encode>(&mut self, batch: &Batch<E>, at: Timestamp) {
-        if self.marks.len() < MAX_MARKS {
-            self.marks.push_back((batch.pooled(), at));
+impl AgeTracker {
+    /// Starts a block whose first packet was captured at `at`.
+    pub(super) fn start_block<E: Encode>(&mut self, batch: &Batch<E>, at: Timestamp) {
+        if self.blocks.len() < MAX_BLOCKS {
+            self.blocks.push_back((batch.pooled_sets(), at));
         }
     }
 
-    /// So many datagrams leave; `batch` holds them and what stays behind.
-    pub(super) fn leave<E: Encode>(&mut self, datagrams: u64, batch: &Batch<E>) {
-        let newest = self.marks.back().map(|(_, at)| *at);
+    /// Records that `datagrams` finished datagrams of `batch` are sent. Called before they are
+    /// cleared.
+    pub(super) fn record_send<E: Encode>(&mut self, datagrams: u64, batch: &Batch<E>) {
+        let newest = self.blocks.back().map(|(_, at)| *at);
         if datagrams > 0
-            && let Some(oldest) = self.oldest.or(self.marks.front().map(|(_, at)| *at))
+            && let Some(oldest) = self.oldest.or(self.blocks.front().map(|(_, at)| *at))
         {
             self.ages.add(age(oldest));
         }
-        let before = self.pooled.or(newest);
+        let before = self.oldest_pooled.or(newest);
         let kept = batch.oldest_pooled();
-        // The last block that began before the oldest set in the pool came is the one that brought it.
-        let brought = |born: u64| self.marks.partition_point(|(count, _)| *count <= born);
-        let last = kept.map_or(self.marks.len(), brought).saturating_sub(1);
-        self.marks.drain(..last.min(self.marks.len()));
-        self.pooled = kept.and(self.marks.front().map(|(_, at)| *at));
-        // A datagram begins with the set that has waited longest.
-        let making = match batch.is_begun() {
+        // The oldest set in the pool belongs to the last block that started before it was added.
+        let blocks_until = |arrival: u64| self.blocks.partition_point(|(sets, _)| *sets <= arrival);
+        let last = kept
+            .map_or(self.blocks.len(), blocks_until)
+            .saturating_sub(1);
+        self.blocks.drain(..last.min(self.blocks.len()));
+        self.oldest_pooled = kept.and(self.blocks.front().map(|(_, at)| *at));
+        // A datagram starts with the oldest set of the pool.
+        let open = match batch.has_open_datagram() {
             true if datagrams > 0 => before,
             true => self.oldest.or(newest),
             false => None,
         };
-        self.oldest = [self.pooled, making].into_iter().flatten().min();
+        self.oldest = [self.oldest_pooled, open].into_iter().flatten().min();
         if self.oldest.is_none() {
-            self.marks.clear();
+            self.blocks.clear();
         }
     }
 

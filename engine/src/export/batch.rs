@@ -1,4 +1,4 @@
-//! Datagrams side by side in one stretch of memory, and the sequence that numbers them.
+//! Datagrams of a stream in contiguous memory, and their sequence numbers.
 
 use std::ops::Range;
 
@@ -8,78 +8,84 @@ use dnsflow_wire::v4::Stats;
 
 use super::pool::Pool;
 
-/// Most that one send takes, in bytes: what an IPv6 packet carries besides the header of UDP.
+/// Most bytes of one send with segmentation offload: the largest payload of a UDP datagram over
+/// IPv6.
 pub(crate) const MAX_RUN_BYTES: usize = 65_535 - 8 - 40;
 
-/// Most datagrams that one send takes: UDP_MAX_SEGMENTS of kernels before 6.9 (linux/udp.h).
+/// Most datagrams of one send: UDP_MAX_SEGMENTS of kernels before 6.9 (linux/udp.h).
 const MAX_RUN_DATAGRAMS: usize = 64;
 
-/// Room in a datagram, besides that for the set at hand, below which its last sets are chosen to fit: it is looked for twice
-/// in most datagrams, and found for all but one in a thousand of them.
-const CLOSE_BYTES: usize = 200;
+/// Room that a set leaves in a datagram below which the pool is searched for an exact fit, in
+/// bytes. With this value most datagrams need two searches, and all but one in a thousand get an
+/// exact fit.
+const EXACT_FIT_BYTES: usize = 200;
 
-/// Datagrams of a stream that are not yet sent, with sets in the format of `E`.
+/// Unsent datagrams of a stream, with sets in the format of `E`.
 #[derive(Debug)]
 pub(super) struct Batch<E> {
-    /// Finished datagrams, then the one in the making.
+    /// The finished datagrams, then the open one.
     memory: Vec<u8>,
-    /// Where each finished datagram ends.
+    /// End offset of each finished datagram.
     ends: Vec<usize>,
-    /// How many of those wait for each other before they are sent: as many as one send takes.
-    full: usize,
+    /// Number of finished datagrams at which the batch is full: as many as one send takes.
+    full_count: usize,
+    /// Builds the open datagram.
     builder: Builder<E>,
-    /// Where datagrams are to have one size, the sets that wait to make it so.
+    /// If datagrams are to have equal sizes, the sets from which the last of each is chosen.
     pool: Option<Pool>,
     datagram_bytes: usize,
     sequence: u32,
 }
 
 impl<E: Encode> Batch<E> {
-    /// Datagrams have at most `datagram_bytes`; where `exactly`, nearly all have just that.
-    pub(super) fn new(datagram_bytes: usize, exactly: bool) -> Self {
-        let full = (MAX_RUN_BYTES / datagram_bytes.max(1)).clamp(1, MAX_RUN_DATAGRAMS);
+    /// An empty batch. Datagrams have at most `datagram_bytes` bytes; with `equal_sizes`, nearly
+    /// all have exactly that size.
+    pub(super) fn new(datagram_bytes: usize, equal_sizes: bool) -> Self {
+        let full_count = (MAX_RUN_BYTES / datagram_bytes.max(1)).clamp(1, MAX_RUN_DATAGRAMS);
         Self {
-            memory: vec![0; (full + 1) * datagram_bytes + size_of::<Draft>()],
+            memory: vec![0; (full_count + 1) * datagram_bytes + size_of::<Draft>()],
             ends: Vec::with_capacity(2 * MAX_RUN_DATAGRAMS),
-            full,
+            full_count,
             builder: Builder::default(),
-            pool: exactly.then(Pool::default),
+            pool: equal_sizes.then(Pool::default),
             datagram_bytes,
             sequence: 1,
         }
     }
 
-    /// Datagrams are of another size from now on; the sequence goes on. To be called when nothing waits.
-    pub(super) fn reshape(&mut self, datagram_bytes: usize, exactly: bool) {
-        if (self.datagram_bytes, self.pool.is_some()) != (datagram_bytes, exactly) {
+    /// Changes the datagram size; the sequence continues. The batch must be empty: pending sets are
+    /// dropped.
+    pub(super) fn reshape(&mut self, datagram_bytes: usize, equal_sizes: bool) {
+        if (self.datagram_bytes, self.pool.is_some()) != (datagram_bytes, equal_sizes) {
             *self = Self {
                 sequence: self.sequence,
-                ..Self::new(datagram_bytes, exactly)
+                ..Self::new(datagram_bytes, equal_sizes)
             };
         }
     }
 
-    /// Where the next set is written, behind the sets of the datagram in the making; [`Batch::keep`] takes it.
+    /// Room for the next set, behind the sets of the open datagram. [`Batch::commit`] adds what is
+    /// written there.
     #[inline(always)]
     pub(super) fn draft(&mut self) -> Option<&mut Draft> {
-        let at = self.start() + self.builder.next();
+        let at = self.open_start() + self.builder.next();
         self.memory.get_mut(at..)?.first_chunk_mut()
     }
 
-    /// Takes the set of so many bytes that was written.
+    /// Adds the set that was written to the first `size` bytes of [`Batch::draft`].
     #[inline(always)]
-    pub(super) fn keep(&mut self, size: usize) {
+    pub(super) fn commit(&mut self, size: usize) {
         match &self.pool {
-            // A datagram starts with the set that has waited longest, and its last ones are chosen.
-            Some(_) if self.builder.is_empty() || !self.has_room(size + CLOSE_BYTES) => {
-                self.fit(size);
+            // The first set of a datagram, and the last ones, come from the pool.
+            Some(_) if self.builder.is_empty() || !self.has_room(size + EXACT_FIT_BYTES) => {
+                self.commit_pooled(size);
             }
-            None if !self.has_room(size) => self.carry_over(size),
+            None if !self.has_room(size) => self.commit_to_next(size),
             _ => self.builder.wrote(size),
         }
     }
 
-    /// Appends a response; returns the number of sets that it took.
+    /// Encodes and adds a response; returns the number of its sets.
     #[inline(never)]
     pub(super) fn push(&mut self, response: &Response<'_>) -> u64 {
         let mut sets = 0;
@@ -87,7 +93,7 @@ impl<E: Encode> Batch<E> {
             sets += 1;
             if let Some(draft) = self.draft().filter(|_| part.size() <= MAX_TRANSCRIPT_BYTES) {
                 part.write(draft);
-                self.keep(part.size());
+                self.commit(part.size());
             } else {
                 self.append(&part);
             }
@@ -95,7 +101,7 @@ impl<E: Encode> Batch<E> {
         sets
     }
 
-    /// Ends all datagrams, however full they are.
+    /// Finishes all datagrams, full or not; the pool is empty afterwards.
     pub(super) fn finish(&mut self) {
         while let Some(slot) = self.pool.as_ref().and_then(Pool::oldest) {
             if !self.append_pooled(slot) {
@@ -105,36 +111,36 @@ impl<E: Encode> Batch<E> {
         self.close();
     }
 
-    /// Ends all datagrams and appends one with stats.
+    /// Finishes all datagrams and appends one with stats.
     pub(super) fn stats(&mut self, stats: &Stats) {
         self.finish();
-        let room = self.room();
-        let start = room.start;
-        let bytes = E::write_stats(stats, self.sequence, &mut self.memory[room]);
-        self.end(start + bytes);
+        let range = self.open_range();
+        let start = range.start;
+        let bytes = E::write_stats(stats, self.sequence, &mut self.memory[range]);
+        self.push_end(start + bytes);
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.ends.len() >= self.full
+        self.ends.len() >= self.full_count
     }
 
     pub(super) fn is_waiting(&self) -> bool {
         !self.builder.is_empty() || self.pool.as_ref().is_some_and(|pool| !pool.is_empty())
     }
 
-    /// Whether there is a datagram in the making.
-    pub(super) fn is_begun(&self) -> bool {
+    /// Whether the open datagram has a set.
+    pub(super) fn has_open_datagram(&self) -> bool {
         !self.builder.is_empty()
     }
 
-    /// How many sets have gone to the pool since the start.
-    pub(super) fn pooled(&self) -> u64 {
-        self.pool.as_ref().map_or(0, Pool::count)
+    /// Number of sets added to the pool since the start.
+    pub(super) fn pooled_sets(&self) -> u64 {
+        self.pool.as_ref().map_or(0, Pool::arrivals)
     }
 
-    /// Of those, how many went before the oldest that is still there.
+    /// Of those, the number added before the oldest set in the pool; `None` if the pool is empty.
     pub(super) fn oldest_pooled(&self) -> Option<u64> {
-        self.pool.as_ref().and_then(Pool::oldest_born)
+        self.pool.as_ref().and_then(Pool::oldest_arrival)
     }
 
     /// Number of finished datagrams.
@@ -144,20 +150,20 @@ impl<E: Encode> Batch<E> {
 
     /// The finished datagrams, in order.
     pub(super) fn datagrams(&self) -> impl Iterator<Item = &[u8]> {
-        self.places().map(|place| &self.memory[place])
+        self.ranges().map(|range| &self.memory[range])
     }
 
-    /// The finished datagrams in runs of one size, the last of each run being that or shorter: what one send
-    /// can take. Each with the size.
+    /// The finished datagrams as runs, each with the size of its datagrams in bytes. One send can
+    /// take a run: its datagrams have equal sizes, except that the last may be shorter.
     pub(super) fn runs(&self) -> impl Iterator<Item = (&[u8], usize)> {
-        let mut places = self.places().peekable();
+        let mut ranges = self.ranges().peekable();
         std::iter::from_fn(move || {
-            let first = places.next()?;
+            let first = ranges.next()?;
             let (mut run, size) = (first.clone(), first.len());
             let (mut last, mut count) = (size, 1);
             while last == size
                 && count < MAX_RUN_DATAGRAMS
-                && let Some(next) = places.next_if(|next| next.len() <= size)
+                && let Some(next) = ranges.next_if(|next| next.len() <= size)
                 && next.end - run.start <= MAX_RUN_BYTES
             {
                 last = next.len();
@@ -168,20 +174,21 @@ impl<E: Encode> Batch<E> {
         })
     }
 
-    /// Forgets the finished datagrams; the one in the making stays.
+    /// Removes the finished datagrams; the open one stays.
     pub(super) fn clear(&mut self) {
-        let start = self.start();
+        let start = self.open_start();
         self.memory
             .copy_within(start..start + self.builder.len(), 0);
         self.ends.clear();
     }
 
-    /// Keeps the set that was written, where the pool sees to it that datagrams get full. It makes way for those that go
-    /// before it, so that it always stands where the next set goes.
+    /// Adds the set that was written, by way of the pool, which fills datagrams exactly. Each set
+    /// that is placed before it moves it further back, so that it always starts where the next set
+    /// goes.
     #[inline(never)]
-    fn fit(&mut self, size: usize) {
+    fn commit_pooled(&mut self, size: usize) {
         loop {
-            let at = self.start() + self.builder.next();
+            let at = self.open_start() + self.builder.next();
             let written = at..at + size;
             let room = self.datagram_bytes - self.builder.next();
             let has_room = self.has_room(size);
@@ -190,12 +197,12 @@ impl<E: Encode> Batch<E> {
                 return pool.add(&self.memory[written]);
             }
             if self.builder.is_empty() {
-                // A datagram starts with the set that has waited longest.
+                // A datagram starts with the oldest set of the pool.
                 let Some(slot) = pool.oldest() else { return };
                 self.memory.copy_within(written, at + pool.size(slot));
                 self.append_pooled(slot);
-            } else if room < size + CLOSE_BYTES
-                && let Some(slots) = pool.exactly(room)
+            } else if room < size + EXACT_FIT_BYTES
+                && let Some(slots) = pool.find_exact_fit(room)
             {
                 let aside = at + room + E::HEADER_BYTES;
                 self.memory.copy_within(written, aside);
@@ -203,91 +210,94 @@ impl<E: Encode> Batch<E> {
                     self.append_pooled(slot);
                 }
                 self.close();
-                // That is there already, unless the datagram could not count them all.
-                let next = self.start() + self.builder.next();
+                // A no-op, unless the datagram reached its maximum number of sets before it was
+                // full.
+                let next = self.open_start() + self.builder.next();
                 self.memory.copy_within(aside..aside + size, next);
             } else if has_room {
                 return self.builder.wrote(size);
             } else {
-                return self.carry_over(size);
+                return self.commit_to_next(size);
             }
         }
     }
 
-    /// Ends the datagram in the making; the set that was written behind it starts the next.
+    /// Finishes the open datagram, and moves the set that was written to the start of the next one.
     #[inline(never)]
-    fn carry_over(&mut self, size: usize) {
-        let from = self.start() + self.builder.next();
+    fn commit_to_next(&mut self, size: usize) {
+        let from = self.open_start() + self.builder.next();
         self.close();
-        let to = self.start() + self.builder.next();
+        let to = self.open_start() + self.builder.next();
         self.memory.copy_within(from..from + size, to);
         self.builder.wrote(size);
     }
 
-    /// Whether the datagram in the making has room for a set of so many bytes.
+    /// Whether the open datagram has room for a set of `size` bytes.
     #[inline(always)]
     fn has_room(&self, size: usize) -> bool {
         self.builder.fits(size, self.datagram_bytes)
     }
 
-    /// Appends a set to the datagram in the making, or to the next where it has no room.
+    /// Appends a set to the open datagram, or to the next one if it has no room.
     #[inline(never)]
     fn append(&mut self, part: &impl EncodePart) {
         if !self.has_room(part.size()) {
             self.close();
         }
-        let room = self.room();
-        self.builder.push(part, &mut self.memory[room]);
+        let range = self.open_range();
+        self.builder.push(part, &mut self.memory[range]);
     }
 
-    /// Moves a set from the pool to the datagram in the making; false if there is no room for it.
+    /// Moves a set from the pool to the open datagram; returns false if there is no room for it.
     fn append_pooled(&mut self, slot: usize) -> bool {
-        let room = self.room();
+        let range = self.open_range();
         let Some(pool) = &mut self.pool else {
             return false;
         };
-        if !self.builder.fits(pool.size(slot), room.len()) {
+        if !self.builder.fits(pool.size(slot), range.len()) {
             return false;
         }
         self.builder
-            .push_encoded(pool.take(slot), &mut self.memory[room])
+            .push_encoded(pool.take(slot), &mut self.memory[range])
     }
 
-    /// Ends the datagram in the making, if it has a set.
+    /// Finishes the open datagram, if it has a set.
     #[inline(never)]
     fn close(&mut self) {
-        let room = self.room();
-        let start = room.start;
-        let bytes = self.builder.finish(self.sequence, &mut self.memory[room]);
+        let range = self.open_range();
+        let start = range.start;
+        let bytes = self.builder.finish(self.sequence, &mut self.memory[range]);
         if bytes > 0 {
-            self.end(start + bytes);
+            self.push_end(start + bytes);
         }
     }
 
-    fn end(&mut self, at: usize) {
-        self.ends.push(at);
+    /// Adds a finished datagram that ends at offset `end`.
+    fn push_end(&mut self, end: usize) {
+        self.ends.push(end);
         self.sequence = self.sequence.wrapping_add(1);
-        // One response may fill many datagrams: then, and only then, the memory grows.
-        let needed = at + self.datagram_bytes + size_of::<Draft>();
+        // Memory grows only if one response fills many datagrams.
+        let needed = end + self.datagram_bytes + size_of::<Draft>();
         if self.memory.len() < needed {
             self.memory.resize(needed, 0);
         }
     }
 
+    /// Offset of the open datagram.
     #[inline]
-    fn start(&self) -> usize {
+    fn open_start(&self) -> usize {
         self.ends.last().copied().unwrap_or(0)
     }
 
-    /// Memory of the datagram in the making.
+    /// Range of the open datagram in memory, at its largest size.
     #[inline]
-    fn room(&self) -> Range<usize> {
-        let start = self.start();
+    fn open_range(&self) -> Range<usize> {
+        let start = self.open_start();
         start..start + self.datagram_bytes
     }
 
-    /// Where the finished datagrams are.
-    fn places(&self) -> impl Iterator<Item = Range<usize>> {
+    /// Ranges of the finished datagrams in memory.
+    fn ranges(&self) -> impl Iterator<Item = Range<usize>> {
         let starts = std::iter::once(&0).chain(&self.ends);
         starts.zip(&self.ends).map(|(start, end)| *start..*end)
     }
@@ -309,7 +319,8 @@ mod tests {
         prop_oneof![Just(12), Just(20), 12..=MAX_TRANSCRIPT_BYTES / 4]
     }
 
-    /// The number in the first bytes of each set of a datagram; a set says in its next bytes how long it is.
+    /// The number in the first bytes of each set of a datagram; a set says in its next bytes how
+    /// long it is.
     fn numbers(datagram: &[u8]) -> Vec<u32> {
         numbers_from(datagram, Encoder::HEADER_BYTES)
     }
@@ -330,7 +341,7 @@ mod tests {
         found
     }
 
-    /// Writes sets of so many words, and gives the datagrams that they fill in order.
+    /// Writes a set for each number of 4-byte words, and returns the datagrams in order.
     fn datagrams_of<E: Encode>(batch: &mut Batch<E>, words: &[usize]) -> Vec<Vec<u8>> {
         let mut taken = Vec::new();
         let mut take = |batch: &mut Batch<E>| {
@@ -344,7 +355,7 @@ mod tests {
             draft[..4 * words].fill(bytes[0]);
             draft[..4].copy_from_slice(&bytes);
             draft[4..6].copy_from_slice(&(4 * words).to_le_bytes()[..2]);
-            batch.keep(4 * words);
+            batch.commit(4 * words);
             if batch.is_full() {
                 take(batch);
             }
@@ -359,12 +370,12 @@ mod tests {
         fn every_set_once(
             words in proptest::collection::vec(any_words(), 0..2000),
             datagram_bytes in prop_oneof![Just(576_usize), Just(1472), Just(8972), Just(40_000)],
-            exactly: bool,
+            equal_sizes: bool,
         ) {
-            let datagrams = datagrams_of(&mut Batch::<Encoder>::new(datagram_bytes, exactly), &words);
+            let datagrams = datagrams_of(&mut Batch::<Encoder>::new(datagram_bytes, equal_sizes), &words);
             prop_assert!(datagrams.iter().all(|datagram| datagram.len() <= datagram_bytes));
             let mut found: Vec<u32> = datagrams.iter().flat_map(|datagram| numbers(datagram)).collect();
-            if !exactly {
+            if !equal_sizes {
                 prop_assert!(found.is_sorted(), "in order");
             }
             found.sort_unstable();
@@ -374,7 +385,7 @@ mod tests {
 
     #[test]
     fn nearly_all_datagrams_are_full() {
-        // From 48 to 184 bytes, as most sets are, in no order.
+        // 48 to 184 bytes, the size of most sets, in mixed order.
         let words: Vec<usize> = (0..20_000_usize)
             .map(|n| 12 + n * n * 7 % 1009 % 35)
             .collect();
@@ -390,7 +401,7 @@ mod tests {
         );
     }
 
-    /// A format of another header, which counts three sets at most.
+    /// A format with another header size, and at most three sets per datagram.
     #[derive(Debug)]
     struct Threes;
 
@@ -429,9 +440,9 @@ mod tests {
 
     #[test]
     fn header_and_number_of_sets_are_those_of_the_format() {
-        for exactly in [false, true] {
+        for equal_sizes in [false, true] {
             let words = vec![12; 100];
-            let datagrams = datagrams_of(&mut Batch::<Threes>::new(1472, exactly), &words);
+            let datagrams = datagrams_of(&mut Batch::<Threes>::new(1472, equal_sizes), &words);
             let sets: usize = datagrams
                 .iter()
                 .map(|datagram| numbers_from(datagram, Threes::HEADER_BYTES).len())

@@ -1,4 +1,4 @@
-//! One collector: a connected UDP socket that is allowed to fail.
+//! A collector: a connected UDP socket whose failures are counted, and never end the sensor.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -10,86 +10,90 @@ use glommio::timer::timeout;
 use log::warn;
 use socket2::SockRef;
 
-use super::patience::Patience;
+use super::wait_budget::WaitBudget;
 use crate::export::destination::Destination;
 
-/// At most one line about the same collector in this time.
+/// Least time between two log lines about the same collector.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Time between attempts to open a socket anew.
+/// Time between attempts to open a socket.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A collector, and the socket to it while there is one.
+/// A collector, and the socket to it if it is open.
 #[derive(Debug)]
 pub struct Collector {
     destination: Destination,
     name: Arc<str>,
-    /// Bytes of a full datagram.
+    /// Size of a full datagram, in bytes.
     datagram_bytes: usize,
-    segments: Segments,
+    segmentation: Segmentation,
     socket: Option<UdpSocket>,
-    /// Whether the last send found no room, and waited for it in vain: then the next does not wait.
-    stuck: bool,
-    /// Kept over sockets, so that the stream stays one to the collector.
-    local: Option<SocketAddr>,
+    /// Whether the last wait for room in the socket buffer timed out: the next send then does not
+    /// wait.
+    congested: bool,
+    /// Address of the last socket. Its port is reused, so that the collector sees one stream.
+    local_address: Option<SocketAddr>,
     retry_at: Option<Instant>,
     counts: Counts,
-    trouble: Trouble,
+    failures: FailureLog,
 }
 
-/// What became of the datagrams to one collector.
+/// Delivery counts of one collector.
 #[derive(Clone, Debug)]
 pub struct CollectorSnapshot {
-    /// As the user wrote it.
+    /// The collector as the user wrote it.
     pub name: Arc<str>,
-    /// Where that is now.
+    /// Its present address.
     pub address: SocketAddr,
-    /// Datagrams that the network took.
+    /// Datagrams accepted by the network, less those refused later.
     pub delivered: u64,
-    /// Datagrams that it did not take, or that the other end refused.
+    /// Datagrams that could not be sent, or that the other end refused.
     pub failed: u64,
 }
 
-/// What became of datagrams.
+/// Delivery counts, in datagrams.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
-    /// Taken by the network.
+    /// Accepted by the network, less those refused later.
     pub(super) delivered: u64,
-    /// Not taken, or refused by the other end, as it then turned out.
+    /// Not sent, or refused by the other end, which a later send reports.
     pub(super) failed: u64,
 }
 
-/// Whether the kernel cuts a send into datagrams.
+/// Whether the socket uses segmentation offload: the kernel divides a send into datagrams
+/// (UDP_SEGMENT, udp(7)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Segments {
+enum Segmentation {
     On,
     Off,
 }
 
-/// What went wrong and was not said yet.
+/// Failures that were not logged yet.
 #[derive(Debug, Default)]
-struct Trouble {
+struct FailureLog {
+    /// Failed datagrams since the last line.
     failed: u64,
-    said_at: Option<Instant>,
+    logged_at: Option<Instant>,
 }
 
 impl Collector {
-    /// Opens the socket; one that can't be opened now is tried again later.
+    /// Opens a socket to `destination`. If that fails, a later send tries again. `datagram_bytes`
+    /// is the size of a full datagram.
     ///
-    /// To be called on the thread of the executor that will send.
+    /// Must be called on the thread of the executor that sends.
     #[must_use]
     pub fn new(destination: Destination, datagram_bytes: usize) -> Self {
-        let mut collector = Collector {
+        let mut collector = Self {
             name: destination.written().into(),
             destination,
             datagram_bytes,
-            segments: Segments::On,
+            segmentation: Segmentation::On,
             socket: None,
-            stuck: false,
-            local: None,
+            congested: false,
+            local_address: None,
             retry_at: None,
             counts: Counts::default(),
-            trouble: Trouble::default(),
+            failures: FailureLog::default(),
         };
         if let Err(error) = collector.open() {
             collector.fail(0, &error);
@@ -97,57 +101,59 @@ impl Collector {
         collector
     }
 
-    /// Whether this is what the user wrote so.
-    pub(super) fn is(&self, destination: &Destination) -> bool {
+    /// Whether this is the collector of `destination`, whatever its address.
+    pub(super) fn is_for(&self, destination: &Destination) -> bool {
         self.destination.is_same(destination)
     }
 
-    /// Goes on at the address that it has now, with full datagrams of another size.
+    /// Applies the present address of the collector, and another size of full datagrams.
     pub(super) fn change(&mut self, destination: &Destination, datagram_bytes: usize) {
         let has_moved = self.destination.address() != destination.address();
         self.destination = destination.clone();
         if self.datagram_bytes != datagram_bytes {
             self.datagram_bytes = datagram_bytes;
-            self.begin_segments();
+            self.enable_segmentation();
         }
         if has_moved {
-            // The port is that of the old socket, which has to be closed first.
+            // The new socket reuses the port of the old one, which must be closed first.
             self.socket = None;
             self.retry_at = None;
-            self.stuck = false;
+            self.congested = false;
             if let Err(error) = self.open() {
                 self.fail(0, &error);
             }
         }
     }
 
-    /// Sends a run of datagrams of `size` bytes, the last of which may be shorter: all at once where the kernel
-    /// can cut them. Those that did not leave are counted, and said once a minute.
-    pub(super) async fn send(&mut self, run: &[u8], size: usize, patience: &mut Patience) {
-        if self.segments == Segments::On && size == self.datagram_bytes && run.len() > size {
-            match self.attempt(run, patience).await {
+    /// Sends a run of datagrams of `size` bytes, the last of which may be shorter. With
+    /// segmentation offload the run is one send. Failed datagrams are counted, and logged once in
+    /// [`LOG_INTERVAL`].
+    pub(super) async fn send(&mut self, run: &[u8], size: usize, budget: &mut WaitBudget) {
+        if self.segmentation == Segmentation::On && size == self.datagram_bytes && run.len() > size
+        {
+            match self.send_one(run, budget).await {
                 Ok(()) => {
-                    self.counts.delivered += count(run, size);
+                    self.counts.delivered += datagram_count(run, size);
                     return;
                 }
-                Err(error) if is_about_segments(&error) => self.end_segments(),
-                // None of them has left, and there is no room for one either.
+                Err(error) if is_segmentation_error(&error) => self.disable_segmentation(),
+                // Nothing was sent, and there is no room for a single datagram either.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return self.fail(count(run, size), &error);
+                    return self.fail(datagram_count(run, size), &error);
                 }
-                // One at a time, in case it is only some that can't leave.
+                // Send one at a time: the error may concern only some of them.
                 Err(_) => {}
             }
         }
         for datagram in run.chunks(size.max(1)) {
-            match self.attempt(datagram, patience).await {
+            match self.send_one(datagram, budget).await {
                 Ok(()) => self.counts.delivered += 1,
                 Err(error) => self.fail(1, &error),
             }
         }
     }
 
-    /// What became of all datagrams so far.
+    /// Delivery counts since the start.
     pub(super) fn counts(&self) -> Counts {
         self.counts
     }
@@ -161,27 +167,28 @@ impl Collector {
         }
     }
 
-    /// One send. An answer that the datagram before it was refused is counted, and this one sent all the same.
-    async fn attempt(&mut self, bytes: &[u8], patience: &mut Patience) -> io::Result<()> {
+    /// Performs one send. ECONNREFUSED reports that an earlier datagram was refused: it is counted,
+    /// and the send is repeated.
+    async fn send_one(&mut self, bytes: &[u8], budget: &mut WaitBudget) -> io::Result<()> {
         if self.socket.is_none() {
             self.open()?;
         }
-        let mut sent = self.send_now(bytes);
+        let mut sent = self.try_send(bytes);
         if let Err(error) = &sent
             && error.kind() == io::ErrorKind::ConnectionRefused
         {
             self.counts.delivered = self.counts.delivered.saturating_sub(1);
             self.fail(1, error);
-            sent = self.send_now(bytes);
+            sent = self.try_send(bytes);
         }
         if let Err(error) = &sent
             && error.kind() == io::ErrorKind::WouldBlock
         {
-            sent = self.send_later(bytes, patience).await;
+            sent = self.send_when_writable(bytes, budget).await;
         }
         match sent {
             Ok(length) if length == bytes.len() => {
-                self.stuck = false;
+                self.congested = false;
                 Ok(())
             }
             Ok(_) => Err(io::ErrorKind::WriteZero.into()),
@@ -190,7 +197,7 @@ impl Collector {
                     error.kind(),
                     io::ErrorKind::ConnectionRefused | io::ErrorKind::WouldBlock
                 ) {
-                    // An address or a route may have gone: the next datagram gets a new socket.
+                    // The local address or the route may be gone: the next send opens a new socket.
                     self.socket = None;
                 }
                 Err(error)
@@ -198,23 +205,32 @@ impl Collector {
         }
     }
 
-    fn send_now(&self, bytes: &[u8]) -> io::Result<usize> {
+    fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
         let socket = self.socket.as_ref().ok_or(io::ErrorKind::NotConnected)?;
         SockRef::from(socket).send_with_flags(bytes, libc::MSG_DONTWAIT)
     }
 
-    /// Waits for room, through the executor, but never long: the other collectors wait meanwhile.
-    async fn send_later(&mut self, bytes: &[u8], patience: &mut Patience) -> io::Result<usize> {
+    /// Waits for room in the socket buffer, through the executor, and sends. The wait budget bounds
+    /// the wait, because the other collectors wait meanwhile.
+    async fn send_when_writable(
+        &mut self,
+        bytes: &[u8],
+        budget: &mut WaitBudget,
+    ) -> io::Result<usize> {
         let full = io::ErrorKind::WouldBlock;
-        let socket = self.socket.as_ref().filter(|_| !self.stuck).ok_or(full)?;
+        let socket = self
+            .socket
+            .as_ref()
+            .filter(|_| !self.congested)
+            .ok_or(full)?;
         let socket = dnsflow_sys::udp_socket(socket.try_clone()?);
         let start = Instant::now();
-        let sent = timeout(patience.left(start), socket.send(bytes)).await;
+        let sent = timeout(budget.available(start), socket.send(bytes)).await;
         let now = Instant::now();
-        patience.spend(now - start, now);
+        budget.spend(now - start, now);
         match sent {
             Err(GlommioError::TimedOut(_)) => {
-                self.stuck = true;
+                self.congested = true;
                 Err(full.into())
             }
             sent => sent.map_err(io::Error::from),
@@ -223,21 +239,21 @@ impl Collector {
 
     fn fail(&mut self, datagrams: u64, error: &io::Error) {
         self.counts.failed += datagrams;
-        self.trouble.add(datagrams, &self.destination, error);
+        self.failures.add(datagrams, &self.destination, error);
     }
 
-    fn begin_segments(&mut self) {
+    fn enable_segmentation(&mut self) {
         let segment = u16::try_from(self.datagram_bytes).unwrap_or(0);
-        self.segments = match &self.socket {
-            Some(socket) if dnsflow_sys::segment_sends(socket, segment).is_ok() => Segments::On,
-            _ => Segments::Off,
+        self.segmentation = match &self.socket {
+            Some(socket) if dnsflow_sys::segment_sends(socket, segment).is_ok() => Segmentation::On,
+            _ => Segmentation::Off,
         };
     }
 
-    fn end_segments(&mut self) {
-        self.segments = Segments::Off;
+    fn disable_segmentation(&mut self) {
+        self.segmentation = Segmentation::Off;
         if let Some(socket) = &self.socket {
-            // Where that fails there is nothing to end.
+            // If this fails, the socket has no segmentation to disable.
             let _ = dnsflow_sys::segment_sends(socket, 0);
         }
     }
@@ -253,19 +269,20 @@ impl Collector {
             SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
-        let port = self.local.map_or(0, |local| local.port());
+        let port = self.local_address.map_or(0, |local| local.port());
         let socket = UdpSocket::bind((any, port))?;
         socket.connect(address)?;
-        self.local = socket.local_addr().ok();
+        self.local_address = socket.local_addr().ok();
         self.socket = Some(socket);
-        self.begin_segments();
+        self.enable_segmentation();
         self.retry_at = None;
         Ok(())
     }
 }
 
-/// Whether the network or the path can't have sends cut up: a device without checksums, an MTU that is too small.
-fn is_about_segments(error: &io::Error) -> bool {
+/// Whether segmentation offload does not work on this path: the device computes no checksums, or
+/// the MTU is too small.
+fn is_segmentation_error(error: &io::Error) -> bool {
     let code = error.raw_os_error();
     [
         libc::EIO,
@@ -278,18 +295,20 @@ fn is_about_segments(error: &io::Error) -> bool {
     .any(|known| code == Some(*known))
 }
 
-fn count(run: &[u8], size: usize) -> u64 {
+/// Number of datagrams of `size` bytes in `run`.
+fn datagram_count(run: &[u8], size: usize) -> u64 {
     u64::try_from(run.len().div_ceil(size.max(1))).unwrap_or(u64::MAX)
 }
 
-impl Trouble {
+impl FailureLog {
+    /// Counts failed datagrams; logs them, and those before, at most once in [`LOG_INTERVAL`].
     fn add(&mut self, failed: u64, destination: &Destination, error: &io::Error) {
         self.failed += failed;
         let now = Instant::now();
-        if self.said_at.is_some_and(|at| now < at + LOG_INTERVAL) {
+        if self.logged_at.is_some_and(|at| now < at + LOG_INTERVAL) {
             return;
         }
-        self.said_at = Some(now);
+        self.logged_at = Some(now);
         let failed = std::mem::take(&mut self.failed);
         warn!(
             collector = destination.written();

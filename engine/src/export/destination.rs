@@ -1,7 +1,7 @@
-//! A collector as the user named it, and its present address.
+//! The destination of a collector: the text of the option, and its present address.
 //!
-//! The address of a name may change, so that both are kept. Nothing is opened here, and when to
-//! look up a name again is decided elsewhere.
+//! Both are kept because the address of a name may change. The module opens no socket, and does not
+//! decide when to look up a name again.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -23,12 +23,12 @@ pub enum DestinationError {
     LookUp {
         /// As the user wrote it.
         collector: String,
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
 }
 
-/// A collector.
+/// The destination of a collector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
     written: String,

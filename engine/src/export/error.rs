@@ -1,22 +1,22 @@
-//! What ends an export.
+//! Errors that end an export.
 
 use std::io;
 
 use thiserror::Error;
 
-/// Why an export can't go on, and the sensor ends: a file or standard output that was asked for can't be written.
-/// Collectors that fail don't end it.
+/// The error that ends an export, and with it the sensor: the file of `-w` or standard output can't
+/// be written. A failing collector is no error.
 #[derive(Debug, Error)]
 pub enum ExportError {
-    /// The file of `-w`.
+    /// The file of `-w` can't be written.
     #[error("can't write to {path}: {source}")]
     File {
-        /// As it was named.
+        /// Its path, as given to `-w`.
         path: String,
-        /// What the system said.
+        /// The error of the write.
         source: io::Error,
     },
-    /// Standard output.
+    /// Standard output can't be written.
     #[error("can't write to standard output: {0}")]
     Print(io::Error),
 }

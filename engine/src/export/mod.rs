@@ -1,10 +1,13 @@
-//! From a response to the datagrams of one stream, and from there to all destinations.
+//! Export of the responses of one shard: encoding into datagrams, and delivery to all sinks.
 //!
-//! A stream is what a collector sees of one shard: a source port, and sequence numbers without a gap. An encoder
-//! ([`Encode`]) writes each response once, as sets, into a `Batch` of datagrams that lie side by side. The batch is sent when it is full, when the shard has nothing else to do, and at the end of the flush interval.
-//! Collectors and the file of `-w` get each datagram in order; `--print` reads the sets that were written.
+//! To a collector, a shard is one stream: one source port, and consecutive sequence numbers. An
+//! encoder ([`Encode`]) writes each response once, as one or more sets, into a `Batch` of
+//! contiguous datagrams. The batch is sent when a run of datagrams is full, when the shard has no
+//! more input, and at the end of the flush interval. Collectors and the file of `-w` receive every
+//! datagram in order; `--print` reads the encoded sets.
 //!
-//! Export knows nothing of packets nor of the format of records. A collector that does not listen stops nothing.
+//! The module depends neither on packets nor on the format of records. It queues nothing for a
+//! collector that does not receive: the loss is counted.
 
 pub mod age;
 pub(crate) mod batch;
@@ -12,9 +15,9 @@ pub mod collector;
 pub mod destination;
 mod error;
 pub mod file;
-mod patience;
 mod pool;
 pub mod print;
+mod wait_budget;
 
 use dnsflow_packet::Timestamp;
 use dnsflow_wire::dns::MessageReject;
@@ -22,30 +25,30 @@ use dnsflow_wire::encode::{Draft, Encode};
 use dnsflow_wire::response::{Endpoints, Response};
 use dnsflow_wire::v4::{Encoder, Stats};
 
-use age::{Ages, Waiting};
+use age::{AgeTracker, Ages};
 use batch::Batch;
 use collector::{Collector, CollectorSnapshot};
 use destination::Destination;
 pub use error::ExportError;
 use file::PcapFile;
-use patience::Patience;
 use print::Print;
+use wait_budget::WaitBudget;
 
-/// What a stream has sent.
+/// Totals of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sent {
     /// Data sets.
     pub sets: u64,
     /// Datagrams, each counted once however many collectors there are.
     pub datagrams: u64,
-    /// Datagrams that a collector took, over all collectors.
+    /// Datagrams delivered to the network, summed over all collectors.
     pub delivered: u64,
-    /// Datagrams that a collector did not take, over all collectors.
+    /// Datagrams that could not be sent or that were refused, summed over all collectors.
     pub failed: u64,
 }
 
 impl Sent {
-    /// Adds what another stream has sent.
+    /// Adds the totals of another stream.
     pub fn add(&mut self, other: &Sent) {
         self.sets += other.sets;
         self.datagrams += other.datagrams;
@@ -54,49 +57,51 @@ impl Sent {
     }
 }
 
-/// Where a stream goes.
+/// The outputs of a stream.
 #[derive(Debug, Default)]
 pub struct Sinks {
-    /// Each gets every datagram.
+    /// Each receives every datagram.
     pub collectors: Vec<Collector>,
     /// The file of `-w`.
     pub file: Option<PcapFile>,
-    /// `--print`.
+    /// The lines of `--print`.
     pub print: Option<Print>,
 }
 
-/// One stream of records in the format of `E`: its batch, its sequence and its sinks.
+/// One stream of records in the format of `E`: its batch, its sequence numbers and its sinks.
 #[derive(Debug)]
 pub struct Export<E = Encoder> {
     encoder: E,
     batch: Batch<E>,
     sinks: Sinks,
     sent: Sent,
-    waiting: Waiting,
-    patience: Patience,
+    ages: AgeTracker,
+    wait_budget: WaitBudget,
 }
 
 impl<E: Encode> Export<E> {
-    /// A stream that starts at sequence number 1. Its datagrams have at most `datagram_bytes` bytes, which is at least
-    /// [`Encode::HEADER_BYTES`] and the smallest room into which `encoder` can split any response.
+    /// A stream that starts at sequence number 1. `datagram_bytes` is the largest UDP payload. It
+    /// must be at least [`Encode::HEADER_BYTES`] plus the smallest room into which `encoder` can
+    /// split any response.
     #[must_use]
     pub fn new(encoder: E, datagram_bytes: usize, sinks: Sinks) -> Self {
-        // Datagrams of one size leave many at a time; a file does not care, and keeps the order.
-        let exactly = !sinks.collectors.is_empty();
+        // Segmentation offload needs datagrams of equal size. A file does not: it keeps the order.
+        let equal_sizes = !sinks.collectors.is_empty();
         Self {
             encoder,
-            batch: Batch::new(datagram_bytes, exactly),
+            batch: Batch::new(datagram_bytes, equal_sizes),
             sinks,
             sent: Sent::default(),
-            waiting: Waiting::default(),
-            patience: Patience::default(),
+            ages: AgeTracker::default(),
+            wait_budget: WaitBudget::default(),
         }
     }
 
-    /// Takes the response in a unicast message that came whole, and was captured at `at`, in one pass.
+    /// Encodes the response in a whole unicast message, captured at `at`, in one pass (the fast
+    /// path).
     ///
-    /// Returns why the message gives no record, or `None` if it does not qualify for the fast path: then nothing was
-    /// taken.
+    /// Returns the reason if the message gives no record. Returns `None`, and exports nothing, if
+    /// the message does not qualify for the fast path.
     #[inline(always)]
     pub fn transcribe(
         &mut self,
@@ -110,24 +115,26 @@ impl<E: Encode> Export<E> {
             if self.sinks.print.is_some() {
                 self.print_draft(bytes, at);
             }
-            self.keep(bytes);
+            self.commit(bytes);
         }))
     }
 
-    /// Where a set may be written that [`Export::keep`] takes.
+    /// Room for the next set, which [`Export::commit`] then adds to the batch. The contents are
+    /// unspecified.
     #[inline(always)]
     pub fn draft(&mut self) -> Option<&mut Draft> {
         self.batch.draft()
     }
 
-    /// Takes the set of so many bytes that was written to [`Export::draft`].
+    /// Adds the set that was written to the first `bytes` bytes of [`Export::draft`]. `bytes` is a
+    /// multiple of 4, at most the size of a [`Draft`].
     #[inline(always)]
-    pub fn keep(&mut self, bytes: usize) {
+    pub fn commit(&mut self, bytes: usize) {
         self.sent.sets += 1;
-        self.batch.keep(bytes);
+        self.batch.commit(bytes);
     }
 
-    /// Takes a response that was captured at `at`.
+    /// Encodes and adds a response that was captured at `at`.
     pub fn push(&mut self, response: &Response<'_>, at: Timestamp) {
         self.sent.sets += self.batch.push(response);
         if let Some(print) = &mut self.sinks.print {
@@ -142,26 +149,29 @@ impl<E: Encode> Export<E> {
         }
     }
 
-    /// Whether [`Export::send`] is due, lest the batch grow.
+    /// Whether the batch holds a full run of datagrams. [`Export::send`] is then due; otherwise the
+    /// batch grows.
     #[inline]
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.batch.is_full()
     }
 
-    /// Whether a datagram that is not full waits for more sets, or for the flush interval.
+    /// Whether sets are pending that only [`Export::flush`] sends: in an open datagram, or in the
+    /// pool.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         self.batch.is_waiting()
     }
 
-    /// What is pushed from now on is at most as old as a packet captured at `at`. Live capture says it of each
-    /// block; where nobody does, no ages are counted.
-    pub fn mark(&mut self, at: Timestamp) {
-        self.waiting.mark(&self.batch, at);
+    /// Starts a block: the records added from now on are at most as old as a packet captured at
+    /// `at`. Live capture calls this for each block. Without a call, no ages are counted.
+    pub fn start_block(&mut self, at: Timestamp) {
+        self.ages.start_block(&self.batch, at);
     }
 
-    /// Sends the datagrams that are full.
+    /// Sends the finished datagrams to all sinks. A collector that fails is counted, and is not an
+    /// error.
     ///
     /// # Errors
     /// If the file or standard output can't be written.
@@ -171,7 +181,7 @@ impl<E: Encode> Export<E> {
         for collector in &mut self.sinks.collectors {
             let before = collector.counts();
             for (run, size) in self.batch.runs() {
-                collector.send(run, size, &mut self.patience).await;
+                collector.send(run, size, &mut self.wait_budget).await;
             }
             let after = collector.counts();
             self.sent.delivered =
@@ -184,12 +194,12 @@ impl<E: Encode> Export<E> {
         if let Some(print) = &mut self.sinks.print {
             print.write()?;
         }
-        self.waiting.leave(datagrams, &self.batch);
+        self.ages.record_send(datagrams, &self.batch);
         self.batch.clear();
         Ok(())
     }
 
-    /// Sends all there is.
+    /// Finishes all datagrams, full or not, and sends them.
     ///
     /// # Errors
     /// As [`Export::send`].
@@ -198,8 +208,9 @@ impl<E: Encode> Export<E> {
         self.send().await
     }
 
-    /// Goes on with these collectors and another size of datagrams. What waits is sent before, to those who were
-    /// there. A collector that stays keeps its socket; one that is new starts in the middle of the sequence.
+    /// Replaces the collectors and the datagram size. Pending records are flushed first, to the old
+    /// collectors. A collector that stays keeps its socket; a new one starts at the present
+    /// sequence number.
     ///
     /// # Errors
     /// As [`Export::send`].
@@ -214,7 +225,7 @@ impl<E: Encode> Export<E> {
         for destination in collectors {
             let known = before
                 .iter()
-                .position(|collector| collector.is(destination));
+                .position(|collector| collector.is_for(destination));
             let collector = match known.map(|index| before.remove(index)) {
                 Some(mut collector) => {
                     collector.change(destination, datagram_bytes);
@@ -227,7 +238,7 @@ impl<E: Encode> Export<E> {
         Ok(())
     }
 
-    /// Sends all there is, then a stats datagram.
+    /// Flushes, then sends a stats datagram.
     ///
     /// # Errors
     /// As [`Export::send`].
@@ -236,22 +247,22 @@ impl<E: Encode> Export<E> {
         self.send().await
     }
 
-    /// What was sent so far.
+    /// Totals of the stream so far.
     #[must_use]
     pub fn sent(&self) -> Sent {
         self.sent
     }
 
-    /// The same, collector by collector, of those that there are now.
+    /// Delivery counts of each present collector.
     #[must_use]
     pub fn collectors(&self) -> Vec<CollectorSnapshot> {
         let collectors = self.sinks.collectors.iter();
         collectors.map(Collector::snapshot).collect()
     }
 
-    /// How old records were when they were sent.
+    /// Ages of records when they were sent.
     #[must_use]
     pub fn ages(&self) -> Ages {
-        self.waiting.ages()
+        self.ages.ages()
     }
 }

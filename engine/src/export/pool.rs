@@ -1,40 +1,41 @@
-//! Sets that wait so that datagrams can be filled to the last byte.
+//! A pool of sets from which datagrams are filled to the last byte.
 //!
-//! One system call sends many datagrams only if all of them have one size. Sets have many sizes, so a few
-//! wait here, and the last of a datagram are chosen to fit exactly: with [`POOL_SETS`] of them there are
-//! nearly always one, two or three that do. A set can't wait for long: each datagram starts with the one
-//! that has waited longest.
+//! Segmentation offload sends many datagrams with one system call only if they have equal sizes.
+//! Sets have many sizes, so the pool holds some back, and the last sets of a datagram are chosen to
+//! fit exactly: among [`POOL_SETS`] sets, nearly always one, two or three do. The wait of a set is
+//! bounded: each datagram starts with the oldest set of the pool.
 
 use dnsflow_wire::encode::MAX_TRANSCRIPT_BYTES;
 
-/// Sets that wait.
+/// Capacity of the pool, in sets.
 const POOL_SETS: usize = 32;
 
-// A larger set goes into a datagram at once.
+// A larger set bypasses the pool.
 const _: () = assert!(MAX_TRANSCRIPT_BYTES / GRAIN_BYTES < SIZES);
 
 /// Sizes of sets are multiples of this many bytes.
 const GRAIN_BYTES: usize = 4;
 
-/// Sizes that sets can have here, in grains from 0: one for each bit of [`Sizes`].
+/// Number of sizes that a set in the pool can have, in grains from 0: the bits of [`Sizes`].
 const SIZES: usize = 128;
 
-/// A bit for each size, in grains, so that one operation looks at all sizes.
+/// A bit for each size, in grains, so that one operation tests all sizes.
 type Sizes = u128;
 
-/// Sets in slots of equal size, found by their size.
+/// Sets in slots, found by their size.
 #[derive(Debug)]
 pub(super) struct Pool {
     memory: Box<[[u8; MAX_TRANSCRIPT_BYTES]; POOL_SETS]>,
     sizes: [usize; POOL_SETS],
-    /// When each set came, by the count of all that came.
-    born: [u64; POOL_SETS],
-    count: u64,
-    /// A bit for each slot that is taken.
-    taken: u32,
+    /// For each slot, the number of sets added before its set.
+    arrival: [u64; POOL_SETS],
+    /// Sets added since the start.
+    arrivals: u64,
+    /// A bit for each slot that holds a set.
+    occupied: u32,
     /// For each size in grains, a bit for each slot with a set of that size.
     by_size: [u32; SIZES],
-    /// Sizes of which there is a set.
+    /// Sizes of which the pool has a set.
     present: Sizes,
 }
 
@@ -43,12 +44,12 @@ pub(super) type Slots = [Option<usize>; 3];
 
 impl Default for Pool {
     fn default() -> Self {
-        Pool {
+        Self {
             memory: Box::new([[0; MAX_TRANSCRIPT_BYTES]; POOL_SETS]),
             sizes: [0; POOL_SETS],
-            born: [0; POOL_SETS],
-            count: 0,
-            taken: 0,
+            arrival: [0; POOL_SETS],
+            arrivals: 0,
+            occupied: 0,
             by_size: [0; SIZES],
             present: 0,
         }
@@ -57,36 +58,37 @@ impl Default for Pool {
 
 impl Pool {
     pub(super) fn is_empty(&self) -> bool {
-        self.taken == 0
+        self.occupied == 0
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.taken == u32::MAX
+        self.occupied == u32::MAX
     }
 
-    /// Keeps a set of at most [`MAX_TRANSCRIPT_BYTES`]; nothing happens if the pool is full.
+    /// Copies a set of at most [`MAX_TRANSCRIPT_BYTES`] into the pool; does nothing if the pool is
+    /// full.
     pub(super) fn add(&mut self, set: &[u8]) {
-        let slot = usize::try_from(self.taken.trailing_ones()).unwrap_or(POOL_SETS);
+        let slot = usize::try_from(self.occupied.trailing_ones()).unwrap_or(POOL_SETS);
         let memory = self.memory.get_mut(slot);
         if let Some(room) = memory.and_then(|memory| memory.get_mut(..set.len())) {
             room.copy_from_slice(set);
-            self.mark(slot, set.len());
+            self.occupy(slot, set.len());
         }
     }
 
-    fn mark(&mut self, slot: usize, size: usize) {
+    fn occupy(&mut self, slot: usize, size: usize) {
         self.sizes[slot] = size;
-        self.born[slot] = self.count;
-        self.count += 1;
-        self.taken |= 1 << slot;
+        self.arrival[slot] = self.arrivals;
+        self.arrivals += 1;
+        self.occupied |= 1 << slot;
         self.by_size[size / GRAIN_BYTES] |= 1 << slot;
         self.present |= bit(size / GRAIN_BYTES);
     }
 
-    /// Takes a set out: its bytes, until another takes their place.
+    /// Removes the set in a slot and returns its bytes, which the next set in that slot overwrites.
     pub(super) fn take(&mut self, slot: usize) -> &[u8] {
         let size = self.sizes[slot];
-        self.taken &= !(1 << slot);
+        self.occupied &= !(1 << slot);
         let grains = size / GRAIN_BYTES;
         self.by_size[grains] &= !(1 << slot);
         if self.by_size[grains] == 0 {
@@ -100,29 +102,29 @@ impl Pool {
         self.sizes[slot]
     }
 
-    /// The set that has waited longest.
+    /// The slot of the oldest set.
     pub(super) fn oldest(&self) -> Option<usize> {
-        self.slots().min_by_key(|slot| self.born[*slot])
+        self.slots().min_by_key(|slot| self.arrival[*slot])
     }
 
-    /// How many came since the start.
-    pub(super) fn count(&self) -> u64 {
-        self.count
+    /// Number of sets added since the start.
+    pub(super) fn arrivals(&self) -> u64 {
+        self.arrivals
     }
 
-    /// How many came before the set that has waited longest.
-    pub(super) fn oldest_born(&self) -> Option<u64> {
-        self.oldest().map(|slot| self.born[slot])
+    /// Number of sets added before the oldest set.
+    pub(super) fn oldest_arrival(&self) -> Option<u64> {
+        self.oldest().map(|slot| self.arrival[slot])
     }
 
-    /// One, two or three sets that together have exactly `room` bytes.
-    pub(super) fn exactly(&self, room: usize) -> Option<Slots> {
+    /// One, two or three sets of exactly `room` bytes together; `None` if there are none.
+    pub(super) fn find_exact_fit(&self, room: usize) -> Option<Slots> {
         if !room.is_multiple_of(GRAIN_BYTES) {
             return None;
         }
         let room = room / GRAIN_BYTES;
         if room < SIZES && self.present & bit(room) != 0 {
-            return Some(self.of_sizes([Some(room), None, None]));
+            return Some(self.slots_of_sizes([Some(room), None, None]));
         }
         let repeated = |more: u32| {
             move |size: usize| {
@@ -132,11 +134,11 @@ impl Pool {
             }
         };
         if let Some((first, second)) = pair(self.present, room, repeated(1)) {
-            return Some(self.of_sizes([Some(first), Some(second), None]));
+            return Some(self.slots_of_sizes([Some(first), Some(second), None]));
         }
-        places(self.present).find_map(|first| {
+        set_bits(self.present).find_map(|first| {
             let rest = room.checked_sub(first)?;
-            // Each three are found by the smallest of them.
+            // Search each triple by its smallest size.
             let others = self.present & (Sizes::MAX << first);
             let others = if repeated(1)(first) {
                 others
@@ -145,39 +147,40 @@ impl Pool {
             };
             let more = move |size: usize| repeated(1 + u32::from(size == first))(size);
             let (second, third) = pair(others, rest, more)?;
-            Some(self.of_sizes([Some(first), Some(second), Some(third)]))
+            Some(self.slots_of_sizes([Some(first), Some(second), Some(third)]))
         })
     }
 
-    /// A set for each of these sizes, of which there are enough.
-    fn of_sizes(&self, sizes: [Option<usize>; 3]) -> Slots {
+    /// Slots of sets of these sizes, of which the pool has enough.
+    fn slots_of_sizes(&self, sizes: [Option<usize>; 3]) -> Slots {
         let mut used = 0_u32;
         sizes.map(|size| {
-            let slot = places((self.by_size.get(size?)? & !used).into()).next()?;
+            let slot = set_bits((self.by_size.get(size?)? & !used).into()).next()?;
             used |= 1 << slot;
             Some(slot)
         })
     }
 
     fn slots(&self) -> impl Iterator<Item = usize> + use<> {
-        places(self.taken.into())
+        set_bits(self.occupied.into())
     }
 }
 
-/// Two of the sizes that make up `room` together, in grains; one size twice only where it is `repeated`.
+/// Two of `sizes` that make up `room`, all in grains. A size is used twice only if it is
+/// `repeated`.
 fn pair(sizes: Sizes, room: usize, repeated: impl Fn(usize) -> bool) -> Option<(usize, usize)> {
-    // Read backwards and moved, the sizes stand where what they leave of the room would stand.
-    let backwards = sizes.reverse_bits();
+    // Reversed and shifted, the bit of each size is at `room - size`: its complement to the room.
+    let reversed = sizes.reverse_bits();
     let left = if room < SIZES {
-        backwards >> (SIZES - 1 - room)
+        reversed >> (SIZES - 1 - room)
     } else if room - (SIZES - 1) < SIZES {
-        backwards << (room - (SIZES - 1))
+        reversed << (room - (SIZES - 1))
     } else {
         return None;
     };
     let half = room / 2;
     let alone = room == 2 * half && !repeated(half);
-    let first = places(sizes & left & !if alone { bit(half) } else { 0 }).next()?;
+    let first = set_bits(sizes & left & !if alone { bit(half) } else { 0 }).next()?;
     Some((first, room - first))
 }
 
@@ -185,8 +188,8 @@ fn bit(size: usize) -> Sizes {
     1 << size
 }
 
-/// The places of the bits that are set.
-fn places(mut set: u128) -> impl Iterator<Item = usize> {
+/// Indices of the bits that are set, ascending.
+fn set_bits(mut set: u128) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let lowest = usize::try_from(set.trailing_zeros())
             .ok()
@@ -204,7 +207,7 @@ mod tests {
     fn pool(sizes: &[usize]) -> Pool {
         let mut pool = Pool::default();
         for (slot, size) in sizes.iter().enumerate() {
-            pool.mark(slot, *size);
+            pool.occupy(slot, *size);
         }
         pool
     }
@@ -217,19 +220,19 @@ mod tests {
     fn ones_twos_and_threes() {
         let pool = pool(&[60, 64, 100, 100, 300]);
         for room in [60, 300, 124, 200, 224, 260, 460, 424] {
-            let found = pool.exactly(room).map(|slots| sum(&pool, &slots));
+            let found = pool.find_exact_fit(room).map(|slots| sum(&pool, &slots));
             assert_eq!(found, Some(room));
         }
         for room in [0, 4, 61, 120, 300 + 300, 10_000] {
-            assert_eq!(pool.exactly(room), None, "{room}");
+            assert_eq!(pool.find_exact_fit(room), None, "{room}");
         }
     }
 
     #[test]
     fn a_set_is_not_used_twice() {
-        assert_eq!(pool(&[60]).exactly(120), None);
-        assert_eq!(pool(&[60, 64]).exactly(180), None);
-        assert_eq!(pool(&[60, 60]).exactly(180), None);
+        assert_eq!(pool(&[60]).find_exact_fit(120), None);
+        assert_eq!(pool(&[60, 64]).find_exact_fit(180), None);
+        assert_eq!(pool(&[60, 60]).find_exact_fit(180), None);
     }
 
     #[test]
@@ -238,7 +241,7 @@ mod tests {
         assert_eq!(pool.oldest(), Some(0));
         assert_eq!(pool.take(0).len(), 60);
         assert_eq!(pool.oldest(), Some(1));
-        assert_eq!(pool.exactly(60), None);
+        assert_eq!(pool.find_exact_fit(60), None);
     }
 
     proptest::proptest! {
@@ -257,7 +260,7 @@ mod tests {
                             || (0..b).any(|c| sizes[a] + sizes[b] + sizes[c] == room)
                     })
             });
-            let found = pool.exactly(room);
+            let found = pool.find_exact_fit(room);
             proptest::prop_assert_eq!(found.is_some(), exists);
             if let Some(slots) = found {
                 proptest::prop_assert_eq!(sum(&pool, &slots), room);

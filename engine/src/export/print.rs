@@ -1,7 +1,8 @@
-//! `--print`: each response as a line of text, so that nobody needs a collector to see it.
+//! `--print`: each response as one line of text on standard output.
 //!
-//! A line is made of the set that was written, so that it shows what collectors get. A response that was read before
-//! may be more sets than one, and is one line all the same: that line is made of its fields.
+//! On the fast path a line is made from the encoded set, so that it shows what collectors receive.
+//! A response from [`Export::push`](super::Export::push) may need several sets; its one line is
+//! made from its fields.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -13,10 +14,11 @@ use dnsflow_wire::text;
 use super::error::ExportError;
 use dnsflow_packet::Timestamp;
 
-/// Bytes of lines that are gathered before they are written.
-const GATHER_BYTES: usize = 32 << 10;
+/// Bytes of lines that are buffered before they are written.
+const BUFFER_BYTES: usize = 32 << 10;
 
-/// Lines on their way to standard output. Several shards may print: each writes whole lines.
+/// A buffer of lines for standard output. Several shards may print; each write has whole lines
+/// only.
 #[derive(Debug)]
 pub struct Print {
     lines: String,
@@ -25,41 +27,42 @@ pub struct Print {
 
 impl Default for Print {
     fn default() -> Self {
-        Print {
-            lines: String::with_capacity(2 * GATHER_BYTES),
+        Self {
+            lines: String::with_capacity(2 * BUFFER_BYTES),
             failure: None,
         }
     }
 }
 
 impl Print {
-    /// Writes the line that names the fields.
+    /// Writes the header line, which names the fields.
     ///
     /// # Errors
-    /// What the system says.
+    /// Those of write(2).
     pub fn write_header() -> io::Result<()> {
         writeln!(io::stdout().lock(), "{}", text::HEADER)
     }
 
-    /// Takes a response that was captured at `at`.
+    /// Adds the line of a response that was captured at `at`.
     pub(super) fn push(&mut self, response: &Response<'_>, at: Timestamp) {
-        // Writing to a string does not fail.
+        // Writing to a String does not fail.
         let _ = text::write_response(&mut self.lines, None, since_epoch(at), response);
-        self.gathered();
+        self.write_if_full();
     }
 
-    /// Takes the set that `E` has written of a response.
+    /// Adds the line of a set that `E` has encoded, of a response captured at `at`.
     pub(super) fn push_set<E: Encode>(&mut self, set: &[u8], at: Timestamp) {
         E::write_line(set, since_epoch(at), &mut self.lines);
-        self.gathered();
+        self.write_if_full();
     }
 
-    fn gathered(&mut self) {
-        if self.lines.len() > GATHER_BYTES {
+    fn write_if_full(&mut self) {
+        if self.lines.len() > BUFFER_BYTES {
             self.write_lines();
         }
     }
 
+    /// Writes all buffered lines; returns the first error since the last call.
     pub(super) fn write(&mut self) -> Result<(), ExportError> {
         self.write_lines();
         self.failure
@@ -95,14 +98,14 @@ mod tests {
     use super::super::{Export, Sinks};
     use super::*;
 
-    /// `a` is an alias of `b`, which has the address 192.0.2.1.
+    /// `a` has the CNAME `b`, which has the address 192.0.2.1.
     const MESSAGE: &[u8] = b"\x12\x34\x81\x80\x00\x01\x00\x02\x00\x00\x00\x00\
         \x01a\x00\x00\x01\x00\x01\
         \xc0\x0c\x00\x05\x00\x01\x00\x00\x00\x3c\x00\x03\x01b\x00\
         \xc0\x1f\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\xc0\x00\x02\x01";
 
     #[test]
-    fn a_line_is_the_same_on_either_path_and_printing_keeps_the_fast_one() {
+    fn both_paths_print_the_same_line_and_printing_keeps_the_fast_path() {
         let endpoints = Endpoints::V4 {
             client: [10, 0, 0, 1],
             resolver: [10, 0, 0, 2],

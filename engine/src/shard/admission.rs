@@ -1,10 +1,10 @@
-//! Which packets of a file a shard decodes. In live capture the kernel decides that; here the same
-//! programs decide it.
+//! Selects the packets of a file that a shard decodes. In live capture the kernel runs the fanout,
+//! share, sample and filter programs; for files this module runs the same programs.
 
 use dnsflow_filters::{FilterError, Interpreter, MAX_SNAP_LENGTH, Packet, Program, compile};
 use dnsflow_packet::{Frame, LinkType, Reject, link};
 
-/// What a shard does with a packet.
+/// The decision about a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// This shard decodes it.
@@ -69,7 +69,7 @@ impl Admission {
         sample: u32,
     ) -> Result<Self, FilterError> {
         let shard = shard.map(Division::new).transpose()?;
-        // Each shard has its own sequence; any seed but 0 will do.
+        // Each shard has its own random sequence; any seed except 0 is valid.
         let random = 0x9e37_79b9 ^ shard.as_ref().map_or(0, |division| division.index);
         Ok(Self {
             shard,
@@ -81,7 +81,7 @@ impl Admission {
         })
     }
 
-    /// Whether there is no test at all: every verdict is [`Verdict::Ours`].
+    /// Whether there are no tests: every verdict is [`Verdict::Ours`].
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.shard.is_none()
@@ -106,22 +106,22 @@ impl Admission {
     }
 
     fn decide(&mut self, frame: &Frame<'_>) -> Result<Verdict, FilterError> {
-        let packet = as_program_sees(frame);
+        let packet = program_input(frame);
         if self
             .shard
             .as_ref()
-            .is_some_and(|division| !division.holds(&packet))
+            .is_some_and(|division| !division.contains(&packet))
         {
             return Ok(Verdict::OtherShard);
         }
         if self
             .member
             .as_ref()
-            .is_some_and(|division| !division.holds(&packet))
+            .is_some_and(|division| !division.contains(&packet))
         {
             return Ok(Verdict::Reject(Reject::Share));
         }
-        if self.sample > 1 && !self.draw().is_multiple_of(self.sample) {
+        if self.sample > 1 && !self.next_random().is_multiple_of(self.sample) {
             return Ok(Verdict::Reject(Reject::Sampled));
         }
         if let LinkType::Unsupported(_) = frame.link {
@@ -152,7 +152,7 @@ impl Admission {
 
     /// The next number of a 32-bit xorshift (Marsaglia 2003): a sample has to be fair, not
     /// unpredictable.
-    fn draw(&mut self) -> u32 {
+    fn next_random(&mut self) -> u32 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 17;
         self.random ^= self.random << 5;
@@ -177,14 +177,15 @@ impl Division {
         })
     }
 
-    fn holds(&self, packet: &Packet<'_>) -> bool {
+    fn contains(&self, packet: &Packet<'_>) -> bool {
         self.program.run(&packet.for_fanout(), || 0) % self.count == self.index
     }
 }
 
-/// A frame of a file as a socket filter would see it, had an interface received it. Of a frame
-/// whose link layer can't be skipped, the network header is at the end and the protocol is 0.
-pub(super) fn as_program_sees<'a>(frame: &Frame<'a>) -> Packet<'a> {
+/// A frame of a file as input of a socket filter program, as if an interface had received it. If
+/// the link layer can't be skipped, the network header is at the end of the frame and the protocol
+/// is 0.
+pub(super) fn program_input<'a>(frame: &Frame<'a>) -> Packet<'a> {
     let (network_offset, protocol) = link::network(frame)
         .map_or((frame.bytes.len(), 0), |network| {
             (network.offset_in(frame), network.protocol)

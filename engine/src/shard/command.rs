@@ -1,7 +1,8 @@
-//! How the supervisor speaks to a live shard, and how that answers.
+//! Commands from the supervisor to live shards, and notices from shards to the supervisor.
 //!
-//! Nothing is shared while packets flow: a command waits in a channel, and a byte on a socket pair, which the shard
-//! waits for anyhow, says that there is one. The shard sees to it between two blocks.
+//! A command is queued in a channel, and a byte on a socket pair wakes the shard, which already
+//! waits on that descriptor. The shard handles commands between two blocks, so that no state is
+//! shared while it processes packets.
 
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
@@ -17,64 +18,65 @@ use crate::capture::ring::Ring;
 use crate::export::destination::Destination;
 use dnsflow_packet::Selection;
 
-/// What a shard is told.
+/// A command to a live shard.
 #[derive(Debug)]
 pub enum Command {
-    /// Say what was seen so far, then let go of the question.
+    /// Send a [`Snapshot`], then drop the sender.
     Report(Arc<Sender<Snapshot>>),
-    /// Go on with other settings; a [`Notice::Changed`] answers.
+    /// Apply other settings; the shard answers with [`Notice::Changed`].
     Change(Arc<Change>),
-    /// The interface of this number, in the order of `-i`, is up, or is not.
+    /// The interface of this index, in the order of `-i`, is up (true) or down (false).
     Present(usize, bool),
-    /// The interface of this number is another one now: take from this ring, once the old one is empty.
+    /// The interface of this index was replaced: drain the old ring, then read from this one.
     Ring(usize, Ring),
 }
 
-/// Other settings. A shard takes all of it between two blocks, or, where the kernel refuses a filter, says so.
+/// New settings, which a shard applies as a whole between two blocks. If the kernel rejects a
+/// filter, the shard answers with the error.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// For the answer.
+    /// Number of the change, repeated in [`Notice::Changed`].
     pub number: u64,
-    /// What is captured, if that is to change.
+    /// The new capture settings; `None` keeps the present ones.
     pub capture: Option<CaptureChange>,
-    /// Where records go.
+    /// The new output settings.
     pub output: OutputChange,
 }
 
-/// What is captured from now on.
+/// Capture settings that can change at run time.
 #[derive(Clone, Debug)]
 pub struct CaptureChange {
-    /// What decode looks for.
+    /// The messages that the decoder selects.
     pub selection: Selection,
-    /// The capture filter of each interface.
+    /// The capture filter of each interface, in the order of `-i`.
     pub filters: Vec<Program>,
-    /// 1 of how many packets is kept; 0 for all.
+    /// Sample rate: 1 of this many packets is kept; 0 if sampling is off.
     pub sample: u32,
 }
 
-/// Where records go from now on.
+/// Output settings that can change at run time.
 #[derive(Clone, Debug)]
 pub struct OutputChange {
-    /// A collector that was there before keeps its socket.
+    /// All collectors. One that was configured before keeps its socket.
     pub collectors: Vec<Destination>,
-    /// Largest UDP payload.
+    /// Largest UDP payload, in bytes.
     pub datagram_bytes: usize,
-    /// Longest time that a set waits.
+    /// The flush interval: longest time that a set waits for others to fill its datagram.
     pub flush: Duration,
 }
 
-/// What a shard tells by itself.
+/// A message from a shard to the supervisor.
 #[derive(Debug)]
 pub enum Notice {
-    /// The interface of this number, in the order of `-i`, went down.
+    /// The interface of this index, in the order of `-i`, went down.
     Down(usize),
-    /// Collectors don't take what they are sent.
+    /// Datagrams could not be delivered to collectors.
     Undelivered,
-    /// The change of this number is made, or why it could not be.
+    /// The change of this number was applied, or the error that prevented it.
     Changed(u64, io::Result<()>),
 }
 
-/// The supervisor's end of a command channel. Dropping it tells the shard to end.
+/// The supervisor's end of a command channel. Dropping it ends the shard.
 #[derive(Debug)]
 pub struct CommandSender {
     wake: UnixStream,
@@ -84,7 +86,7 @@ pub struct CommandSender {
 /// The shard's end of a command channel.
 #[derive(Debug)]
 pub struct CommandReceiver {
-    /// Readable when there is a command; at end of file when the shard is to end.
+    /// Readable if a command is queued; at end of file once the supervisor ends the shard.
     pub(super) wake: OwnedFd,
     pub(super) commands: Receiver<Command>,
 }
@@ -108,7 +110,7 @@ impl CommandSender {
     /// Sends a command; false if the shard has ended.
     pub fn send(&self, command: Command) -> bool {
         let sent = self.commands.send(command).is_ok();
-        // If the socket has no room for a byte, others are in it and will wake the shard.
+        // If the socket buffer is full, bytes are in it, and they wake the shard.
         let _ = (&self.wake).write(&[0]);
         sent
     }

@@ -3,13 +3,13 @@
 //! Each shard reads a part of the file, but a fragment or a TCP segment may belong with others in
 //! another part. Such packets are deferred: when all parts are read, each is handed to one shard,
 //! the same for all packets of a datagram, stream or tunnel, in the order of the file. Until then
-//! shards share nothing.
+//! shards exchange nothing.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use dnsflow_filters::{FilterError, Interpreter, Program};
 
-use super::admission::as_program_sees;
+use super::admission::program_input;
 use dnsflow_packet::Frame;
 
 /// Offsets of deferred records in one part of the file, in bytes from its start.
@@ -19,7 +19,7 @@ struct List {
     offsets: Vec<u64>,
 }
 
-/// One shard's side of the exchange.
+/// The deferred packets of one shard, and its channels to the others.
 #[derive(Debug)]
 pub struct Deferred {
     part: usize,
@@ -55,8 +55,8 @@ impl Deferred {
 
     /// Defers the packet whose record is at `offset`, in bytes from the start of the file.
     #[cold]
-    pub(super) fn put_off(&mut self, offset: u64, frame: &Frame<'_>) {
-        let value = self.balance.run(&as_program_sees(frame).for_fanout(), || 0);
+    pub(super) fn defer(&mut self, offset: u64, frame: &Frame<'_>) {
+        let value = self.balance.run(&program_input(frame).for_fanout(), || 0);
         let value = usize::try_from(value).unwrap_or(0);
         let owner = value.checked_rem(self.lists.len()).unwrap_or(0);
         if let Some(list) = self.lists.get_mut(owner) {

@@ -1,4 +1,4 @@
-//! A shard that takes its packets from a capture file, to the end.
+//! A shard that reads a capture file, or a part of one, to its end.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -11,24 +11,24 @@ use super::deferred::Deferred;
 use super::{Progress, Report, Shard, ShardError};
 use dnsflow_capfile::{FileError, Records};
 
-/// Bytes of the file between two looks at the supervisor.
+/// Bytes of the file between two updates of [`Progress`].
 const PROGRESS_BYTES: u64 = 1 << 20;
 
-/// A file shard and what it runs on.
+/// A shard for a capture file.
 #[derive(Debug)]
 pub struct Offline {
-    /// The decoder and the stream.
+    /// The decoder and the export stream.
     pub shard: Shard,
-    /// Which packets are this shard's.
+    /// Selects the packets that this shard decodes.
     pub admission: Admission,
-    /// How far it has come.
+    /// The position in the file, shared with the supervisor.
     pub progress: Arc<Progress>,
-    /// Longest time that a set waits for others to fill its datagram.
+    /// The flush interval: longest time that a set waits for others to fill its datagram.
     pub flush: Duration,
 }
 
 impl Offline {
-    /// Reads `source` to its end; what was found is sent even where the file turns out to be damaged.
+    /// Reads `source` to its end. If the file is damaged, the records before the damage are sent.
     pub async fn run(mut self, source: Box<dyn Read>) -> Report {
         let read = match Records::open(source) {
             Ok(mut records) => self.read(&mut records, None).await,
@@ -37,13 +37,14 @@ impl Offline {
         self.end(read).await
     }
 
-    /// Reads a part of a divided file, then what `deferred` has for this shard of all parts.
+    /// Reads a part of a divided file, then the packets of all parts that were deferred to this
+    /// shard.
     pub async fn run_part(mut self, file: File, part: Range<u64>, deferred: Deferred) -> Report {
         let read = self.read_part(&file, &part, deferred).await;
         self.end(read).await
     }
 
-    /// The report of a source that could not be read at all.
+    /// The report for a source that could not be opened.
     #[must_use]
     pub fn refused(self, failure: ShardError) -> Report {
         self.shard.report(Vec::new(), Some(failure))
@@ -58,7 +59,7 @@ impl Offline {
         self.shard.report(Vec::new(), failure)
     }
 
-    /// Input that was ended early may end anywhere.
+    /// Ignores a truncated input if a stop was requested: the input then ends anywhere.
     fn unless_stopped(&self, failure: ShardError) -> Result<(), ShardError> {
         match failure {
             ShardError::Capture(
@@ -112,7 +113,7 @@ impl Offline {
             match self.fill(records, flush_at, deferred.as_deref_mut()) {
                 Ok(true) if Instant::now() < flush_at => self.shard.export.send().await?,
                 Ok(true) => self.shard.export.flush().await?,
-                // A pipe on which nothing comes: what waits for more need wait no longer.
+                // The pipe has no data at present: send the sets that wait for more.
                 Err(ShardError::Capture(error)) if error.is_pause() => {
                     self.shard.export.flush().await?;
                 }
@@ -127,7 +128,8 @@ impl Offline {
         }
     }
 
-    /// Takes packets until there is something to send or to report; false at the end of the file.
+    /// Processes packets until there is something to send, to flush or to report; returns false at
+    /// the end of the file.
     fn fill<R: Read>(
         &mut self,
         records: &mut Records<R>,
@@ -149,7 +151,7 @@ impl Offline {
                     None => self.shard.take(&frame),
                     Some(deferred) => {
                         if !self.shard.take_alone(&frame) {
-                            deferred.put_off(offset, &frame);
+                            deferred.defer(offset, &frame);
                         }
                     }
                 },
@@ -162,7 +164,7 @@ impl Offline {
             if self.shard.export.is_full() {
                 break;
             }
-            // Time passes where the source is waited for, so only there the clock is looked at.
+            // Only reads from the source block, so the clock is read only after one.
             if records.reads() != reads {
                 reads = records.reads();
                 if Instant::now() >= flush_at {
@@ -173,8 +175,9 @@ impl Offline {
         Ok(true)
     }
 
-    /// Takes all packets that are in memory, or as many as there is room for: then it is true. Nothing is read
-    /// or waited for here, so that what is known of a packet stays in registers.
+    /// Processes the packets that are in memory; returns true if the batch is full before they are
+    /// exhausted. The loop neither reads nor awaits, so that the state of a packet stays in
+    /// registers.
     fn take_ready<R: Read>(
         &mut self,
         records: &mut Records<R>,
@@ -187,7 +190,7 @@ impl Offline {
         let mut offset = frames.offset();
         while let Some(frame) = frames.next() {
             if !self.shard.take_alone(&frame) {
-                deferred.put_off(offset, &frame);
+                deferred.defer(offset, &frame);
             }
             if self.shard.export.is_full() {
                 return true;

@@ -1,4 +1,4 @@
-//! What comes to one core from one interface: a ring, and what was counted of it.
+//! The packets of one interface on one core: a ring and its counters.
 
 use std::sync::Arc;
 
@@ -13,41 +13,43 @@ use dnsflow_sys::KernelCounts;
 /// One interface's packets on one core.
 #[derive(Debug)]
 pub struct Intake {
-    /// The interface.
+    /// Name of the interface.
     interface: Arc<str>,
-    /// Where packets come from.
+    /// The receive ring.
     pub(super) ring: Ring,
-    /// Losses of the interface itself.
+    /// Drops counted by the interface.
     drops: InterfaceDrops,
+    /// Whether the interface exists and is up.
     pub(super) present: bool,
-    /// What the shard saw; while a block is open, the shard has it.
+    /// Fates of the packets. While a block is being read, these are swapped into the shard.
     pub(super) counters: Counters,
-    /// What the kernel counted for the rings that were there before.
-    before: KernelCounts,
+    /// Sum of the kernel's counts for rings that were replaced.
+    replaced: KernelCounts,
 }
 
 impl Intake {
-    /// Packets of `interface`, which come into `ring`.
+    /// The intake of `ring`, which receives packets of `interface`. `drops` are those of the
+    /// interface.
     #[must_use]
     pub fn new(interface: Arc<str>, ring: Ring, drops: InterfaceDrops) -> Self {
-        Intake {
+        Self {
             interface,
             ring,
             drops,
             present: true,
             counters: Counters::default(),
-            before: KernelCounts::default(),
+            replaced: KernelCounts::default(),
         }
     }
 
-    /// Takes the packets of one block, and sends what they have filled.
+    /// Processes the packets of one block, and sends runs of datagrams as they fill.
     pub(super) async fn block(&mut self, shard: &mut Shard) -> Result<(), ExportError> {
         let Some(block) = self.ring.block() else {
             return Ok(());
         };
         let mut frames = block.frames();
         if let Some(first) = frames.clone().next() {
-            shard.export.mark(first.at);
+            shard.export.start_block(first.at);
         }
         std::mem::swap(&mut shard.counters, &mut self.counters);
         let mut sent = Ok(());
@@ -58,7 +60,7 @@ impl Intake {
         sent
     }
 
-    /// Takes all blocks that are there.
+    /// Processes all blocks that the kernel has handed over, and sends the full datagrams.
     pub(super) async fn drain(&mut self, shard: &mut Shard) -> Result<(), ExportError> {
         while self.ring.is_ready() {
             self.block(shard).await?;
@@ -66,28 +68,29 @@ impl Intake {
         shard.export.send().await
     }
 
-    /// The end of the capture: what the decoder still holds is given up, and counted here.
+    /// Ends the capture: the decoder gives up incomplete datagrams and messages, which this intake
+    /// counts.
     pub(super) fn finish(&mut self, shard: &mut Shard) {
         std::mem::swap(&mut shard.counters, &mut self.counters);
         shard.finish();
         std::mem::swap(&mut shard.counters, &mut self.counters);
     }
 
-    /// Goes on with the ring of an interface that took the place of the old one.
+    /// Continues with `ring`, which belongs to the interface that replaced the old one.
     pub(super) fn replace(&mut self, ring: Ring) {
-        self.before = self.kernel();
+        self.replaced = self.kernel_counts();
         self.ring = ring;
         self.present = true;
     }
 
-    /// What the kernel counted, over all rings.
-    pub(super) fn kernel(&mut self) -> KernelCounts {
-        let mut counts = self.before;
+    /// Sum of the kernel's counts over all rings.
+    pub(super) fn kernel_counts(&mut self) -> KernelCounts {
+        let mut counts = self.replaced;
         counts.add(&self.ring.kernel_counts());
         counts
     }
 
-    /// Packets that the interface lost by itself.
+    /// Packets that the interface dropped since the sensor started.
     pub(super) fn drops(&mut self) -> u64 {
         self.drops.since_start()
     }
@@ -97,7 +100,7 @@ impl Intake {
             interface: Arc::clone(&self.interface),
             present: self.present,
             counters: self.counters,
-            kernel: self.kernel(),
+            kernel: self.kernel_counts(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A shard that takes packets from the rings of its sockets until it is told to end.
+//! A shard that reads the rings of its interfaces until the supervisor ends it.
 
 use std::io;
 use std::sync::mpsc::Receiver;
@@ -19,34 +19,35 @@ use crate::capture::socket::RETIRE_MS;
 /// Time between two stats datagrams of a stream.
 const STATS_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Longest time that a packet is in a block before the shard sees it.
+/// Longest time that a packet waits in an open block before the kernel hands it over.
 const RETIRE: Duration = Duration::from_millis(RETIRE_MS as u64);
 
-/// After a ring is closed to new packets, the kernel hands over the open block within the retire time;
-/// twice that, to be sure.
+/// Time after which a ring that receives no more packets has handed over its last block: the kernel
+/// retires an open block within [`RETIRE`]; doubled as a margin.
 const SETTLE: Duration = Duration::from_millis(2 * RETIRE_MS as u64);
 
-/// At most so often the supervisor hears that collectors don't take what they are sent.
-const COMPLAIN_INTERVAL: Duration = Duration::from_secs(5);
+/// Least time between two [`Notice::Undelivered`].
+const UNDELIVERED_INTERVAL: Duration = Duration::from_secs(5);
 
-/// A live shard and what it runs on.
+/// A shard for live capture.
 pub struct Live {
-    /// Its number, from 0.
+    /// Index of the shard, from 0.
     core: usize,
-    /// The decoder and the stream.
+    /// The decoder and the export stream.
     shard: Shard,
-    /// Where packets come from: one for each interface.
+    /// One for each interface, in the order of `-i`.
     intakes: Vec<Intake>,
-    /// Longest time that a set waits for others to fill its datagram.
+    /// The flush interval: longest time that a set waits for others to fill its datagram.
     flush: Duration,
-    /// Where the supervisor listens.
-    tell: Box<dyn Fn(Notice)>,
-    /// Datagrams that collectors had not taken when the supervisor was told, and when it may be told again.
-    failed: u64,
-    complain_at: Option<Instant>,
+    /// Sends a notice to the supervisor.
+    notify: Box<dyn Fn(Notice)>,
+    /// Undelivered datagrams at the last [`Notice::Undelivered`].
+    undelivered: u64,
+    /// When the next [`Notice::Undelivered`] may be sent; `None` before the first.
+    undelivered_at: Option<Instant>,
 }
 
-/// When something is due.
+/// When the next stats datagram and the next flush are due.
 #[derive(Debug)]
 struct Deadlines {
     stats: Instant,
@@ -54,28 +55,30 @@ struct Deadlines {
 }
 
 impl Live {
-    /// Shard `core`, counted from 0, with an intake for each interface. No set waits longer than `flush` for others
-    /// to fill its datagram. The supervisor hears of what is given to `tell`.
+    /// Shard number `core`, from 0, with an intake for each interface, in the order of `-i`.
+    /// `flush` is the flush interval: the longest time that a set waits for others to fill its
+    /// datagram. `notify` sends a notice to the supervisor and must not block.
     #[must_use]
     pub fn new(
         core: usize,
         shard: Shard,
         intakes: Vec<Intake>,
         flush: Duration,
-        tell: Box<dyn Fn(Notice)>,
+        notify: Box<dyn Fn(Notice)>,
     ) -> Self {
-        Live {
+        Self {
             core,
             shard,
             intakes,
             flush,
-            tell,
-            failed: 0,
-            complain_at: None,
+            notify,
+            undelivered: 0,
+            undelivered_at: None,
         }
     }
 
-    /// Runs until the other end of `control` is closed; then everything captured is sent.
+    /// Runs until the other end of `control` is closed, then drains the rings, sends all records
+    /// and returns the report.
     pub async fn run(mut self, control: CommandReceiver) -> Report {
         let failure = self.capture(control).await.err();
         let taps = self.intakes.iter_mut().map(Intake::snapshot).collect();
@@ -93,32 +96,33 @@ impl Live {
         loop {
             let deadline = due.flush.map_or(due.stats, |at| due.stats.min(at));
             match waiter.next(&self.intakes, deadline).await {
-                Event::Block(index) => waiter.took(self.block(index).await?),
-                Event::Command => self.obey(&commands, &mut waiter).await?,
+                Event::Block(index) => waiter.record_block(self.block(index).await?),
+                Event::Command => self.handle_commands(&commands, &mut waiter).await?,
                 Event::Stop => break,
                 Event::Deadline => {}
-                Event::Trouble(index, error) => self.trouble(index, &error),
+                Event::SocketError(index, error) => self.handle_socket_error(index, &error),
             }
-            self.keep(&mut due).await?;
-            // Under full load there is always a block: let the executor see what else has come.
+            self.meet_deadlines(&mut due).await?;
+            // Under full load a block is always ready: let the executor poll its other sources.
             glommio::yield_if_needed().await;
         }
         self.end().await
     }
 
-    fn trouble(&mut self, index: usize, error: &io::Error) {
+    /// Marks the interface as down on ENETDOWN; logs any other error of its socket.
+    fn handle_socket_error(&mut self, index: usize, error: &io::Error) {
         if error.raw_os_error() == Some(libc::ENETDOWN) {
             self.intakes[index].present = false;
-            (self.tell)(Notice::Down(index));
+            (self.notify)(Notice::Down(index));
         } else {
             warn!(core = self.core; "capture: {error}; waiting for packets");
         }
     }
 
-    /// Does what is due, and says when it is due again.
-    async fn keep(&mut self, due: &mut Deadlines) -> Result<(), ShardError> {
+    /// Flushes and sends stats if they are due, and sets the next deadlines.
+    async fn meet_deadlines(&mut self, due: &mut Deadlines) -> Result<(), ShardError> {
         let now = Instant::now();
-        self.complain(now);
+        self.notify_undelivered(now);
         if due.flush.is_some_and(|at| at <= now) {
             self.shard.export.flush().await?;
         }
@@ -127,7 +131,8 @@ impl Live {
             due.stats = now + STATS_INTERVAL;
         }
         due.flush = if self.shard.export.is_waiting() {
-            // A packet may have been in the ring for that long when the clock starts, and timers are late by some.
+            // A packet may have waited in the ring before the deadline is set, and timers fire
+            // late.
             let wait = self.flush.saturating_sub(2 * RETIRE);
             due.flush.filter(|at| *at > now).or(Some(now + wait))
         } else {
@@ -136,7 +141,7 @@ impl Live {
         Ok(())
     }
 
-    /// Everything that was captured is sent.
+    /// Closes the rings to new packets, processes what they hold, and sends all records.
     async fn end(&mut self) -> Result<(), ShardError> {
         for intake in &self.intakes {
             intake
@@ -154,7 +159,7 @@ impl Live {
         self.stats().await
     }
 
-    /// Takes a block and sends what is full; returns the number of its packets.
+    /// Processes a block and sends the full datagrams; returns the number of its packets.
     async fn block(&mut self, index: usize) -> Result<u64, ShardError> {
         let intake = &mut self.intakes[index];
         let before = intake.counters.received;
@@ -163,17 +168,17 @@ impl Live {
         Ok(intake.counters.received - before)
     }
 
-    /// Does what the supervisor says, in its order.
-    async fn obey(
+    /// Handles the queued commands, in order.
+    async fn handle_commands(
         &mut self,
         commands: &Receiver<Command>,
         waiter: &mut Waiter,
     ) -> Result<(), ShardError> {
         while let Ok(command) = commands.try_recv() {
             match command {
-                Command::Report(asker) => {
-                    // Who asked may have stopped waiting.
-                    let _ = asker.send(self.snapshot());
+                Command::Report(sender) => {
+                    // The receiver may have timed out.
+                    let _ = sender.send(self.snapshot());
                 }
                 Command::Change(change) => self.change(&change).await?,
                 Command::Present(index, present) => {
@@ -187,13 +192,14 @@ impl Live {
         Ok(())
     }
 
-    /// Goes on with other settings. Records that wait go to those who were to have them.
+    /// Applies other settings. Pending records are sent first, to the collectors they were meant
+    /// for. If the kernel rejects a filter, nothing else is changed.
     async fn change(&mut self, change: &Change) -> Result<(), ShardError> {
-        let made = match &change.capture {
+        let applied = match &change.capture {
             Some(capture) => self.set_filters(&capture.filters),
             None => Ok(()),
         };
-        if made.is_ok() {
+        if applied.is_ok() {
             let OutputChange {
                 collectors,
                 datagram_bytes,
@@ -203,14 +209,14 @@ impl Live {
             export.change(collectors, *datagram_bytes).await?;
             self.flush = *flush;
             if let Some(capture) = &change.capture {
-                let is_other = self.shard.select(capture);
-                if is_other {
-                    // Collectors have to know from here on how many packets one stands for.
+                let rate_changed = self.shard.select(capture);
+                if rate_changed {
+                    // Collectors need the new sample rate before the next record.
                     self.stats().await?;
                 }
             }
         }
-        (self.tell)(Notice::Changed(change.number, made));
+        (self.notify)(Notice::Changed(change.number, applied));
         Ok(())
     }
 
@@ -219,17 +225,17 @@ impl Live {
         pairs.try_for_each(|(intake, filter)| intake.ring.set_filter(filter))
     }
 
-    /// Says, now and then, that collectors don't take what they are sent.
-    fn complain(&mut self, now: Instant) {
+    /// Notifies the supervisor of undelivered datagrams, at most once in [`UNDELIVERED_INTERVAL`].
+    fn notify_undelivered(&mut self, now: Instant) {
         let failed = self.shard.export.sent().failed;
-        if failed > self.failed && self.complain_at.is_none_or(|at| at <= now) {
-            self.failed = failed;
-            self.complain_at = Some(now + COMPLAIN_INTERVAL);
-            (self.tell)(Notice::Undelivered);
+        if failed > self.undelivered && self.undelivered_at.is_none_or(|at| at <= now) {
+            self.undelivered = failed;
+            self.undelivered_at = Some(now + UNDELIVERED_INTERVAL);
+            (self.notify)(Notice::Undelivered);
         }
     }
 
-    /// Takes what the old ring still holds, then goes on with the new one.
+    /// Drains the old ring, then continues with the new one.
     async fn replace(
         &mut self,
         index: usize,

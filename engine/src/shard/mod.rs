@@ -1,9 +1,9 @@
-//! One core's share of the work, from the packet to the datagram. Nothing is shared with other shards while
-//! packets flow.
+//! A shard: the work of one core, from packets to datagrams. Shards share nothing while they
+//! process packets.
 //!
-//! This is the only place that joins capture, decode and export: `Shard::take` gives a packet to the decoder, and
-//! `Stream` is the sink that the decoder finds there. Packets come from a ring, in [`mod@live`], or from a file, in
-//! [`mod@file`].
+//! Only this module joins capture, decode and export: `Shard::take` passes a packet to the decoder,
+//! and the decoder passes what it finds to the sink `Stream`. Packets come from rings
+//! ([`mod@live`]) or from a file ([`mod@file`]).
 
 pub mod admission;
 pub mod command;
@@ -29,40 +29,40 @@ use dnsflow_wire::dns::MessageReject;
 use dnsflow_wire::response::Endpoints;
 use snapshot::TapSnapshot;
 
-/// Why a shard ended before its time.
+/// The error that ended a shard early.
 #[derive(Debug, thiserror::Error)]
 pub enum ShardError {
-    /// What it read is damaged.
+    /// The capture file is damaged or can't be read.
     #[error(transparent)]
     Capture(#[from] FileError),
-    /// What it wrote can't be written.
+    /// The output can't be written.
     #[error(transparent)]
     Export(#[from] ExportError),
-    /// The filter does not compile for the packets of the file.
+    /// The filter expression does not compile for the link type of a packet in the file.
     #[error(transparent)]
     Filter(#[from] dnsflow_filters::FilterError),
-    /// The system refused something.
+    /// A system call failed.
     #[error("{what}: {source}")]
     System {
-        /// What was tried.
+        /// The operation that failed.
         what: &'static str,
-        /// What the system said.
+        /// The error of the system call.
         source: std::io::Error,
     },
 }
 
 impl ShardError {
-    /// Whether it is what was read that is to blame.
+    /// Whether the error is about the input, not the output or the options.
     #[must_use]
     pub fn is_about_input(&self) -> bool {
-        matches!(self, ShardError::Capture(_) | ShardError::System { .. })
+        matches!(self, Self::Capture(_) | Self::System { .. })
     }
 
-    /// Whether it is only that nobody wants to read any more.
+    /// Whether the reader of the output has closed its end (EPIPE).
     #[must_use]
     pub fn is_closed_pipe(&self) -> bool {
         match self {
-            ShardError::Export(ExportError::File { source, .. } | ExportError::Print(source)) => {
+            Self::Export(ExportError::File { source, .. } | ExportError::Print(source)) => {
                 source.kind() == std::io::ErrorKind::BrokenPipe
             }
             _ => false,
@@ -70,21 +70,21 @@ impl ShardError {
     }
 }
 
-/// What a shard has to say at its end.
+/// The result of a shard.
 #[derive(Debug)]
 pub struct Report {
-    /// The packets.
+    /// The fates of all packets.
     pub counters: Counters,
-    /// The same for each interface, in live capture.
+    /// Counts of each interface, in the order of `-i`; empty for a file.
     pub taps: Vec<TapSnapshot>,
-    /// What was sent.
+    /// Totals of the export stream.
     pub sent: Sent,
-    /// Why it ended, if not because it was done or told to.
+    /// The error that ended the shard; `None` at the end of the input or after a stop.
     pub failure: Option<ShardError>,
 }
 
-/// What a shard and its supervisor tell each other about a file. Written by one of them, read by the other,
-/// once in many packets.
+/// State shared by a file shard and its supervisor: the shard stores its position, the supervisor
+/// requests a stop. Both are accessed once in many packets.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 pub struct Progress {
@@ -93,45 +93,46 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// How far the shard has come, in bytes.
+    /// Bytes that the shard has read so far.
     pub fn offset(&self) -> u64 {
         self.offset.load(Ordering::Relaxed)
     }
 
-    /// Tells the shard to end where it is.
+    /// Requests that the shard stop at its present position.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the shard was told to end.
+    /// Whether a stop was requested.
     fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Says how far the shard has come; true if it is to end there.
+    /// Stores the number of bytes read; returns whether a stop was requested.
     fn report(&self, offset: u64) -> bool {
         self.offset.store(offset, Ordering::Relaxed);
         self.is_stopped()
     }
 }
 
-/// A decoder, a stream and their counters.
+/// A decoder, an export stream, and counters.
 #[derive(Debug)]
 pub struct Shard {
     decoder: Decoder,
-    /// The stream.
+    /// The export stream.
     pub export: Export,
-    /// Of what is being read: in live capture, of the interface whose block is open.
+    /// Counters of the current input: in live capture, of the interface whose block is being read.
     pub counters: Counters,
-    /// 1 of how many packets is kept; 0 when not sampling.
+    /// Sample rate: 1 of this many packets is kept; 0 if sampling is off.
     sample_rate: u32,
 }
 
 impl Shard {
-    /// A shard that has seen nothing.
+    /// A shard with all counters at 0. `sample_rate` is reported in stats datagrams: 1 of this many
+    /// packets is kept; 0 if sampling is off.
     #[must_use]
     pub fn new(decoder: Decoder, export: Export, sample_rate: u32) -> Self {
-        Shard {
+        Self {
             decoder,
             export,
             counters: Counters::default(),
@@ -139,8 +140,8 @@ impl Shard {
         }
     }
 
-    /// Takes packets until there is something to send; false when there are no more. Nothing is waited for
-    /// here, so that what is known of a packet stays in registers.
+    /// Processes packets until a run of datagrams is ready to send; returns false once `frames` is
+    /// exhausted. The loop does not await, so that the state of a packet stays in registers.
     pub fn fill<'a>(&mut self, frames: &mut impl Iterator<Item = Frame<'a>>) -> bool {
         for frame in frames {
             self.take(&frame);
@@ -151,7 +152,8 @@ impl Shard {
         false
     }
 
-    /// The life of one packet: decoded, and its response written into the stream's batch, to be sent when that is full.
+    /// Processes one packet: decodes it, and writes its response into the batch of the stream. The
+    /// caller sends the batch when it is full.
     #[inline]
     fn take(&mut self, frame: &Frame<'_>) {
         self.counters.received += 1;
@@ -159,7 +161,8 @@ impl Shard {
         decoder.decode(frame, &mut stream);
     }
 
-    /// As [`Shard::take`], for a packet that stands alone. Returns false, and nothing is done, if others may belong with it.
+    /// As [`Shard::take`], for a packet that needs neither reassembly nor decapsulation. Returns
+    /// false for any other packet, which is neither decoded nor counted.
     #[inline(always)]
     fn take_alone(&mut self, frame: &Frame<'_>) -> bool {
         let (decoder, mut stream) = self.split();
@@ -168,14 +171,14 @@ impl Shard {
         alone
     }
 
-    /// As [`Shard::take`], for a packet of which [`Shard::take_alone`] said that it does not stand alone.
+    /// As [`Shard::take`], for a packet for which [`Shard::take_alone`] returned false.
     fn take_involved(&mut self, frame: &Frame<'_>) {
         self.counters.received += 1;
         let (decoder, mut stream) = self.split();
         decoder.decode_involved(frame, &mut stream);
     }
 
-    /// The decoder, and the sink for what it finds.
+    /// The decoder, and the sink for its results.
     #[inline(always)]
     fn split(&mut self) -> (&mut Decoder, Stream<'_>) {
         let stream = Stream {
@@ -185,22 +188,23 @@ impl Shard {
         (&mut self.decoder, stream)
     }
 
-    /// Looks for something else from now on; true if the sample rate is another one.
+    /// Applies another selection and sample rate; returns whether the sample rate has changed.
     fn select(&mut self, capture: &CaptureChange) -> bool {
         self.decoder.select(capture.selection.clone());
         std::mem::replace(&mut self.sample_rate, capture.sample) != capture.sample
     }
 
-    /// The end of a capture: what still waited for more is given up.
+    /// Ends the capture: incomplete datagrams and messages are given up and counted.
     fn finish(&mut self) {
         let (decoder, mut stream) = self.split();
         decoder.finish(&mut stream);
     }
 
-    /// What a stats datagram says; `taps` is empty for a file.
+    /// The contents of a stats datagram. `taps` is empty for a file; `ifdropped` is the number of
+    /// packets that the interfaces dropped.
     fn stats(&self, taps: &[TapSnapshot], ifdropped: u64) -> Stats {
         let captured = self.total(taps).received;
-        let kernel = kernel(taps);
+        let kernel = kernel_totals(taps);
         Stats {
             captured: counter32(captured),
             received: counter32(kernel.map_or(captured, |counts| counts.packets)),
@@ -226,17 +230,17 @@ impl Shard {
     }
 }
 
-/// What the kernel counted for all of `taps`; nothing where there are none.
+/// Sum of the kernel's counts over `taps`; `None` if there are none.
 #[must_use]
-pub fn kernel(taps: &[TapSnapshot]) -> Option<KernelCounts> {
+pub fn kernel_totals(taps: &[TapSnapshot]) -> Option<KernelCounts> {
     taps.iter().map(|tap| tap.kernel).reduce(|mut sum, more| {
         sum.add(&more);
         sum
     })
 }
 
-/// What a shard does with what is found in its packets: counts it, and exports the responses. What changes a record
-/// before any format writes it belongs here.
+/// The sink of the decoder: counts each fate, and exports responses. Code that changes a record
+/// before it is encoded belongs here.
 struct Stream<'s> {
     export: &'s mut Export,
     counters: &'s mut Counters,
@@ -266,7 +270,7 @@ impl Sink for Stream<'_> {
     }
 }
 
-/// The counters of the protocol have 32 bits and wrap.
+/// The low 32 bits of a count: counters of the record format wrap.
 fn counter32(count: u64) -> u32 {
     u32::try_from(count & u64::from(u32::MAX)).unwrap_or(0)
 }

@@ -1,5 +1,4 @@
-//! What a live shard says of itself when it is asked: a copy, made between two blocks, that nobody else
-//! writes to.
+//! The answer of a live shard to a query: a copy of its counters, made between two blocks.
 
 use std::sync::Arc;
 
@@ -10,32 +9,33 @@ use dnsflow_packet::Counters;
 pub use dnsflow_packet::Held;
 use dnsflow_sys::KernelCounts;
 
-/// One core's answer.
+/// The counters of one shard.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
-    /// The shard, from 0.
+    /// Index of the shard, from 0.
     pub core: usize,
     /// One for each interface, in the order of `-i`.
     pub taps: Vec<TapSnapshot>,
-    /// What its stream has sent.
+    /// Totals of the export stream.
     pub sent: Sent,
-    /// What became of that, collector by collector.
+    /// Delivery counts, one for each collector.
     pub collectors: Vec<CollectorSnapshot>,
-    /// What waits to be whole.
+    /// Incomplete datagrams and streams that the decoder holds.
     pub held: Held,
-    /// How old records were when they were sent.
+    /// Ages of records when they were sent.
     pub ages: Ages,
 }
 
-/// What came from one interface.
+/// The counters of one interface.
 #[derive(Clone, Debug)]
 pub struct TapSnapshot {
-    /// Its name.
+    /// Name of the interface.
     pub interface: Arc<str>,
-    /// Whether it is there and up.
+    /// Whether the interface exists and is up.
     pub present: bool,
-    /// What the shard saw.
+    /// Fates of the packets that the shard received.
     pub counters: Counters,
-    /// What the kernel counted for the shard's socket; over all sockets, where the interface was away.
+    /// The kernel's counts for the shard's socket; summed over all of its sockets if the interface
+    /// was replaced.
     pub kernel: KernelCounts,
 }

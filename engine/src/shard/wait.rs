@@ -1,7 +1,8 @@
-//! What a live shard waits for, all at once and without a timer that polls.
+//! Waits for the next event of a live shard: a block, a command or a deadline. No timer polls.
 //!
-//! The wait goes through the executor's io_uring. Under load there is a block every few milliseconds, and a turn of the executor, which
-//! is ten system calls, costs more than what is in it: then the thread waits for the next block itself, with one.
+//! The wait normally goes through the io_uring of the executor. Under load a block is ready every
+//! few milliseconds, and one iteration of the executor, which takes ten system calls, costs more
+//! than the work on the block. The thread then waits for the next block itself, with one poll(2).
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -19,37 +20,38 @@ use crate::capture::ring::Ring;
 use crate::capture::socket::RETIRE_MS;
 use dnsflow_sys::Readiness;
 
-/// Packets in a block from which on the next is expected at once: with one block in [`RETIRE_MS`], 25,600 a second.
+/// Least number of packets in a block after which the next block is expected at once: 25,600
+/// packets a second, with one block in [`RETIRE_MS`].
 const BUSY_PACKETS: u64 = 256;
 
-/// How long that is expected; without one the executor waits again.
+/// Longest wait of the thread itself for the next block, before the executor waits again.
 const BUSY_WAIT: Duration = Duration::from_millis(2 * RETIRE_MS as u64);
 
-/// What came first.
+/// The event that ended a wait.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// The ring of this intake has a block.
+    /// The ring of the intake of this index has a block.
     Block(usize),
-    /// The supervisor has something to say.
+    /// Commands are queued.
     Command,
-    /// The supervisor says to end.
+    /// The supervisor ended the shard.
     Stop,
-    /// The deadline is over.
+    /// The deadline was reached.
     Deadline,
-    /// The socket of this intake has an error to tell, such as that its interface went down.
-    Trouble(usize, io::Error),
+    /// The socket of the intake of this index reported an error, such as ENETDOWN.
+    SocketError(usize, io::Error),
 }
 
-/// The descriptors that are waited on.
+/// The descriptors of a shard.
 #[derive(Debug)]
 pub(super) struct Waiter {
     rings: Vec<UnixStream>,
     control: UnixStream,
-    /// The intake whose turn it is.
-    turn: usize,
-    /// All of the descriptors again.
+    /// Index of the intake that is checked first.
+    next_intake: usize,
+    /// All descriptors, for the wait without the executor.
     readiness: Readiness,
-    /// Whether the last block was one of many.
+    /// Whether the last block had at least [`BUSY_PACKETS`].
     busy: bool,
 }
 
@@ -62,16 +64,16 @@ impl Waiter {
             rings.push(dnsflow_sys::unix_stream(intake.ring.descriptor()?));
         }
         readiness.push(control.try_clone()?);
-        Ok(Waiter {
+        Ok(Self {
             rings,
             control: dnsflow_sys::unix_stream(control),
-            turn: 0,
+            next_intake: 0,
             readiness,
             busy: false,
         })
     }
 
-    /// Waits on another ring from now on.
+    /// Waits on `ring` in place of the ring of intake `index`.
     pub(super) fn replace(&mut self, index: usize, ring: &Ring) -> io::Result<()> {
         if let Some(place) = self.rings.get_mut(index) {
             self.readiness.replace(index, ring.descriptor()?);
@@ -80,13 +82,13 @@ impl Waiter {
         Ok(())
     }
 
-    /// Tells how many packets were in the last block.
-    pub(super) fn took(&mut self, packets: u64) {
+    /// Records the number of packets in the last block.
+    pub(super) fn record_block(&mut self, packets: u64) {
         self.busy = packets >= BUSY_PACKETS;
     }
 
-    /// Waits for the first of the events. What the supervisor says goes before all others; of several rings
-    /// with blocks, each has its turn.
+    /// Waits for the next event. Events of the supervisor have priority, then the deadline. Rings
+    /// with blocks are served round robin.
     pub(super) async fn next(&mut self, intakes: &[Intake], deadline: Instant) -> Event {
         if self.busy && !intakes.iter().any(|intake| intake.ring.is_ready()) {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -101,13 +103,13 @@ impl Waiter {
             if now >= deadline {
                 return Poll::Ready(Event::Deadline);
             }
-            // The block's status word is the truth; the descriptor is asked only to be woken.
-            if let Some(index) = self.with_block(intakes) {
+            // The status word of the block decides; the descriptor serves only to wake the task.
+            if let Some(index) = self.ready_block(intakes) {
                 return Poll::Ready(Event::Block(index));
             }
             for (index, ring) in self.rings.iter_mut().enumerate() {
                 if let Poll::Ready(Err(error)) = poll_readable(ring, context) {
-                    return Poll::Ready(Event::Trouble(index, error));
+                    return Poll::Ready(Event::SocketError(index, error));
                 }
             }
             let timer = timer.get_or_insert_with(|| Timer::new(deadline - now));
@@ -116,18 +118,19 @@ impl Waiter {
         .await
     }
 
-    fn with_block(&mut self, intakes: &[Intake]) -> Option<usize> {
-        let (before, after) = intakes.split_at_checked(self.turn)?;
+    /// The next intake, round robin, whose ring has a block.
+    fn ready_block(&mut self, intakes: &[Intake]) -> Option<usize> {
+        let (before, after) = intakes.split_at_checked(self.next_intake)?;
         let found = after
             .iter()
             .chain(before)
             .position(|it| it.ring.is_ready())?;
-        let index = (self.turn + found) % intakes.len();
-        self.turn = (index + 1) % intakes.len();
+        let index = (self.next_intake + found) % intakes.len();
+        self.next_intake = (index + 1) % intakes.len();
         Some(index)
     }
 
-    /// A byte is a command; the supervisor's end of the pair is closed when the shard is to end.
+    /// A byte announces commands; end of file ends the shard.
     fn poll_control(&mut self, context: &mut Context<'_>) -> Poll<Event> {
         poll_readable(&mut self.control, context).map(|read| match read {
             Ok(1..) => Event::Command,
@@ -136,8 +139,9 @@ impl Waiter {
     }
 }
 
-/// A receive: nothing is ever there on a mapped ring, so that the executor asks the kernel to
-/// wake it when there is. The request is level triggered, so no wake-up is lost.
+/// Reads from a descriptor to register for wake-ups. A read on a socket with a mapped ring never
+/// returns data, so the executor asks the kernel to wake it once the socket is readable. That
+/// request is level triggered: no wake-up is lost.
 fn poll_readable(stream: &mut UnixStream, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
     let mut bytes = [0; 64];
     Pin::new(stream).poll_read(context, &mut bytes)

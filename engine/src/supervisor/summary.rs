@@ -1,15 +1,15 @@
-//! The summary of a run.
+//! The summary of a run, logged at its end.
 
 use log::{error, info};
 
 use crate::export::Sent;
 use crate::shard::snapshot::TapSnapshot;
-use crate::shard::{Report, kernel};
+use crate::shard::{Report, kernel_totals};
 use dnsflow_packet::Counters;
 use dnsflow_sys::KernelCounts;
 
-/// Logs the summary; true if no shard has failed. `input` is the prefix of errors that are about
-/// the input.
+/// Logs the summary; returns whether no shard has failed. `input` is put before errors about the
+/// input: the name of the source.
 pub(super) fn summarise(reports: &[Report], input: &str) -> bool {
     let mut total = Counters::default();
     let mut sent = Sent::default();
@@ -24,9 +24,9 @@ pub(super) fn summarise(reports: &[Report], input: &str) -> bool {
         .iter()
         .flat_map(|report| report.taps.iter().cloned())
         .collect();
-    interfaces(&taps);
+    log_interfaces(&taps);
     info!("{total}");
-    if let Some(counts) = kernel(&taps) {
+    if let Some(counts) = kernel_totals(&taps) {
         info!("kernel: {}", Kernel(counts));
     }
     info!(
@@ -40,8 +40,8 @@ pub(super) fn summarise(reports: &[Report], input: &str) -> bool {
     failures.is_empty()
 }
 
-/// The counts of each interface over all cores, if there are several interfaces.
-fn interfaces(taps: &[TapSnapshot]) {
+/// Logs the counts of each interface, summed over all cores, if there are several interfaces.
+fn log_interfaces(taps: &[TapSnapshot]) {
     let mut seen: Vec<&str> = Vec::new();
     for tap in taps {
         if !seen.contains(&&*tap.interface) {
@@ -54,13 +54,13 @@ fn interfaces(taps: &[TapSnapshot]) {
         let mut counters = Counters::default();
         of_one.iter().for_each(|tap| counters.add(&tap.counters));
         info!(interface = *name; "interface {name}: {counters}");
-        if let Some(counts) = kernel(&of_one) {
+        if let Some(counts) = kernel_totals(&of_one) {
             info!(interface = *name; "interface {name}: kernel: {}", Kernel(counts));
         }
     }
 }
 
-/// The errors that ended shards early, each once.
+/// The errors that ended shards early, without repetition. A closed pipe is no failure.
 fn failures(reports: &[Report], input: &str) -> Vec<String> {
     let mut failures: Vec<String> = Vec::new();
     let found = reports.iter().filter_map(|report| report.failure.as_ref());
@@ -74,6 +74,7 @@ fn failures(reports: &[Report], input: &str) -> Vec<String> {
     failures
 }
 
+/// Formats the kernel's counts.
 struct Kernel(KernelCounts);
 
 impl std::fmt::Display for Kernel {

@@ -1,4 +1,4 @@
-//! Streams as captures have them: whole, cut up, out of order, with holes, twice.
+//! Streams as in captures: whole, in small segments, out of order, with gaps, retransmitted.
 
 use proptest::prelude::*;
 
@@ -13,7 +13,7 @@ const KEY: Key = Key {
     client_port: 40_000,
 };
 
-/// A response with one question, told from others by its id and its length.
+/// A response with one question. Its ID and its length distinguish it from others.
 fn message(id: u8, padding: usize) -> Vec<u8> {
     let mut out = vec![0, id, 0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0];
     out.extend(b"\x01a\x00\x00\x01\x00\x01");
@@ -21,7 +21,7 @@ fn message(id: u8, padding: usize) -> Vec<u8> {
     out
 }
 
-/// The bytes of a stream of messages.
+/// The bytes of a stream of `messages`.
 fn stream(messages: &[Vec<u8>]) -> Vec<u8> {
     messages
         .iter()
@@ -50,7 +50,7 @@ fn syn(sequence: u32) -> Segment<'static> {
     }
 }
 
-/// What streams give, in order: messages, and words for losses.
+/// The output of streams, in order: messages, and names of losses.
 #[derive(Default)]
 struct Feed {
     streams: Streams,
@@ -93,7 +93,7 @@ fn messages() -> Vec<Vec<u8>> {
     (0..6).map(|id| message(id, 40 * usize::from(id))).collect()
 }
 
-/// Where the segments of a stream start and end, so many bytes each.
+/// Start and end of the segments of a stream, of `bytes` bytes each.
 fn cuts(length: usize, bytes: usize) -> Vec<(usize, usize)> {
     (0..length)
         .step_by(bytes)
@@ -102,7 +102,7 @@ fn cuts(length: usize, bytes: usize) -> Vec<(usize, usize)> {
 }
 
 fn at(offset: usize) -> u32 {
-    // Close to the end of all numbers, so that they wrap.
+    // Close to the largest sequence number, so that they wrap.
     u32::MAX - 200 + u32::try_from(offset).expect("it is short") % 1000
 }
 
@@ -128,7 +128,7 @@ fn segments_of_any_size() {
 #[test]
 fn a_stream_that_starts_before_the_capture() {
     let bytes = stream(&messages());
-    // In the middle of the first message: that one is lost, all others are found.
+    // Starts in the middle of the first message: that one is lost, all others are found.
     let mut feed = Feed::default();
     feed.segment(&data(5, &bytes[5..]), 0);
     assert_eq!(feed.messages, messages()[1..]);
@@ -151,14 +151,14 @@ fn a_stream_without_a_start_in_small_segments() {
 }
 
 #[test]
-fn what_is_sent_again_counts_once() {
+fn retransmissions_count_once() {
     let bytes = stream(&messages());
     let mut feed = Feed::default();
     feed.segment(&syn(0), 0);
     assert_eq!(feed.segment(&data(1, &bytes), 0), Taken::New);
     assert_eq!(feed.segment(&data(1, &bytes), 0), Taken::Duplicate);
     assert_eq!(feed.segment(&data(20, &bytes[19..40]), 0), Taken::Duplicate);
-    // The handshake too, and after the end.
+    // Repeats the handshake too, and after the end of the stream.
     assert_eq!(feed.segment(&syn(0), 0), Taken::Empty);
     let end = 1 + u32::try_from(bytes.len()).expect("it is short");
     let fin = Segment {
@@ -173,7 +173,7 @@ fn what_is_sent_again_counts_once() {
 }
 
 #[test]
-fn a_hole_in_one_message_costs_that_message() {
+fn a_gap_in_one_message_loses_that_message() {
     let bytes = stream(&messages());
     let starts: Vec<usize> = (0..6)
         .map(|count| stream(&messages()[..count]).len())
@@ -185,7 +185,7 @@ fn a_hole_in_one_message_costs_that_message() {
     let sequence = u32::try_from(behind).expect("it is short");
     feed.segment(&data(sequence, &bytes[behind..]), 1);
     assert_eq!(feed.messages.len(), 2, "what is behind the hole waits");
-    // Long enough without the segment that is missing.
+    // Longer than a stream waits for a missing segment.
     let end = u32::try_from(bytes.len()).expect("it is short");
     feed.segment(&data(end, &stream(&[message(9, 0)])), 1 + GAP_SECONDS);
     let mut expected = messages();
@@ -196,7 +196,7 @@ fn a_hole_in_one_message_costs_that_message() {
 }
 
 #[test]
-fn a_hole_over_a_boundary_is_got_over() {
+fn a_gap_over_a_boundary_is_recovered() {
     let bytes = stream(&messages());
     let starts: Vec<usize> = (0..6)
         .map(|count| stream(&messages()[..count]).len())
@@ -222,7 +222,7 @@ fn another_connection_of_the_same_ports() {
 }
 
 #[test]
-fn a_cut_segment_costs_its_message_alone() {
+fn a_cut_segment_loses_only_its_message() {
     let (first, second) = (stream(&[message(1, 60)]), stream(&[message(2, 0)]));
     let mut feed = Feed::default();
     feed.segment(&syn(u32::MAX), 0);
@@ -237,7 +237,7 @@ fn a_cut_segment_costs_its_message_alone() {
 }
 
 #[test]
-fn a_silent_stream_is_forgotten() {
+fn an_idle_stream_is_removed() {
     let mut feed = Feed::default();
     feed.segment(&syn(0), 0);
     feed.segment(&data(1, &stream(&[message(1, 0)])[..8]), 0);
@@ -255,8 +255,8 @@ fn a_silent_stream_is_forgotten() {
 }
 
 proptest! {
-    /// Any order of segments, each once or twice, gives every message once, as long as the stream's
-    /// start is known.
+    /// Segments in any order, each once or twice, give every message once if the start of the
+    /// stream is known.
     #[test]
     fn any_order(size in 5_usize..200, order in any::<u64>(), twice in any::<u64>()) {
         let bytes = stream(&messages());
@@ -278,7 +278,7 @@ proptest! {
         prop_assert_eq!(feed.losses, Vec::<&str>::new());
     }
 
-    /// No bytes and no numbers make it panic, and it never keeps more than it may.
+    /// No bytes or sequence numbers cause a panic, and memory stays within its bounds.
     #[test]
     fn any_segments(segments in prop::collection::vec(
         (any::<u32>(), any::<[bool; 3]>(), prop::collection::vec(any::<u8>(), 0..80), 0_usize..3, 0_u64..200), 0..40)
