@@ -83,18 +83,28 @@ impl Pcap {
     /// A record of such a file.
     #[must_use]
     pub fn record(&self, time: Duration, packet: &[u8]) -> Vec<u8> {
+        self.cut_record(time, packet, packet.len())
+    }
+
+    /// A record of such a file, of whose packet only the first bytes were captured.
+    ///
+    /// # Panics
+    /// If the packet has fewer bytes.
+    #[must_use]
+    pub fn cut_record(&self, time: Duration, packet: &[u8], captured: usize) -> Vec<u8> {
         let fraction = match self.unit {
             Unit::Nano => time.subsec_nanos(),
             Unit::Micro | Unit::Patched => time.subsec_micros(),
         };
         let seconds = u32::try_from(time.as_secs()).expect("a time before 2106");
-        let bytes = length(packet.len());
-        let fields = [seconds, fraction, bytes, bytes].map(|field| self.order.u32(field));
+        let [captured_bytes, wire_bytes] = [captured, packet.len()].map(length);
+        let fields = [seconds, fraction, captured_bytes, wire_bytes];
+        let fields = fields.map(|field| self.order.u32(field));
         let more: &[u8] = match self.unit {
             Unit::Patched => &[0; 8],
             Unit::Micro | Unit::Nano => &[],
         };
-        [&fields.concat(), more, packet].concat()
+        [&fields.concat(), more, &packet[..captured]].concat()
     }
 }
 
