@@ -17,11 +17,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut records = Records::open(input::unpacked(input::open(Path::new(&path))?)?)?;
     let mut decoder = Decoder::new(Selection::default());
     let mut line = String::new();
-    let mut sink = Sets::new(Encoder::default(), SET_BYTES, |set: &[u8], at: Timestamp| {
-        line.clear();
-        Encoder::write_line(set, Duration::new(at.seconds, at.nanoseconds), &mut line);
-        print!("{line}");
-    });
+    let mut sink = Sets::new(
+        Encoder::default(),
+        SET_BYTES,
+        |set: &[u8], at: Timestamp| {
+            line.clear();
+            Encoder::write_line(set, Duration::new(at.seconds, at.nanoseconds), &mut line);
+            print!("{line}");
+        },
+    );
     while let Some(frame) = records.next_frame()? {
         sink.counters.received += 1;
         decoder.decode(&frame, &mut sink);

@@ -25,6 +25,7 @@
 
 pub mod capture;
 pub mod collector;
+pub mod corpus;
 pub mod export;
 pub mod folder;
 pub mod frames;

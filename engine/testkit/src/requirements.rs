@@ -97,11 +97,18 @@ fn is_complete(test: &str, missing: &[String]) -> bool {
     if missing.is_empty() {
         return true;
     }
-    let missing = missing.join(", ");
+    skip(test, &missing.join(", "));
+    false
+}
+
+/// Says that a test is skipped because something is missing.
+///
+/// # Panics
+/// With `CI=true`.
+pub fn skip(test: &str, missing: &str) {
     let is_strict = env::var_os("CI").is_some_and(|ci| ci == "true");
     assert!(!is_strict, "skipped {test}: missing {missing}");
     say(&format!("SKIPPED {test}: missing {missing}"));
-    false
 }
 
 fn missing_programs(programs: &[&str]) -> Vec<String> {

@@ -8,9 +8,7 @@ mod travels;
 mod view;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Parser as _;
 use dnsflow::start::cli::Cli;
@@ -20,6 +18,7 @@ use dnsflow_capfile::input;
 use dnsflow_filters::Interpreter;
 use dnsflow_packet::LinkType;
 use dnsflow_packet::{Decoder, Selection, Sets};
+use dnsflow_testkit::corpus::Corpus;
 use dnsflow_wire::v4::Encoder;
 use view::{Seen, VIEWS};
 
@@ -36,31 +35,25 @@ const CHOICES: [&str; 5] = [
 ];
 
 #[test]
+fn on_captures_of_the_project() {
+    check(&Corpus::own(), 500);
+}
+
+#[test]
 fn on_captures_of_others() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/captures/files");
-    let Ok(entries) = fs::read_dir(&folder) else {
-        // Straight to the descriptor: the harness swallows what a passing test prints.
-        let _ = writeln!(
-            std::io::stderr(),
-            "\nSKIPPED on_captures_of_others: there is no folder {}\n",
-            folder.display()
-        );
-        return;
-    };
-    let mut paths: Vec<PathBuf> = entries
-        .map(|entry| entry.expect("a folder can be listed").path())
-        .collect();
-    paths.sort_unstable();
+    if let Some(corpus) = Corpus::of_others("on_captures_of_others") {
+        check(&corpus, 1000);
+    }
+}
+
+/// Takes all captures, of which more than `least` responses have to come.
+fn check(corpus: &Corpus, least: usize) {
     let mut choices = Choices::new();
     let mut exported = 0;
-    for path in &paths {
-        exported += choices.check(&path.display().to_string(), &packets_of(path));
+    for path in corpus.captures() {
+        exported += choices.check(&path.display().to_string(), &packets_of(&path));
     }
-    assert!(
-        exported > 1000,
-        "{exported} responses in {} files",
-        paths.len()
-    );
+    assert!(exported > least, "{exported} responses");
 }
 
 #[test]

@@ -5,12 +5,25 @@
 //! find all of them, with the innermost addresses. Where there is no tshark, that half is left out loudly; with
 //! `CI=true` it has to be there.
 
-mod capture;
+mod judge;
 mod links;
-mod nesting;
 mod tunnels;
 
 use dnsflow_testkit::programs::Programs;
 
 /// The programs that are tested, as cargo has built them.
 const BUILT: Programs = Programs::beside(env!("CARGO_BIN_EXE_dnsflow"));
+
+/// A test for each group of captures.
+macro_rules! check {
+    ($($group:ident)*) => {
+        $(
+            #[test]
+            fn $group() {
+                crate::judge::check(captures::$group());
+            }
+        )*
+    };
+}
+
+use check;

@@ -1,11 +1,12 @@
-//! Captures that others recorded, hostile ones among them, where they lie beside the checkout: everything
-//! that the original sensor finds comes out, nothing that is not there does, and nothing brings the sensor
-//! down. No file of them is part of this project.
+//! The project's corpus of captures, hostile ones among them, and the captures that others recorded, where they lie
+//! beside the checkout: everything that is expected comes out, for others' all that the original sensor finds, nothing
+//! that is not there does, and nothing brings the sensor down. No file of others is part of this project.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use dnsflow_testkit::corpus::Corpus;
 use dnsflow_testkit::export::Export;
 use dnsflow_testkit::folder::Folder;
 use dnsflow_testkit::requirements::{core_counts, say};
@@ -61,27 +62,27 @@ struct Findings {
 }
 
 #[test]
+fn captures_of_the_project() {
+    check(&Corpus::own());
+}
+
+#[test]
 fn captures_of_others() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/captures");
-    let Ok(files) = fs::read_dir(folder.join("files")) else {
-        say(&format!(
-            "SKIPPED captures_of_others: there is no folder {}",
-            folder.display()
-        ));
-        return;
-    };
-    let mut files: Vec<PathBuf> = files
-        .map(|entry| entry.expect("a folder that can be read").path())
-        .collect();
-    files.sort_unstable();
-    assert!(!files.is_empty(), "no captures in {}", folder.display());
+    if let Some(corpus) = Corpus::of_others("captures_of_others") {
+        check(&corpus);
+    }
+}
+
+/// Has the sensor read all captures, on one core and on two.
+fn check(corpus: &Corpus) {
+    let files = corpus.captures();
     let mut exports: Vec<BTreeMap<&Path, Lines>> = Vec::new();
     for cores in core_counts() {
         let mut findings = Findings::default();
         let mut lines_of = BTreeMap::new();
         for file in &files {
             let lines = run(file, cores);
-            judge(&folder, file, lines.clone(), &mut findings);
+            judge(corpus, file, lines.clone(), &mut findings);
             lines_of.insert(file.as_path(), lines);
         }
         report(files.len(), cores, &findings);
@@ -126,12 +127,9 @@ fn run(file: &Path, cores: &str) -> Lines {
     lines
 }
 
-fn judge(folder: &Path, file: &Path, mut lines: Lines, findings: &mut Findings) {
+fn judge(corpus: &Corpus, file: &Path, mut lines: Lines, findings: &mut Findings) {
     let name = file.file_name().expect("a file").to_string_lossy();
-    let read = |kind: &str| {
-        let path = folder.join(kind).join(format!("{name}.tsv"));
-        fs::read_to_string(path).unwrap_or_default()
-    };
+    let read = |kind: &str| corpus.expected(kind, file);
     let mut golden = lines.clone();
     for line in read("golden").lines() {
         if !golden.take(line) {

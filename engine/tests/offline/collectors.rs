@@ -6,7 +6,7 @@ use dnsflow_testkit::capture::pcap;
 use dnsflow_testkit::collector::DATAGRAM_BYTES;
 use dnsflow_testkit::export::{Export, assert_same};
 use dnsflow_testkit::packets::{Response, response, sets};
-use dnsflow_testkit::requirements::say;
+use dnsflow_testkit::requirements::skip;
 
 use crate::BUILT;
 
@@ -60,12 +60,12 @@ fn all_of_them_get_all_of_it() {
     let mut sensor = BUILT.sensor(["-r", "-"]).fed(&capture);
     let mut sockets = Vec::new();
     for address in ["127.0.0.1:0", "127.0.0.1:0", "[::1]:0"] {
-        if let Some((socket, address)) = bound(address) {
-            sensor = sensor.option("-u", address.to_string());
-            sockets.push(socket);
-        } else {
-            say(&format!("SKIPPED a collector: {address} can't be bound"));
-        }
+        let Some((socket, address)) = bound(address) else {
+            skip("a collector", &format!("the address {address}"));
+            continue;
+        };
+        sensor = sensor.option("-u", address.to_string());
+        sockets.push(socket);
     }
     let ended = sensor.run();
     ended.assert_success();

@@ -79,17 +79,28 @@ impl Pcap {
     /// A record of such a file.
     #[must_use]
     pub fn record(&self, time: Duration, packet: &[u8]) -> Vec<u8> {
+        self.cut_record(time, packet, packet.len())
+    }
+
+    /// A record of such a file, of whose packet only the first bytes were captured.
+    ///
+    /// # Panics
+    /// If the packet has fewer bytes.
+    #[must_use]
+    pub fn cut_record(&self, time: Duration, packet: &[u8], captured: usize) -> Vec<u8> {
         let at = Timestamp {
             seconds: time.as_secs(),
             nanoseconds: time.subsec_nanos(),
         };
-        let bytes = length(packet.len());
-        let header = self.encoding().record_header(at, bytes, bytes);
+        let [captured_bytes, wire_bytes] = [captured, packet.len()].map(length);
+        let header = self
+            .encoding()
+            .record_header(at, captured_bytes, wire_bytes);
         let more: &[u8] = match self.unit {
             Unit::Patched => &[0; 8],
             Unit::Micro | Unit::Nano => &[],
         };
-        [&header, more, packet].concat()
+        [&header, more, &packet[..captured]].concat()
     }
 
     fn encoding(&self) -> Encoding {

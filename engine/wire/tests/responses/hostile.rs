@@ -2,9 +2,9 @@
 //! nothing panics.
 
 use std::fs;
-use std::io::Write as _;
-use std::path::Path;
 
+use dnsflow_testkit::corpus::{Corpus, messages};
+use dnsflow_testkit::requirements::say;
 use dnsflow_wire::dns::{Answers, Dialect, Extent, Scratch};
 use dnsflow_wire::response::{Endpoints, Response};
 use proptest::collection::vec;
@@ -120,25 +120,29 @@ proptest! {
     }
 }
 
-/// Messages that broke other programs, where they are available: as they are, cut at every byte,
-/// and each with the flags of an answer.
+/// The project's corpus, in which as many are responses as it says.
+#[test]
+fn messages_of_the_project() {
+    let responses = messages().into_iter();
+    let responses = responses.filter(|message| message.response.is_some());
+    assert!(survive_all(&Corpus::own()) >= responses.count());
+}
+
+/// Messages that broke other programs, where they are available.
 #[test]
 fn messages_of_fuzzers() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/captures/wire");
-    let Ok(entries) = fs::read_dir(&folder) else {
-        // Straight to the descriptor: the harness swallows what a passing test prints.
-        let _ = writeln!(
-            std::io::stderr(),
-            "\nSKIPPED messages_of_fuzzers: there is no folder {}\n",
-            folder.display()
-        );
-        return;
-    };
-    let (mut seeds, mut found) = (0, 0);
-    for entry in entries {
-        let path = entry.expect("a folder that can be read").path();
-        let mut message = fs::read(&path).expect("a file that can be read");
-        seeds += 1;
+    if let Some(corpus) = Corpus::of_others("messages_of_fuzzers") {
+        survive_all(&corpus);
+    }
+}
+
+/// Reads all messages as they are, cut at every byte, and each with the flags of an answer. Returns how often something
+/// was found in them as they are.
+fn survive_all(corpus: &Corpus) -> usize {
+    let messages = corpus.messages();
+    let mut found = 0;
+    for path in &messages {
+        let mut message = fs::read(path).expect("a file that can be read");
         found += survive(&message);
         for length in 0..message.len().min(1500) {
             survive(&message[..length]);
@@ -149,9 +153,9 @@ fn messages_of_fuzzers() {
             survive(&message);
         }
     }
-    assert!(seeds > 0, "{} is empty", folder.display());
-    let _ = writeln!(
-        std::io::stderr(),
-        "{seeds} messages, {found} times something in them"
-    );
+    say(&format!(
+        "{} messages, {found} times something in them",
+        messages.len()
+    ));
+    found
 }

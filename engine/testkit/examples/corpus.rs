@@ -1,0 +1,5 @@
+//! Writes the captures and messages of `engine/testkit/corpus` anew.
+
+fn main() -> std::io::Result<()> {
+    dnsflow_testkit::corpus::write()
+}
