@@ -1,10 +1,10 @@
-//! What a packet may not cost: once everything is warm, a packet with a plain answer over UDP asks for no memory,
-//! and is sent with hundreds of others by one system call.
+//! What a packet may not cost: once everything is warm, a packet with a plain answer over UDP asks
+//! for no memory, and is sent with hundreds of others by one system call.
 //!
-//! Allocations are counted by an allocator, sends by the other end: with UDP_GRO a receive gives what one send gave.
-//! That packets take no lock is not tested, because there is none to count: nothing of a shard is shared
-//! (`shard` has no Arc, Mutex or channel besides a file's progress, once a send or a MiB). Nor are log lines: what
-//! writes one has to format it, and so allocates.
+//! Allocations are counted by an allocator, sends by the other end: with UDP_GRO a receive gives
+//! what one send gave. That packets take no lock is not tested, because there is none to count:
+//! nothing of a shard is shared (`shard` has no Arc, Mutex or channel besides a file's progress,
+//! once a send or a MiB). Nor are log lines: what writes one has to format it, and so allocates.
 
 use std::io::IoSliceMut;
 use std::iter::once;
@@ -150,7 +150,8 @@ impl Receiver {
         }
     }
 
-    /// Takes all there is. Room for control messages is there to be used; the size of a segment is known.
+    /// Takes all there is. Room for control messages is there to be used; the size of a segment is
+    /// known.
     fn drain(&mut self) {
         loop {
             let mut slices = [IoSliceMut::new(&mut self.memory)];

@@ -1,5 +1,5 @@
-//! The manual page of the configuration file. Its keys are options of the command line, and what is said of them is
-//! what those definitions know; the rest is written by hand, in `packages/man`.
+//! The manual page of the configuration file. Its keys are options of the command line, and what is
+//! said of them is what those definitions know; the rest is written by hand, in `packages/man`.
 
 use clap::{Arg, Command, CommandFactory};
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};

@@ -1,5 +1,5 @@
-//! `dnsflow-pages FOLDER` writes manual pages and shell completions, from the definitions by which the programs
-//! read their command lines.
+//! `dnsflow-pages FOLDER` writes manual pages and shell completions, from the definitions by which
+//! the programs read their command lines.
 //!
 //! ```text
 //! FOLDER/man/man1/dnsflow-read.1 ..        man5/dnsflow.toml.5   man8/dnsflow.8

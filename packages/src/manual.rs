@@ -1,7 +1,8 @@
 //! Manual pages, from definitions of command lines.
 //!
-//! clap_mangen writes most of each. What it would not write as manual pages are written is done here: usage by
-//! example instead of a list of all options, headings below OPTIONS, and examples as they stand.
+//! clap_mangen writes most of each. What it would not write as manual pages are written is done
+//! here: usage by example instead of a list of all options, headings below OPTIONS, and examples as
+//! they stand.
 
 use std::io;
 
@@ -102,8 +103,8 @@ impl Page {
     }
 }
 
-/// Without what formatters warn of: lines that can't be broken are not to be adjusted, and one blank line needs
-/// no two breaks.
+/// Without what formatters warn of: lines that can't be broken are not to be adjusted, and one
+/// blank line needs no two breaks.
 fn tidied(page: &str) -> String {
     let page = page.replace("\n.br\n\n.br\n", "\n.sp\n");
     let lines = page.lines().map(|line| {

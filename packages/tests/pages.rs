@@ -1,5 +1,5 @@
-//! What `dnsflow-pages` writes: every option has its place, and the programs that will read it have nothing to say
-//! against it.
+//! What `dnsflow-pages` writes: every option has its place, and the programs that will read it have
+//! nothing to say against it.
 
 use std::fs;
 use std::path::{Path, PathBuf};

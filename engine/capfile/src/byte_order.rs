@@ -1,4 +1,5 @@
-//! The integers of a capture file: both formats are written in the byte order of the machine that captured.
+//! The integers of a capture file: both formats are written in the byte order of the machine that
+//! captured.
 
 /// The byte order of the integers in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]

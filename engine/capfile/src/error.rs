@@ -4,7 +4,8 @@ use std::io;
 
 use thiserror::Error;
 
-/// Why a capture file can't be read, or not any further. Offsets are in bytes of the file after decompression.
+/// Why a capture file can't be read, or not any further. Offsets are in bytes of the file after
+/// decompression.
 #[derive(Debug, Error)]
 pub enum FileError {
     /// The first bytes belong to neither format.
@@ -44,7 +45,8 @@ pub enum FileError {
 }
 
 impl FileError {
-    /// Whether the source only had nothing to give for a while (`WouldBlock`): the caller may read on.
+    /// Whether the source only had nothing to give for a while (`WouldBlock`): the caller may read
+    /// on.
     #[must_use]
     pub fn is_pause(&self) -> bool {
         matches!(self, Self::Read { source, .. } if source.kind() == io::ErrorKind::WouldBlock)

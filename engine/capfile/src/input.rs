@@ -28,8 +28,8 @@ pub fn open(path: &Path) -> io::Result<Source> {
 
 /// Decompresses gzip (RFC 1952) and zstd (RFC 8878) streams; passes other bytes through.
 ///
-/// A source may return `WouldBlock` when nothing has come for a while. It reaches the reader of the result if
-/// the source is not compressed, and is retried if it is.
+/// A source may return `WouldBlock` when nothing has come for a while. It reaches the reader of the
+/// result if the source is not compressed, and is retried if it is.
 ///
 /// # Errors
 /// Those of reading the first bytes.
@@ -70,8 +70,8 @@ pub struct RegularFile {
 }
 
 impl RegularFile {
-    /// Opens a file and probes its head; `None` if `path` is no regular file, as a pipe or `-`, and can be read
-    /// only once, or if nothing is there.
+    /// Opens a file and probes its head; `None` if `path` is no regular file, as a pipe or `-`, and
+    /// can be read only once, or if nothing is there.
     ///
     /// # Errors
     /// Those of open(2) and of reading the head.
@@ -96,8 +96,8 @@ impl RegularFile {
         self.kind
     }
 
-    /// Size of the capture, which the offsets of [`Records`] run up to; `None` if the file is compressed, so that
-    /// the size is not known before its end.
+    /// Size of the capture, which the offsets of [`Records`] run up to; `None` if the file is
+    /// compressed, so that the size is not known before its end.
     #[must_use]
     pub fn capture_bytes(&self) -> Option<u64> {
         (!self.kind.is_compressed()).then_some(self.bytes)
@@ -114,8 +114,9 @@ impl RegularFile {
         Records::open(source.map_err(|source| FileError::Read { offset: 0, source })?)
     }
 
-    /// Divides the file into `count` parts at records, for [`Records::part`]; `None` unless it is a classic
-    /// capture, uncompressed, large enough, and has provable starts of records near each division.
+    /// Divides the file into `count` parts at records, for [`Records::part`]; `None` unless it is a
+    /// classic capture, uncompressed, large enough, and has provable starts of records near each
+    /// division.
     ///
     /// # Errors
     /// Those of reading the file.

@@ -7,8 +7,9 @@
 //! - [`input::RegularFile`] is a file on a disk, which can be divided among several readers.
 //! - [`pcap`] is the one definition of the classic format's headers, and has its [`Writer`](pcap::Writer).
 //!
-//! A file that is cut or damaged gives every packet before the damage, then an error with its offset. Readers
-//! guess nothing: after damage there is no next packet. pcapng is read and never written.
+//! A file that is cut or damaged gives every packet before the damage, then an error with its
+//! offset. Readers guess nothing: after damage there is no next packet. pcapng is read and never
+//! written.
 //!
 //! From a capture file, compressed or not, to frames:
 //!

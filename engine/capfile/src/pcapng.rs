@@ -1,5 +1,5 @@
-//! The block format, pcapng (draft-ietf-opsawg-pcapng): sections of either byte order, and any number of
-//! interfaces, each with its link type and clock. It is read and never written.
+//! The block format, pcapng (draft-ietf-opsawg-pcapng): sections of either byte order, and any
+//! number of interfaces, each with its link type and clock. It is read and never written.
 
 use std::io::Read;
 
@@ -105,7 +105,8 @@ impl Section {
         }))
     }
 
-    /// Type and length of the next block, all of which is then in the window; `None` at the end of the file.
+    /// Type and length of the next block, all of which is then in the window; `None` at the end of
+    /// the file.
     ///
     /// ```text
     /// type 4 | length of the block 4 | body .. | length of the block 4

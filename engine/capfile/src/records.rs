@@ -37,11 +37,13 @@ impl Format {
 }
 
 impl<R: Read> Records<R> {
-    /// Reads the head of a capture, which is not compressed; see [`input::unpacked`](crate::input::unpacked).
+    /// Reads the head of a capture, which is not compressed; see
+    /// [`input::unpacked`](crate::input::unpacked).
     ///
     /// # Errors
-    /// [`FileError::Empty`], [`NotCapture`](FileError::NotCapture) or [`Cut`](FileError::Cut) for what is no
-    /// capture, [`LinkType`](FileError::LinkType) if its packets can't be decoded, [`Read`](FileError::Read).
+    /// [`FileError::Empty`], [`NotCapture`](FileError::NotCapture) or [`Cut`](FileError::Cut) for
+    /// what is no capture, [`LinkType`](FileError::LinkType) if its packets can't be decoded,
+    /// [`Read`](FileError::Read).
     pub fn open(source: R) -> Result<Self, FileError> {
         let mut window = Window::new(source);
         let kind = match probe(window.peek(MAGIC_BYTES)?) {
@@ -62,12 +64,13 @@ impl<R: Read> Records<R> {
         Ok(Self { window, format })
     }
 
-    /// The records of a part of `file`, as [`RegularFile::split`](crate::input::RegularFile::split) gives it.
-    /// `source` stands at the offset `from`, where the part starts, and ends where the part does.
+    /// The records of a part of `file`, as [`RegularFile::split`](crate::input::RegularFile::split)
+    /// gives it. `source` stands at the offset `from`, where the part starts, and ends where the
+    /// part does.
     ///
     /// # Errors
-    /// [`FileError::NotCapture`] if the file is no classic capture, [`LinkType`](FileError::LinkType),
-    /// [`Read`](FileError::Read).
+    /// [`FileError::NotCapture`] if the file is no classic capture,
+    /// [`LinkType`](FileError::LinkType), [`Read`](FileError::Read).
     pub fn part(source: R, file: &File, from: u64) -> Result<Self, FileError> {
         Self::behind_head(source, file, from, READ_BYTES)
     }
@@ -105,8 +108,8 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// The packets that the buffer holds already, so that they need no read. pcapng gives none: its blocks are
-    /// taken one by one.
+    /// The packets that the buffer holds already, so that they need no read. pcapng gives none: its
+    /// blocks are taken one by one.
     #[inline]
     pub fn ready(&mut self) -> Ready<'_> {
         let base = self.window.base();
@@ -138,7 +141,8 @@ impl<R: Read> Records<R> {
         self.window.seek(offset)
     }
 
-    /// Reads that the source has answered. While the number stays the same, no time was spent waiting.
+    /// Reads that the source has answered. While the number stays the same, no time was spent
+    /// waiting.
     #[inline]
     #[must_use]
     pub fn reads(&self) -> u64 {
@@ -153,8 +157,8 @@ impl<R: Read> Records<R> {
 }
 
 impl<'f> Records<&'f File> {
-    /// Single records of a classic capture, each of which [`seek`](Self::seek) finds. The bytes between them are not
-    /// read.
+    /// Single records of a classic capture, each of which [`seek`](Self::seek) finds. The bytes
+    /// between them are not read.
     ///
     /// # Errors
     /// Those of [`part`](Self::part).

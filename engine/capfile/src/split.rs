@@ -1,10 +1,10 @@
 //! Divides a large capture, so that each of several readers reads a part of its own.
 //!
-//! Nothing marks the start of a record, so a start is guessed and then proved: from there on, each record must be
-//! followed by another plausible one, over more bytes than a packet can have. The division is where that run
-//! ends. What looks like records inside a packet (a capture that was sent over the network) ends with that packet,
-//! where true records go on. A reader whose part does not end where the next one starts reports it, as it reports a
-//! file that is cut there.
+//! Nothing marks the start of a record, so a start is guessed and then proved: from there on, each
+//! record must be followed by another plausible one, over more bytes than a packet can have. The
+//! division is where that run ends. What looks like records inside a packet (a capture that was
+//! sent over the network) ends with that packet, where true records go on. A reader whose part does
+//! not end where the next one starts reports it, as it reports a file that is cut there.
 
 use std::fs::File;
 use std::io;
@@ -34,8 +34,8 @@ const SEARCH_BYTES: usize = PROOF_BYTES + 2 * MAX_PACKET_BYTES;
 /// Seconds by which the records of a file may differ: a year.
 const MAX_APART_SECONDS: u32 = 366 * 24 * 3600;
 
-/// Divides a file of `size` bytes into `count` parts at records; `None` if its link type is not supported, it is
-/// too small, or nothing could be proved near a division.
+/// Divides a file of `size` bytes into `count` parts at records; `None` if its link type is not
+/// supported, it is too small, or nothing could be proved near a division.
 ///
 /// # Errors
 /// Those of reading the file.
@@ -78,8 +78,8 @@ pub(crate) fn split(
 }
 
 impl Header {
-    /// End of the run of plausible records from the start of `bytes`, once there are [`PROOF_RECORDS`] over
-    /// [`PROOF_BYTES`]; `None` if one of them is not plausible.
+    /// End of the run of plausible records from the start of `bytes`, once there are
+    /// [`PROOF_RECORDS`] over [`PROOF_BYTES`]; `None` if one of them is not plausible.
     fn proof(&self, bytes: &[u8], first_seconds: u32) -> Option<usize> {
         let mut at = 0;
         let mut records = 0;

@@ -31,7 +31,8 @@ impl<R: Read> Window<R> {
         Self::from(source, 0, READ_BYTES)
     }
 
-    /// Reads `read_bytes` at once from a source that stands at the offset `base` of the file already.
+    /// Reads `read_bytes` at once from a source that stands at the offset `base` of the file
+    /// already.
     pub(crate) fn from(source: R, base: u64, read_bytes: usize) -> Self {
         Self {
             source,

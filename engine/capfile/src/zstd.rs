@@ -1,9 +1,10 @@
-//! Zstandard streams (RFC 8878): any number of frames one after another, as compressors with several
-//! threads and `cat` write them, with skippable frames among them.
+//! Zstandard streams (RFC 8878): any number of frames one after another, as compressors with
+//! several threads and `cat` write them, with skippable frames among them.
 //!
-//! The library's decoder stops after one frame; this starts it again for each. The decoder also keeps back the
-//! window of a frame, megabytes, until the frame ends. So that a stream that is cut gives all of its whole blocks,
-//! this passes it whole blocks only, and an end after the last of them.
+//! The library's decoder stops after one frame; this starts it again for each. The decoder also
+//! keeps back the window of a frame, megabytes, until the frame ends. So that a stream that is cut
+//! gives all of its whole blocks, this passes it whole blocks only, and an end after the last of
+//! them.
 
 use std::error::Error;
 use std::fmt;
@@ -145,7 +146,8 @@ impl<R> fmt::Debug for Frames<R> {
     }
 }
 
-/// Tells a stream that ends too early (`UnexpectedEof`), whose content until then is good, from one that is damaged.
+/// Tells a stream that ends too early (`UnexpectedEof`), whose content until then is good, from one
+/// that is damaged.
 fn as_io_error(error: FrameDecoderError) -> io::Error {
     let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
     while let Some(found) = cause {

@@ -9,10 +9,11 @@
 //!                    \-----------------------------/
 //! ```
 //!
-//! The ladder has three rungs. Nearly all packets leave on the first: `usual` finds their message at fixed offsets, and the
-//! sink turns it into a record in one pass. Packets that have other layers, or a message that does not qualify for that,
-//! are decoded layer by layer. Packets that others may belong with, or that carry packets, are *involved*: their parts wait
-//! in `fragments` and `streams`, whose memory is bounded.
+//! The ladder has three rungs. Nearly all packets leave on the first: `usual` finds their message
+//! at fixed offsets, and the sink turns it into a record in one pass. Packets that have other
+//! layers, or a message that does not qualify for that, are decoded layer by layer. Packets that
+//! others may belong with, or that carry packets, are *involved*: their parts wait in `fragments`
+//! and `streams`, whose memory is bounded.
 
 use dnsflow_wire::dns::{Answers, Dialect, Extent, MessageReject, Scratch};
 use dnsflow_wire::response::{Endpoints, Response};
@@ -103,8 +104,9 @@ impl Decoder {
         }
     }
 
-    /// Decodes a packet that stands alone. Returns false, with nothing told to `sink`, if the packet needs reassembly or
-    /// decapsulation: [`Decoder::decode_involved`] then decodes it, now or later.
+    /// Decodes a packet that stands alone. Returns false, with nothing told to `sink`, if the
+    /// packet needs reassembly or decapsulation: [`Decoder::decode_involved`] then decodes it, now
+    /// or later.
     #[inline(always)]
     pub fn decode_alone(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) -> bool {
         let Some((endpoints, message)) = usual::message(frame, self.usual_port) else {
@@ -131,7 +133,8 @@ impl Decoder {
         }
     }
 
-    /// A UDP datagram that is whole and in no tunnel, whatever its layers; false for all other packets.
+    /// A UDP datagram that is whole and in no tunnel, whatever its layers; false for all other
+    /// packets.
     #[inline(never)]
     fn datagram(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) -> bool {
         let fate = match self.response(frame) {
@@ -189,8 +192,8 @@ impl Decoder {
         }
     }
 
-    /// Ends a capture: gives up what still waits to be whole, and tells `sink` what becomes of it. There is no packet that
-    /// would say when; the time is the default one.
+    /// Ends a capture: gives up what still waits to be whole, and tells `sink` what becomes of it.
+    /// There is no packet that would say when; the time is the default one.
     pub fn finish(&mut self, sink: &mut impl Sink) {
         let fate = &mut |fate: Fate<'_>| sink.take(fate, Timestamp::default());
         while let Some((why, datagram)) = self.fragments.drain() {
@@ -213,8 +216,8 @@ impl Decoder {
         self.carried(packet.endpoints, packet.carried, depth, seconds, fate)
     }
 
-    /// The IP packet behind a network header. With [`Selection::plain`], one with IPv6 extension headers is rejected, as
-    /// the original rejects it.
+    /// The IP packet behind a network header. With [`Selection::plain`], one with IPv6 extension
+    /// headers is rejected, as the original rejects it.
     #[inline(always)]
     fn packet<'a>(&self, network: &Network<'a>) -> Result<network::Packet<'a>, Reject> {
         if self.selection.plain && network::is_extended(network) {
@@ -236,7 +239,8 @@ impl Decoder {
             Carried::Fragment(fragment) if !self.selection.plain => {
                 self.fragment(&fragment, depth, seconds, fate)
             }
-            // A cut fragment can't be reassembled, but the first has the ports and the start of the message.
+            // A cut fragment can't be reassembled, but the first has the ports and the start of the
+            // message.
             Carried::CutFragment(Fragment {
                 offset: 0,
                 protocol,

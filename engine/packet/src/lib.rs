@@ -1,9 +1,9 @@
 //! From the bytes of a captured packet to the DNS responses that it carries.
 //!
-//! A [`Frame`] goes in, a [`Sink`] is told what became of it. In between is the [`Decoder`], which borrows
-//! from the frame all the way: link layer, IP, UDP or TCP, message. Most packets are done with at once and
-//! cost no allocation; fragments and TCP segments wait, in bounded memory, until what they belong to is
-//! whole.
+//! A [`Frame`] goes in, a [`Sink`] is told what became of it. In between is the [`Decoder`], which
+//! borrows from the frame all the way: link layer, IP, UDP or TCP, message. Most packets are done
+//! with at once and cost no allocation; fragments and TCP segments wait, in bounded memory, until
+//! what they belong to is whole.
 //!
 //! | item | what it is |
 //! |---|---|
@@ -47,9 +47,9 @@
 //!
 //! # What it refuses to do
 //!
-//! It knows neither where packets come from nor where records go, and reads no clock: time is what the
-//! frames say. It does not judge addresses and checksums, and takes no length from a packet for granted: no
-//! bytes make it panic.
+//! It knows neither where packets come from nor where records go, and reads no clock: time is what
+//! the frames say. It does not judge addresses and checksums, and takes no length from a packet for
+//! granted: no bytes make it panic.
 
 mod counters;
 mod decoder;

@@ -8,16 +8,16 @@ use crate::{Counters, Fate, Timestamp};
 
 /// Takes what a [`Decoder`](crate::Decoder) finds in packets.
 ///
-/// Each packet ends in exactly one call that stands for it: [`Sink::message`] with `Some(Ok(()))`, or [`Sink::take`] with a
-/// [`Fate::Response`] or [`Fate::Reject`]. What several packets complete together is told besides, behind a
-/// [`Fate::Rebuilt`].
+/// Each packet ends in exactly one call that stands for it: [`Sink::message`] with `Some(Ok(()))`,
+/// or [`Sink::take`] with a [`Fate::Response`] or [`Fate::Reject`]. What several packets complete
+/// together is told besides, behind a [`Fate::Rebuilt`].
 pub trait Sink {
-    /// Takes a message on the fast path: it is one of unicast DNS, all there, came alone in a packet that was captured at
-    /// `at`, and nothing in it was looked at yet.
+    /// Takes a message on the fast path: it is one of unicast DNS, all there, came alone in a
+    /// packet that was captured at `at`, and nothing in it was looked at yet.
     ///
-    /// Returns `Some(Ok(()))` if the message was taken as a response, `Some(Err(_))` with the reason for which it gives
-    /// none, and `None` if the message does not qualify for the fast path. The decoder then reads it by itself, and tells
-    /// [`Sink::take`] what became of it.
+    /// Returns `Some(Ok(()))` if the message was taken as a response, `Some(Err(_))` with the
+    /// reason for which it gives none, and `None` if the message does not qualify for the fast
+    /// path. The decoder then reads it by itself, and tells [`Sink::take`] what became of it.
     fn message(
         &mut self,
         message: &[u8],
@@ -29,13 +29,15 @@ pub trait Sink {
     fn take(&mut self, fate: Fate<'_>, at: Timestamp);
 }
 
-/// A sink that has the sets of each response written, as a stream would export them, and hands them out.
+/// A sink that has the sets of each response written, as a stream would export them, and hands them
+/// out.
 ///
-/// It is the shortest way from packets to records: for tools, tests and benches. A sensor writes sets where they leave
-/// from.
+/// It is the shortest way from packets to records: for tools, tests and benches. A sensor writes
+/// sets where they leave from.
 #[derive(Debug)]
 pub struct Sets<E, F> {
-    /// What was taken. The caller counts what it gives to the decoder as [`received`](Counters::received).
+    /// What was taken. The caller counts what it gives to the decoder as
+    /// [`received`](Counters::received).
     pub counters: Counters,
     encoder: E,
     room_bytes: usize,
@@ -45,8 +47,8 @@ pub struct Sets<E, F> {
 }
 
 impl<E: Encode, F: FnMut(&[u8], Timestamp)> Sets<E, F> {
-    /// Gives each set, of at most `room_bytes` bytes, to `hand_out`, with the time at which the packet was captured that
-    /// completed the response.
+    /// Gives each set, of at most `room_bytes` bytes, to `hand_out`, with the time at which the
+    /// packet was captured that completed the response.
     pub fn new(encoder: E, room_bytes: usize, hand_out: F) -> Self {
         Self {
             counters: Counters::default(),

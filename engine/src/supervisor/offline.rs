@@ -229,7 +229,8 @@ fn copies(path: &Path, count: usize) -> io::Result<Vec<Share>> {
     sources.collect()
 }
 
-/// A reader for each shard of the whole input, which can be read only once, and a handle to end it early.
+/// A reader for each shard of the whole input, which can be read only once, and a handle to end it
+/// early.
 fn relayed(path: &Path, count: usize, pause: Duration) -> io::Result<(Vec<Share>, Option<Stop>)> {
     let (readers, stop) = relay(path, count, pause)?;
     let shares = readers

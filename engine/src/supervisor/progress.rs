@@ -14,8 +14,9 @@ pub(super) struct Bar {
     divided: bool,
 }
 
-/// A bar for a capture of `size` bytes, the unit of shards' offsets; `None` if the size is not known, as of a pipe
-/// or a compressed file. `divided` says that each shard reads a part of the file.
+/// A bar for a capture of `size` bytes, the unit of shards' offsets; `None` if the size is not
+/// known, as of a pipe or a compressed file. `divided` says that each shard reads a part of the
+/// file.
 pub(super) fn bar(size: Option<u64>, divided: bool) -> Bar {
     let Some(size) = size else {
         let bar = ProgressBar::hidden();

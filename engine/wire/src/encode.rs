@@ -1,9 +1,10 @@
 //! The seam between responses and the format in which a stream exports them.
 //!
-//! A format says how a response becomes *sets*, and how sets and statistics become datagrams. Whoever exports fills
-//! datagrams by [`Encode`] alone, and so knows none of the formats. There are two ways to a set. [`Encode::transcribe`]
-//! makes it of a message in one pass, without a look at the message before; [`Encode::parts`] makes it of a
-//! [`Response`] that was read, and splits what is too large for one.
+//! A format says how a response becomes *sets*, and how sets and statistics become datagrams.
+//! Whoever exports fills datagrams by [`Encode`] alone, and so knows none of the formats. There are
+//! two ways to a set. [`Encode::transcribe`] makes it of a message in one pass, without a look at
+//! the message before; [`Encode::parts`] makes it of a [`Response`] that was read, and splits what
+//! is too large for one.
 
 use core::marker::PhantomData;
 
@@ -30,9 +31,9 @@ pub trait Encode {
 
     /// Writes the set of a unicast message that came whole to the front of `draft`, in one pass.
     ///
-    /// Returns the size of the set in bytes, at most [`MAX_TRANSCRIPT_BYTES`], or why the message gives none; `None` if the
-    /// message does not qualify for the fast path. Only in the first case is the content of `draft` specified, as far as
-    /// the set goes.
+    /// Returns the size of the set in bytes, at most [`MAX_TRANSCRIPT_BYTES`], or why the message
+    /// gives none; `None` if the message does not qualify for the fast path. Only in the first case
+    /// is the content of `draft` specified, as far as the set goes.
     fn transcribe(
         &mut self,
         message: &[u8],
@@ -40,23 +41,23 @@ pub trait Encode {
         draft: &mut Draft,
     ) -> Option<Result<usize, MessageReject>>;
 
-    /// Splits a response into sets of at most `room` bytes; nearly always it is one. They say the same as the set of
-    /// [`Encode::transcribe`] does, where there is one.
+    /// Splits a response into sets of at most `room` bytes; nearly always it is one. They say the
+    /// same as the set of [`Encode::transcribe`] does, where there is one.
     fn parts<'a>(
         response: &'a Response<'a>,
         room: usize,
     ) -> impl Iterator<Item = impl EncodePart + use<'a, Self>>;
 
-    /// Writes the header of a datagram of `sets` sets to the front of `datagram`, which has at least
-    /// [`Encode::HEADER_BYTES`].
+    /// Writes the header of a datagram of `sets` sets to the front of `datagram`, which has at
+    /// least [`Encode::HEADER_BYTES`].
     fn write_header(sets: u8, sequence: u32, datagram: &mut [u8]);
 
-    /// Writes a datagram of statistics to the front of `out` and returns its size in bytes; 0, and nothing written, if
-    /// `out` is too short.
+    /// Writes a datagram of statistics to the front of `out` and returns its size in bytes; 0, and
+    /// nothing written, if `out` is too short.
     fn write_stats(stats: &Stats, sequence: u32, out: &mut [u8]) -> usize;
 
-    /// Appends a set that was written as a line of [`text`](crate::text), whose record was captured at `time`, counted
-    /// from 1970-01-01 00:00 UTC.
+    /// Appends a set that was written as a line of [`text`](crate::text), whose record was captured
+    /// at `time`, counted from 1970-01-01 00:00 UTC.
     fn write_line(set: &[u8], time: core::time::Duration, out: &mut String);
 }
 
@@ -72,8 +73,8 @@ pub trait EncodePart {
     fn write(&self, out: &mut [u8]);
 }
 
-/// A datagram that is being built in the format of `E`: how many bytes of its memory are filled, and
-/// by how many sets.
+/// A datagram that is being built in the format of `E`: how many bytes of its memory are filled,
+/// and by how many sets.
 ///
 /// The memory is the caller's, so that many datagrams can be side by side and one system call sends
 /// them, and is passed to each call. It has to be the same, and must not change, from the first set

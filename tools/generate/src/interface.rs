@@ -1,9 +1,9 @@
 //! A packet socket that only sends.
 //!
 //! The socket is of protocol 0, so the kernel delivers nothing to it, and passes the queueing
-//! discipline by (PACKET_QDISC_BYPASS), so that a frame either goes to the driver or is refused with
-//! an error. sendmmsg(2) takes many frames a call; a mapped transmit ring would save a copy, which is
-//! small beside the driver's work.
+//! discipline by (PACKET_QDISC_BYPASS), so that a frame either goes to the driver or is refused
+//! with an error. sendmmsg(2) takes many frames a call; a mapped transmit ring would save a copy,
+//! which is small beside the driver's work.
 
 use std::io::IoSlice;
 use std::os::fd::{AsRawFd, OwnedFd};

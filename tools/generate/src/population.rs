@@ -1,7 +1,7 @@
 //! Clients, resolvers and names: the addresses and names of an invented network.
 //!
-//! Every address is from a block that is never routed (RFC 1918, RFC 2544, RFC 3849) and every
-//! name ends in a label that is never delegated (RFC 2606), so generated traffic can't be mistaken for
+//! Every address is from a block that is never routed (RFC 1918, RFC 2544, RFC 3849) and every name
+//! ends in a label that is never delegated (RFC 2606), so generated traffic can't be mistaken for
 //! real traffic, nor reach a host.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

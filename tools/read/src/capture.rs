@@ -205,7 +205,8 @@ fn reason(error: &pcap::Error, feed: Option<&Feed>) -> String {
         .map_or_else(|| words(error), |broken| broken.to_string())
 }
 
-/// Why an interface can't be opened. libpcap has one error for all of it; its words differ by version.
+/// Why an interface can't be opened. libpcap has one error for all of it; its words differ by
+/// version.
 fn refused(name: &str, error: &pcap::Error) -> ReadError {
     let reason = words(error);
     let name = name.to_owned();

@@ -1,7 +1,8 @@
 //! Bytes for libpcap that are not in a plain file: compressed ones, standard input, named pipes.
 //!
-//! libpcap opens paths. So a thread decompresses where needed and writes to a pipe, which libpcap opens by its
-//! name below `/dev/fd`. dnsflow-capfile tells what is compressed, and decompresses it.
+//! libpcap opens paths. So a thread decompresses where needed and writes to a pipe, which libpcap
+//! opens by its name below `/dev/fd`. dnsflow-capfile tells what is compressed, and decompresses
+//! it.
 
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::AsRawFd;
@@ -75,8 +76,8 @@ impl Feed {
             .name("feed".to_owned())
             .spawn(move || {
                 if let Err(error) = fill(input, &writer) {
-                    // Sent before the pipe is closed, so that its reader finds the reason at the end. It
-                    // only fails if the feed is gone.
+                    // Sent before the pipe is closed, so that its reader finds the reason at the
+                    // end. It only fails if the feed is gone.
                     let _ = failed.send(error);
                 }
                 drop(writer);

@@ -47,7 +47,8 @@ impl Expression {
         }
     }
 
-    /// The text for a link type. `vlan` compiles for Ethernet only, and moves every offset behind it.
+    /// The text for a link type. `vlan` compiles for Ethernet only, and moves every offset behind
+    /// it.
     fn for_link(&self, link: LinkType) -> String {
         let text = &self.text;
         if self.through_tags && link == LinkType::Ethernet {
@@ -76,9 +77,9 @@ pub(crate) enum Filter {
 impl Filter {
     /// Sets `expression` on a capture of `link`.
     ///
-    /// NULL and LOOP are filtered here. libpcap compares their address family with the number of this system, in
-    /// the byte order of the file; sensors write it in either order, and other systems have other numbers for
-    /// IPv6.
+    /// NULL and LOOP are filtered here. libpcap compares their address family with the number of
+    /// this system, in the byte order of the file; sensors write it in either order, and other
+    /// systems have other numbers for IPv6.
     pub(crate) fn set<T: Activated + ?Sized>(
         expression: &Expression,
         link: LinkType,

@@ -16,7 +16,8 @@ const UDP_BYTES: usize = 8;
 
 /// The link type that libpcap names, if it is one that is read.
 ///
-/// Datagrams reach collectors over these. dnsflow-packet decodes more, as 802.11, over which none do.
+/// Datagrams reach collectors over these. dnsflow-packet decodes more, as 802.11, over which none
+/// do.
 pub(crate) fn link_type(linktype: Linktype) -> Option<LinkType> {
     let link = LinkType::from_number(u32::try_from(linktype.0).ok()?);
     let read = matches!(
@@ -96,8 +97,8 @@ pub(crate) fn payload(link: LinkType, frame: &[u8]) -> Result<Payload<'_>, Frame
                 header.fragments_offset().value() != 0,
             )
         }
-        // The rest of an IPv6 packet behind a fragment header is not looked into: no filter that asks
-        // for UDP lets one through.
+        // The rest of an IPv6 packet behind a fragment header is not looked into: no filter that
+        // asks for UDP lets one through.
         LaxIpSlice::Ipv6(ipv6) => (
             IpAddr::from(ipv6.header().source()),
             ipv6.is_payload_fragmented(),

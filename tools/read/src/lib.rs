@@ -6,9 +6,10 @@
 //! listen (UDP socket) ----------------------+
 //! ```
 //!
-//! It exists for people who look at a stream of dnsflow datagrams: at a collector, on a tap, or in a
-//! file that a sensor wrote. Damage costs only what is damaged: a bad datagram is described and counted,
-//! a cut file gives every whole packet first. It refuses to store, forward or aggregate records.
+//! It exists for people who look at a stream of dnsflow datagrams: at a collector, on a tap, or in
+//! a file that a sensor wrote. Damage costs only what is damaged: a bad datagram is described and
+//! counted, a cut file gives every whole packet first. It refuses to store, forward or aggregate
+//! records.
 
 mod capture;
 mod error;

@@ -13,22 +13,23 @@ use crate::filter::Expression;
 ///
 ///   sensor|resolver|client|time|names|ips|ip6s
 ///
-/// Lists are divided by commas. The first name is the one asked for, the others are the CNAME targets
-/// in the order of the answer. Time is the time of day in UTC. Dots, commas, bars and backslashes
-/// inside a label, and bytes that are not printable ASCII, are written as \DDD in decimal; the root is
-/// ".". The resolver is empty for sensors that speak a version before 4; versions 0 to 4 are read.
+/// Lists are divided by commas. The first name is the one asked for, the others are the CNAME
+/// targets in the order of the answer. Time is the time of day in UTC. Dots, commas, bars and
+/// backslashes inside a label, and bytes that are not printable ASCII, are written as \DDD in
+/// decimal; the root is ".". The resolver is empty for sensors that speak a version before 4;
+/// versions 0 to 4 are read.
 ///
 /// Statistics of a sensor are a line as well:
 ///
 ///   STATS|sensor|time|captured:N|received:N|dropped:N|ifdropped:N|sample_rate:N
 ///
-/// At the end of the input, on Ctrl-C and on SIGTERM, a summary follows for each source (address and
-/// UDP port: one stream of one sensor): what it sent and how often, how far its counters moved from its
-/// first statistics to its last, and by its sequence numbers what was lost, came out of order, came
-/// twice, and how often the stream started over.
+/// At the end of the input, on Ctrl-C and on SIGTERM, a summary follows for each source (address
+/// and UDP port: one stream of one sensor): what it sent and how often, how far its counters moved
+/// from its first statistics to its last, and by its sequence numbers what was lost, came out of
+/// order, came twice, and how often the stream started over.
 ///
-/// Bad datagrams are described on standard error, the first ten of them, and counted; records before
-/// the damage are printed.
+/// Bad datagrams are described on standard error, the first ten of them, and counted; records
+/// before the damage are printed.
 #[derive(Debug, Parser)]
 #[command(name = "dnsflow-read", version, after_long_help = EXAMPLES)]
 pub struct Options {
@@ -78,9 +79,9 @@ pub struct Options {
     /// Print JSON, one object per line.
     ///
     /// Records are {"time", "sensor", "port", "sequence", "client", "resolver", "names", "ipv4",
-    /// "ipv6"}, statistics {"time", "sensor", "port", "sequence", "stats": {..}}, and the summary of a
-    /// source is {"summary": {..}}. Times are RFC 3339 in UTC with microseconds; sensor and port are
-    /// where the datagram came from; what is not known is null.
+    /// "ipv6"}, statistics {"time", "sensor", "port", "sequence", "stats": {..}}, and the summary
+    /// of a source is {"summary": {..}}. Times are RFC 3339 in UTC with microseconds; sensor and
+    /// port are where the datagram came from; what is not known is null.
     #[arg(long)]
     pub(crate) json: bool,
 
@@ -100,7 +101,8 @@ pub(crate) struct Input {
     /// Read a capture file, or standard input if FILE is `-`.
     ///
     /// pcap and pcapng, plain or compressed with gzip or zstd, whatever the file's name; link types
-    /// Ethernet, Linux cooked (SLL and SLL2), NULL, LOOP and raw IP. `dnsflow -w` writes such a file.
+    /// Ethernet, Linux cooked (SLL and SLL2), NULL, LOOP and raw IP. `dnsflow -w` writes such a
+    /// file.
     #[arg(short = 'r', long, value_name = "FILE")]
     pub(crate) read: Option<PathBuf>,
 

@@ -1,7 +1,7 @@
 //! Counts what a stream lost, by its sequence numbers.
 
-/// Datagrams behind the newest that are remembered one by one; a power of two, so that it divides the
-/// range of sequence numbers.
+/// Datagrams behind the newest that are remembered one by one; a power of two, so that it divides
+/// the range of sequence numbers.
 const WINDOW: u32 = 1024;
 
 /// How late the very first datagram of a stream can be; later than that, a 1 starts a new stream.

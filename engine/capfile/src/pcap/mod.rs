@@ -1,16 +1,18 @@
-//! The classic format, pcap (pcap-savefile(5), draft-ietf-opsawg-pcap): its headers, a reader and a writer.
+//! The classic format, pcap (pcap-savefile(5), draft-ietf-opsawg-pcap): its headers, a reader and a
+//! writer.
 //!
-//! This module is the one definition of pcap's headers. Programs that need only the bytes of a header, to write
-//! it with their own system calls, take arrays from [`Encoding`]; [`Writer`] writes whole files.
+//! This module is the one definition of pcap's headers. Programs that need only the bytes of a
+//! header, to write it with their own system calls, take arrays from [`Encoding`]; [`Writer`]
+//! writes whole files.
 //!
 //! ```text
 //! file header, 24 bytes:   magic 4 | major 2 | minor 2 | 0 4 | 0 4 | snap length 4 | link type 4
 //! record header, 16 bytes: seconds 4 | fraction 4 | captured length 4 | length on the wire 4 | packet ..
 //! ```
 //!
-//! The fraction of a second is in microseconds or nanoseconds, as the magic says. Link types are LINKTYPE_
-//! numbers (pcap-linktype(7)). A modified format has 8 more bytes in each record header; it is read, and never
-//! written.
+//! The fraction of a second is in microseconds or nanoseconds, as the magic says. Link types are
+//! LINKTYPE_ numbers (pcap-linktype(7)). A modified format has 8 more bytes in each record header;
+//! it is read, and never written.
 
 mod read;
 mod write;
@@ -27,8 +29,8 @@ pub const FILE_HEADER_BYTES: usize = 24;
 /// Bytes of a record header.
 pub const RECORD_HEADER_BYTES: usize = 16;
 
-/// Snap length that a file states unless its writer cuts packets: the largest IP packet, as tcpdump and others
-/// wrote it for long.
+/// Snap length that a file states unless its writer cuts packets: the largest IP packet, as tcpdump
+/// and others wrote it for long.
 pub const SNAP_LENGTH: u32 = 65_535;
 
 /// Largest packet that a reader accepts, in bytes: libpcap's largest snap length.
@@ -70,8 +72,8 @@ impl Resolution {
     }
 }
 
-/// How a file encodes integers and time stamps. The default is little endian with microseconds, which every
-/// reader reads.
+/// How a file encodes integers and time stamps. The default is little endian with microseconds,
+/// which every reader reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Encoding {
     /// Byte order of all integers.
@@ -81,8 +83,8 @@ pub struct Encoding {
 }
 
 impl Encoding {
-    /// The file header of a capture. `link_type` is a LINKTYPE_ number (pcap-linktype(7)), `snap_length` the
-    /// most bytes of a packet that a record holds.
+    /// The file header of a capture. `link_type` is a LINKTYPE_ number (pcap-linktype(7)),
+    /// `snap_length` the most bytes of a packet that a record holds.
     #[must_use]
     pub fn file_header(self, link_type: u32, snap_length: u32) -> [u8; FILE_HEADER_BYTES] {
         let magic = match self.resolution {
@@ -99,8 +101,8 @@ impl Encoding {
         out
     }
 
-    /// The header of a record that holds `captured_bytes` of a packet that had `wire_bytes`. Seconds past
-    /// 2106-02-07, which the format can't state, are written as that day's.
+    /// The header of a record that holds `captured_bytes` of a packet that had `wire_bytes`.
+    /// Seconds past 2106-02-07, which the format can't state, are written as that day's.
     #[inline]
     #[must_use]
     pub fn record_header(
@@ -183,8 +185,8 @@ impl Header {
     }
 }
 
-/// The LINKTYPE_ number under which a file states `link`; `None` for [`LinkType::Network`], which is no link
-/// type of files.
+/// The LINKTYPE_ number under which a file states `link`; `None` for [`LinkType::Network`], which
+/// is no link type of files.
 fn link_number(link: LinkType) -> Option<u32> {
     /// LINKTYPE_RAW; DLT_RAW has other numbers on other systems.
     const RAW: u32 = 101;

@@ -37,7 +37,8 @@ impl Header {
         Ok(self.frame_in(bytes).map(|(frame, _)| frame))
     }
 
-    /// The packet of the record at the start of `bytes` and the record's length; `None` unless all of it is there.
+    /// The packet of the record at the start of `bytes` and the record's length; `None` unless all
+    /// of it is there.
     #[inline(always)]
     pub(crate) fn frame_in<'b>(&self, bytes: &'b [u8]) -> Option<(Frame<'b>, usize)> {
         let fields = self.fields(bytes.first_chunk()?);

@@ -18,8 +18,8 @@ pub struct Writer<W> {
 }
 
 impl<W: Write> Writer<W> {
-    /// Writes the file header of a capture of `link`, little endian with microseconds, and a snap length of
-    /// [`SNAP_LENGTH`].
+    /// Writes the file header of a capture of `link`, little endian with microseconds, and a snap
+    /// length of [`SNAP_LENGTH`].
     ///
     /// # Errors
     /// As [`with`](Self::with).
@@ -27,11 +27,12 @@ impl<W: Write> Writer<W> {
         Self::with(out, link, Encoding::default(), SNAP_LENGTH)
     }
 
-    /// Writes the file header of a capture of `link`, whose records hold at most `snap_length` bytes of each
-    /// packet.
+    /// Writes the file header of a capture of `link`, whose records hold at most `snap_length`
+    /// bytes of each packet.
     ///
     /// # Errors
-    /// `InvalidInput` for [`LinkType::Network`], which has no number in files; or an error of the write.
+    /// `InvalidInput` for [`LinkType::Network`], which has no number in files; or an error of the
+    /// write.
     pub fn with(
         mut out: W,
         link: LinkType,

@@ -13,8 +13,8 @@ pub const MAX_SETS: u8 = 255;
 /// A datagram of version 4 that is being built; [`encode::Builder`] has its methods.
 ///
 /// The memory is the caller's, and is passed to each call. It has to be the same, and must not
-/// change, from the first set to [`finish`](encode::Builder::finish). Its length is the size limit of the
-/// datagram, such as 1,472 bytes: an MTU of 1,500 without the headers of IPv4 and UDP.
+/// change, from the first set to [`finish`](encode::Builder::finish). Its length is the size limit
+/// of the datagram, such as 1,472 bytes: an MTU of 1,500 without the headers of IPv4 and UDP.
 ///
 /// ```
 /// # use dnsflow_wire::dns::{Answers, Dialect, Extent, Scratch};
