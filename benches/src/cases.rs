@@ -49,7 +49,7 @@ pub struct Case {
 impl Case {
     /// All cases.
     #[must_use]
-    pub fn all() -> Vec<Case> {
+    pub fn all() -> Vec<Self> {
         let plain = generated(PLAIN);
         let mut queries = plain.clone();
         for frame in &mut queries {
@@ -60,45 +60,45 @@ impl Case {
             .flat_map(|(id, frame)| fragmented(frame, id))
             .collect();
         vec![
-            Case::new("A over IPv4", plain.clone()),
-            Case::new(
+            Self::new("A over IPv4", plain.clone()),
+            Self::new(
                 "AAAA over IPv6",
                 generated(&with(&["--ipv6=100", "--aaaa=100"])),
             ),
-            Case::new("VLAN", generated(&with(&["--vlan=100"]))),
-            Case::new("CNAME chain", generated(&with(&["--cname=100"]))),
-            Case {
+            Self::new("VLAN", generated(&with(&["--vlan=100"]))),
+            Self::new("CNAME chain", generated(&with(&["--cname=100"]))),
+            Self {
                 name: "query",
                 frames: queries,
                 responses: 0,
             },
-            Case {
+            Self {
                 name: "TCP",
                 frames: streams(&plain),
                 responses: RESPONSES,
             },
-            Case {
+            Self {
                 name: "fragments",
                 frames: fragments,
                 responses: RESPONSES,
             },
-            Case {
+            Self {
                 name: "VXLAN",
                 frames: plain.iter().map(|frame| in_vxlan(frame)).collect(),
                 responses: RESPONSES,
             },
-            Case::mix(),
+            Self::mix(),
         ]
     }
 
     /// The default traffic of the generator, without noise.
     #[must_use]
-    pub fn mix() -> Case {
-        Case::new("mix", generated(&["--noise=0"]))
+    pub fn mix() -> Self {
+        Self::new("mix", generated(&["--noise=0"]))
     }
 
     fn new(name: &'static str, frames: Vec<Vec<u8>>) -> Self {
-        Case {
+        Self {
             name,
             responses: frames.len(),
             frames,

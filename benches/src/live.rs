@@ -55,10 +55,10 @@ impl Listener {
     #[must_use]
     pub fn name(&self) -> String {
         match self {
-            Listener::Nobody => "nobody".to_owned(),
-            Listener::Tcpdump => "tcpdump".to_owned(),
-            Listener::Sensor { cores: 1, .. } => "dnsflow, 1 core".to_owned(),
-            Listener::Sensor { cores, fanout } => format!("dnsflow, {cores} cores, {fanout}"),
+            Self::Nobody => "nobody".to_owned(),
+            Self::Tcpdump => "tcpdump".to_owned(),
+            Self::Sensor { cores: 1, .. } => "dnsflow, 1 core".to_owned(),
+            Self::Sensor { cores, fanout } => format!("dnsflow, {cores} cores, {fanout}"),
         }
     }
 }
@@ -278,7 +278,7 @@ struct Probes {
 
 impl Probes {
     fn open(network: &Network) -> Result<Self, Box<dyn Error>> {
-        Ok(Probes {
+        Ok(Self {
             from: network
                 .sender
                 .enter(|| UdpSocket::bind((OUT_ADDRESS, 53)))??,

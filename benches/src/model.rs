@@ -24,7 +24,7 @@ impl Offline {
     #[must_use]
     pub fn new(one: f64, two: f64) -> Self {
         let shared = (2.0 * (one - two)).clamp(0.0, one);
-        Offline {
+        Self {
             each: one - shared,
             shared,
         }

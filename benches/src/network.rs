@@ -34,7 +34,7 @@ impl Namespace {
     fn new(role: &str) -> Result<Self, Box<dyn Error>> {
         let name = format!("dnsflow-bench-{}-{role}", process::id());
         run(Command::new("ip").args(["netns", "add", &name]))?;
-        let namespace = Namespace { name };
+        let namespace = Self { name };
         // Without IPv6, the kernel sends no packets of its own on the wires.
         let quiet = "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6 2>/dev/null || true";
         run(namespace.command("sh").args(["-c", quiet]))?;
@@ -102,12 +102,12 @@ impl Network {
     /// # Errors
     /// If ip(8) is not installed or fails; it needs root.
     pub fn new() -> Result<Self, Box<dyn Error>> {
-        let network = Network {
+        let network = Self {
             sender: Namespace::new("sender")?,
             sensor: Namespace::new("sensor")?,
             collector: Namespace::new("collector")?,
         };
-        let Network {
+        let Self {
             sender,
             sensor,
             collector,

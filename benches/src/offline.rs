@@ -26,7 +26,7 @@ pub struct Contender {
 
 impl Contender {
     fn new(name: impl Into<String>, command: &[&str], cores: Option<usize>) -> Self {
-        Contender {
+        Self {
             name: name.into(),
             command: command.iter().map(|&word| word.to_owned()).collect(),
             cores,
@@ -57,8 +57,8 @@ impl Contender {
             .into_iter()
             .chain(cpus.iter().map(String::as_str))
             .collect();
-        let contender = Contender::new(format!("dnsflow, 1 core, {copies} at once"), &words, None);
-        Ok((copies > 1).then_some(Contender {
+        let contender = Self::new(format!("dnsflow, 1 core, {copies} at once"), &words, None);
+        Ok((copies > 1).then_some(Self {
             copies,
             ..contender
         }))
@@ -79,7 +79,7 @@ impl Contender {
 
     /// Ratio of a figure to that of `other`, over the rounds.
     #[must_use]
-    pub fn ratio(&self, other: &Contender, figure: fn(&Usage) -> f64) -> Spread {
+    pub fn ratio(&self, other: &Self, figure: fn(&Usage) -> f64) -> Spread {
         Spread::of(
             self.runs
                 .iter()

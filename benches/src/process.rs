@@ -61,7 +61,7 @@ impl Process {
                 }
             }),
         ));
-        Ok(Process {
+        Ok(Self {
             child,
             name,
             lines,

@@ -33,7 +33,7 @@ impl Spread {
         } else {
             sorted[middle]
         };
-        Spread {
+        Self {
             median,
             min: sorted[0],
             max: sorted[sorted.len() - 1],
@@ -71,7 +71,7 @@ impl Target {
         unit: &'static str,
         measured: Option<f64>,
     ) -> Self {
-        Target {
+        Self {
             what: what.into(),
             at_most,
             measured,
@@ -168,7 +168,7 @@ impl Machine {
         let model = cpuinfo
             .lines()
             .find_map(|line| line.strip_prefix("model name"));
-        Machine {
+        Self {
             cpus: thread::available_parallelism().map_or(1, std::num::NonZero::get),
             model: model
                 .unwrap_or("unknown CPU")
@@ -187,7 +187,7 @@ impl Machine {
     /// A line about the machine, with a warning if it was too busy for reliable figures.
     #[must_use]
     pub fn text(&self) -> String {
-        let Machine {
+        let Self {
             cpus,
             model,
             kernel,

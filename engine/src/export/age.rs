@@ -20,7 +20,7 @@ const MAX_BLOCKS: usize = 128;
 pub struct Ages {
     /// Number of sends per bucket, not cumulative. Bucket i is bounded by item i of
     /// [`Ages::BOUNDS_SECONDS`]; the last has no bound.
-    pub buckets: [u64; Ages::BOUNDS_SECONDS.len() + 1],
+    pub buckets: [u64; Self::BOUNDS_SECONDS.len() + 1],
     /// Sum of all ages, in seconds.
     pub sum_seconds: f64,
 }
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_age_has_its_bucket() {
+    fn each_age_counts_in_one_bucket() {
         let mut ages = Ages::default();
         for (milliseconds, bucket) in [(0, 0), (1, 0), (2, 1), (3, 2), (5000, 11), (5001, 12)] {
             let before = ages.buckets[bucket];

@@ -314,13 +314,13 @@ mod tests {
 
     use super::*;
 
-    /// Sizes of sets in words of 4 bytes: many of one size, and all there are.
+    /// Sizes of sets in words of 4 bytes: two frequent ones, and all others.
     fn any_words() -> impl Strategy<Value = usize> {
         prop_oneof![Just(12), Just(20), 12..=MAX_TRANSCRIPT_BYTES / 4]
     }
 
-    /// The number in the first bytes of each set of a datagram; a set says in its next bytes how
-    /// long it is.
+    /// The numbers of the sets of a datagram: each set starts with its number, in 4 bytes, and its
+    /// size, in 2.
     fn numbers(datagram: &[u8]) -> Vec<u32> {
         numbers_from(datagram, Encoder::HEADER_BYTES)
     }
@@ -350,7 +350,7 @@ mod tests {
         };
         for (number, words) in (0_u32..).zip(words) {
             let bytes = number.to_le_bytes();
-            let draft = batch.draft().expect("there is always room for one more");
+            let draft = batch.draft().expect("there is always room for a set");
             draft.fill(0xee);
             draft[..4 * words].fill(bytes[0]);
             draft[..4].copy_from_slice(&bytes);
@@ -367,7 +367,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_set_once(
+        fn each_set_is_written_once(
             words in proptest::collection::vec(any_words(), 0..2000),
             datagram_bytes in prop_oneof![Just(576_usize), Just(1472), Just(8972), Just(40_000)],
             equal_sizes: bool,
@@ -439,7 +439,7 @@ mod tests {
     }
 
     #[test]
-    fn header_and_number_of_sets_are_those_of_the_format() {
+    fn header_and_largest_number_of_sets_are_those_of_the_format() {
         for equal_sizes in [false, true] {
             let words = vec![12; 100];
             let datagrams = datagrams_of(&mut Batch::<Threes>::new(1472, equal_sizes), &words);

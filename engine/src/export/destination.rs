@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_way_to_write_one() {
+    fn each_form_is_parsed() {
         let of = |text| {
             Destination::look_up(text)
                 .map(|found| found.address.to_string())

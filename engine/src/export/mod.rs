@@ -2,9 +2,9 @@
 //!
 //! To a collector, a shard is one stream: one source port, and consecutive sequence numbers. An
 //! encoder ([`Encode`]) writes each response once, as one or more sets, into a `Batch` of
-//! contiguous datagrams. The batch is sent when a run of datagrams is full, when the shard has no
-//! more input, and at the end of the flush interval. Collectors and the file of `-w` receive every
-//! datagram in order; `--print` reads the encoded sets.
+//! contiguous datagrams. Finished datagrams are sent when they make a full run, and at the end of
+//! each block; the open datagram is sent at the end of the flush interval. Collectors and the file
+//! of `-w` receive every datagram in order; `--print` reads the encoded sets.
 //!
 //! The module depends neither on packets nor on the format of records. It queues nothing for a
 //! collector that does not receive: the loss is counted.
@@ -49,7 +49,7 @@ pub struct Sent {
 
 impl Sent {
     /// Adds the totals of another stream.
-    pub fn add(&mut self, other: &Sent) {
+    pub fn add(&mut self, other: &Self) {
         self.sets += other.sets;
         self.datagrams += other.datagrams;
         self.delivered += other.delivered;

@@ -203,7 +203,7 @@ fn set_bits(mut set: u128) -> impl Iterator<Item = usize> {
 mod tests {
     use super::*;
 
-    /// A pool whose slots have sets of these sizes.
+    /// A pool with sets of these sizes, in slots from 0.
     fn pool(sizes: &[usize]) -> Pool {
         let mut pool = Pool::default();
         for (slot, size) in sizes.iter().enumerate() {
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn ones_twos_and_threes() {
+    fn one_two_or_three_sets_fit_exactly() {
         let pool = pool(&[60, 64, 100, 100, 300]);
         for room in [60, 300, 124, 200, 224, 260, 460, 424] {
             let found = pool.find_exact_fit(room).map(|slots| sum(&pool, &slots));
@@ -246,7 +246,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn what_is_found_fits(
+        fn an_exact_fit_is_found_if_there_is_one(
             sizes in proptest::collection::vec(proptest::prop_oneof![15_usize..=20, 15_usize..=127], 0..=32),
             room in 0_usize..400,
         ) {
