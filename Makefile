@@ -131,7 +131,7 @@ install: ## Install programs, pages, completions, units and defaults; PREFIX and
 	[ -e $(DESTDIR)/etc/dnsflow/dnsflow.toml ] || install -m 644 systemd/dnsflow.toml $(DESTDIR)/etc/dnsflow
 
 UNITS = dnsflow.service dnsflow@.service
-DOCUMENTS = README.md CHANGELOG.md LICENSE LICENSE-APACHE LICENSE-MIT docs/operators.md docs/dnsflow.svg
+DOCUMENTS = README.md CHANGELOG.md LICENSE LICENSE-APACHE LICENSE-MIT docs/operators.md docs/glossary.md docs/dnsflow.svg
 MONITORING = monitoring/README.md monitoring/dnsflow.rules.yml monitoring/dnsflow.dashboard.json
 PAGES = $(patsubst $(RELEASE)/pages/man/%,%,$(wildcard $(RELEASE)/pages/man/man?/*))
 completions = install -D -m 644 $(RELEASE)/pages/completions/bash/$(1).bash $(DESTDIR)$(BASHDIR)/$(1) && \

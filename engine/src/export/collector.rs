@@ -11,7 +11,7 @@ use log::warn;
 use socket2::SockRef;
 
 use super::patience::Patience;
-use crate::start::destination::Destination;
+use crate::export::destination::Destination;
 
 /// At most one line about the same collector in this time.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);

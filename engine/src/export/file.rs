@@ -10,7 +10,7 @@ use dnsflow_capfile::pcap::{Encoding, RECORD_HEADER_BYTES, Resolution, SNAP_LENG
 use dnsflow_packet::Timestamp;
 use dnsflow_wire::v4::DEFAULT_PORT;
 
-use super::ExportError;
+use super::error::ExportError;
 
 /// Datagrams that are written in one piece.
 const PIECE_DATAGRAMS: usize = 32;

@@ -1,8 +1,7 @@
 //! From a response to the datagrams of one stream, and from there to all destinations.
 //!
-//! A stream is what a collector sees of one shard: a source port, and sequence numbers without a gap. An
-//! [`Encode`](dnsflow_wire::encode::Encode)r writes each response once, as sets, into a `Batch` of datagrams that lie side by
-//! side. The batch is sent when it is full, when the shard has nothing else to do, and at the end of the flush interval.
+//! A stream is what a collector sees of one shard: a source port, and sequence numbers without a gap. An encoder
+//! ([`Encode`]) writes each response once, as sets, into a `Batch` of datagrams that lie side by side. The batch is sent when it is full, when the shard has nothing else to do, and at the end of the flush interval.
 //! Collectors and the file of `-w` get each datagram in order; `--print` reads the sets that were written.
 //!
 //! Export knows nothing of packets nor of the format of records. A collector that does not listen stops nothing.
@@ -10,45 +9,27 @@
 pub mod age;
 pub(crate) mod batch;
 pub mod collector;
+pub mod destination;
+mod error;
 pub mod file;
 mod patience;
 mod pool;
 pub mod print;
 
-use std::io;
-
+use dnsflow_packet::Timestamp;
 use dnsflow_wire::dns::MessageReject;
 use dnsflow_wire::encode::{Draft, Encode};
 use dnsflow_wire::response::{Endpoints, Response};
-use dnsflow_wire::v4::Encoder;
-use dnsflow_wire::v4::Stats;
-use thiserror::Error;
+use dnsflow_wire::v4::{Encoder, Stats};
 
-use crate::start::destination::Destination;
 use age::{Ages, Waiting};
 use batch::Batch;
 use collector::{Collector, CollectorSnapshot};
-use dnsflow_packet::Timestamp;
+use destination::Destination;
+pub use error::ExportError;
 use file::PcapFile;
 use patience::Patience;
 use print::Print;
-
-/// What ends the export, and with it the sensor: what a person asked to have in a file or on a screen can't
-/// be had any more.
-#[derive(Debug, Error)]
-pub enum ExportError {
-    /// The file of `-w`.
-    #[error("can't write to {path}: {source}")]
-    File {
-        /// As it was named.
-        path: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Standard output.
-    #[error("can't write to standard output: {0}")]
-    Print(io::Error),
-}
 
 /// What a stream has sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use dnsflow_wire::encode::Encode;
 use dnsflow_wire::response::Response;
 use dnsflow_wire::text;
 
-use super::ExportError;
+use super::error::ExportError;
 use dnsflow_packet::Timestamp;
 
 /// Bytes of lines that are gathered before they are written.

@@ -14,7 +14,7 @@ use dnsflow_filters::Program;
 
 use super::snapshot::Snapshot;
 use crate::capture::ring::Ring;
-use crate::start::destination::Destination;
+use crate::export::destination::Destination;
 use dnsflow_packet::Selection;
 
 /// What a shard is told.

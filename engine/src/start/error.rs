@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::capture::error::CaptureError;
+use crate::export::destination::DestinationError;
 use crate::start::config::LoadError;
 
 /// Bytes of locked memory that the executor of each core needs.
@@ -68,13 +69,8 @@ pub enum StartError {
     #[error(transparent)]
     Filter(#[from] dnsflow_filters::FilterError),
     /// A collector can't be used.
-    #[error("collector '{collector}': {reason}")]
-    Collector {
-        /// As the user wrote it.
-        collector: String,
-        /// What is wrong, and how to fix it.
-        reason: String,
-    },
+    #[error(transparent)]
+    Destination(#[from] DestinationError),
     /// The process can't switch to the user of `--user`.
     #[error("can't become --user {account}: can't {what}: {source}")]
     Privileges {
@@ -143,7 +139,7 @@ impl StartError {
     #[must_use]
     pub fn exit_status(&self) -> u8 {
         match self {
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::Destination(DestinationError::Malformed { .. }) => 2,
             Self::Load(error) => error.exit_status(),
             _ => 1,
         }

@@ -5,7 +5,6 @@ pub mod check;
 pub mod cli;
 pub mod config;
 pub mod cores;
-pub mod destination;
 pub mod error;
 pub mod handover;
 pub mod pidfile;

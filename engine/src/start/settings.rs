@@ -11,9 +11,9 @@ use log::LevelFilter;
 
 use crate::capture::interface::ANY;
 use crate::capture::socket::Spread;
+use crate::export::destination::Destination;
 use crate::start::cli::{Fanout, Options, Share};
 use crate::start::cores::Cores;
-use crate::start::destination::Destination;
 use crate::start::error::StartError;
 use crate::start::privileges::Identity;
 use dnsflow_packet::{LinkType, Selection};

@@ -8,9 +8,9 @@ use std::time::Instant;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::export::destination::Destination;
 use crate::shard::command::Notice;
 use crate::shard::snapshot::Snapshot;
-use crate::start::destination::Destination;
 use crate::start::error::StartError;
 use crate::start::settings::Settings;
 

@@ -8,10 +8,10 @@ use std::time::Duration;
 use dnsflow_wire::v4::Encoder;
 
 use crate::export::collector::Collector;
+use crate::export::destination::Destination;
 use crate::export::file::{PcapFile, write_header};
 use crate::export::print::Print;
 use crate::export::{Export, Sinks};
-use crate::start::destination::Destination;
 use crate::start::error::StartError;
 use crate::start::settings;
 

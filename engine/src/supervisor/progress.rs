@@ -50,13 +50,11 @@ impl Bar {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
     use std::{env, fs, process};
 
     use dnsflow_capfile::input::RegularFile;
     use dnsflow_capfile::pcap::{Encoding, SNAP_LENGTH};
-    use flate2::Compression;
-    use flate2::write::GzEncoder;
+    use dnsflow_testkit::capture::gzip;
 
     use super::*;
 
@@ -74,10 +72,7 @@ mod tests {
     #[test]
     fn compression_is_told_by_the_content_not_by_the_name() {
         let plain = Encoding::default().file_header(1, SNAP_LENGTH);
-        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-        gzip.write_all(&plain).expect("a vector");
-        let gzip = gzip.finish().expect("a vector");
-        assert_eq!(length("gzip.pcap", &gzip), None);
+        assert_eq!(length("gzip.pcap", &gzip(&plain)), None);
         assert_eq!(length("plain.pcap", &plain), Some(24));
         assert_eq!(length("plain.gz", &plain), Some(24));
     }

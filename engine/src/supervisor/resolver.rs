@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use log::{info, warn};
 
 use super::event::Event;
-use crate::start::destination::Destination;
+use crate::export::destination::Destination;
 use crate::start::error::StartError;
 use crate::start::settings::Settings;
 

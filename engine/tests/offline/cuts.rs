@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use dnsflow_testkit::capture::{HEADER_BYTES, Order, Pcapng, RECORD_BYTES, empty, pcap};
+use dnsflow_capfile::pcap::{FILE_HEADER_BYTES, RECORD_HEADER_BYTES};
+use dnsflow_testkit::capture::{Order, Pcapng, empty, pcap};
 use dnsflow_testkit::export::Export;
 use dnsflow_testkit::folder::Folder;
 use dnsflow_testkit::packets::{ETHERNET, response};
@@ -46,13 +47,13 @@ fn cut_everywhere(capture: &[u8], head: usize, ends: &[usize], boundaries: &[usi
 fn a_pcap_file_cut_anywhere_gives_every_whole_packet() {
     let packets: Vec<Vec<u8>> = (0..3).map(|number| response(number).ethernet()).collect();
     let mut ends = Vec::new();
-    let mut at = HEADER_BYTES;
+    let mut at = FILE_HEADER_BYTES;
     for packet in &packets {
-        at += RECORD_BYTES + packet.len();
+        at += RECORD_HEADER_BYTES + packet.len();
         ends.push(at);
     }
-    let boundaries = [&[HEADER_BYTES], &ends[..]].concat();
-    cut_everywhere(&pcap(&packets), HEADER_BYTES, &ends, &boundaries);
+    let boundaries = [&[FILE_HEADER_BYTES], &ends[..]].concat();
+    cut_everywhere(&pcap(&packets), FILE_HEADER_BYTES, &ends, &boundaries);
 }
 
 #[test]
@@ -130,7 +131,7 @@ fn an_export_that_is_there_survives_a_wrong_name() {
 fn damage_is_told_with_its_place_and_costs_what_follows() {
     let packets: Vec<Vec<u8>> = (0..3).map(|number| response(number).ethernet()).collect();
     let mut capture = pcap(&packets);
-    let second = HEADER_BYTES + RECORD_BYTES + packets[0].len();
+    let second = FILE_HEADER_BYTES + RECORD_HEADER_BYTES + packets[0].len();
     capture[second + 8..second + 12].fill(0xff);
     let (ended, sets) = outcome(&capture);
     ended.assert_failure(1, &[&format!("damaged at offset {second}")]);
@@ -161,7 +162,8 @@ fn a_packet_that_was_cut_by_a_snap_length_is_counted() {
     // The record says that 20 bytes more were on the wire, and the packet's own headers do as well.
     let length = u32::try_from(packet.len()).expect("a short packet");
     capture.truncate(capture.len() - 20);
-    capture[HEADER_BYTES + 8..HEADER_BYTES + 12].copy_from_slice(&(length - 20).to_le_bytes());
+    capture[FILE_HEADER_BYTES + 8..FILE_HEADER_BYTES + 12]
+        .copy_from_slice(&(length - 20).to_le_bytes());
     let (ended, sets) = outcome(&capture);
     ended.assert_success();
     assert_eq!(sets, Some(vec![]));

@@ -4,7 +4,8 @@ use std::fs;
 use std::io::Write as _;
 use std::thread;
 
-use dnsflow_testkit::capture::{HEADER_BYTES, empty, pcap};
+use dnsflow_capfile::pcap::FILE_HEADER_BYTES;
+use dnsflow_testkit::capture::{empty, pcap};
 use dnsflow_testkit::export::Export;
 use dnsflow_testkit::folder::Folder;
 use dnsflow_testkit::packets::response;
@@ -68,7 +69,7 @@ fn a_record_from_a_pipe_does_not_wait_for_others() {
     // The pipe stays open, and nothing more comes.
     until("the record", || {
         let bytes = fs::read(&written).ok()?;
-        (bytes.len() > HEADER_BYTES).then_some(())
+        (bytes.len() > FILE_HEADER_BYTES).then_some(())
     });
     drop(stdin);
     running.wait().assert_success();
@@ -126,8 +127,8 @@ fn a_signal_ends_input_that_does_not_end() {
                 .start();
             let mut stdin = running.stdin();
             let (head, record) = (
-                capture[..HEADER_BYTES].to_vec(),
-                capture[HEADER_BYTES..].to_vec(),
+                capture[..FILE_HEADER_BYTES].to_vec(),
+                capture[FILE_HEADER_BYTES..].to_vec(),
             );
             let feeder = thread::spawn(move || {
                 let mut fed = stdin.write_all(&head);

@@ -1,5 +1,7 @@
 //! What the unit leaves the service, what it takes away, and what operators can change of that.
 
+use std::collections::BTreeSet;
+
 use dnsflow_testkit::requirements::alone;
 
 use crate::machine::Machine;
@@ -25,15 +27,18 @@ fn exposure(machine: &Machine, unit: &str) -> f64 {
     found.unwrap_or_else(|| panic!("{text}"))
 }
 
-/// The CPUs that each core of a service may be on, as the kernel lists them, sorted.
-fn placements(machine: &Machine, unit: &str) -> Vec<String> {
+/// The CPUs that each shard's threads may be on, as the kernel lists them: those of its executor and of what that
+/// starts, which have its name.
+fn placements(machine: &Machine, unit: &str) -> BTreeSet<(String, String)> {
     let id = machine.property(unit, "MainPID");
     let lists = machine.run(&format!(
-        "grep -l shard /proc/{id}/task/*/comm | sed 's/comm$/status/' | xargs grep -h Cpus_allowed_list"
+        "for task in $(grep -l shard /proc/{id}/task/*/comm); do \
+         echo $(cat $task) $(sed -n 's/^Cpus_allowed_list://p' ${{task%comm}}status); done"
     ));
-    let mut lists: Vec<_> = lists.lines().map(str::to_owned).collect();
-    lists.sort();
-    lists
+    let words = lists.lines().filter_map(|line| line.split_once(' '));
+    words
+        .map(|(name, list)| (name.to_owned(), list.to_owned()))
+        .collect()
 }
 
 fn said(machine: &Machine, text: &str) -> usize {
@@ -81,23 +86,28 @@ fn cores_are_pinned_unless_that_is_refused() {
     }
     let _alone = alone();
     let machine = Machine::with_sensor("--print --cores 0,1");
-    let on = |cpu: u32| format!("Cpus_allowed_list:\t{cpu}");
+    let on = |lists: &[&str]| -> BTreeSet<_> {
+        let names = (1..).map(|shard| format!("shard-{shard}"));
+        names
+            .zip(lists.iter().map(|&list| list.to_owned()))
+            .collect()
+    };
     machine.run("systemctl start dnsflow");
     assert_eq!(said(&machine, "cores are not pinned"), 0);
-    assert_eq!(placements(&machine, "dnsflow"), [on(0), on(1)]);
+    assert_eq!(placements(&machine, "dnsflow"), on(&["0", "1"]));
     machine.run("systemctl stop dnsflow");
 
     machine.run("echo 'DNSFLOW_OPTS=\"--print --cores 0,1\"' > /etc/default/dnsflow-tap");
     machine.run("systemctl start dnsflow@tap");
-    assert_eq!(placements(&machine, "dnsflow@tap"), [on(0), on(1)]);
+    assert_eq!(placements(&machine, "dnsflow@tap"), on(&["0", "1"]));
     machine.run("systemctl stop dnsflow@tap");
 
     // As systemd/README.md says how to refuse it: both may be on any CPU that the machine has.
     machine.edit("dnsflow", "SystemCallFilter=~sched_setaffinity");
     machine.run("systemctl start dnsflow");
     assert_eq!(said(&machine, "cores are not pinned"), 1);
-    let all = machine.run("grep Cpus_allowed_list /proc/1/status");
-    assert_eq!(placements(&machine, "dnsflow"), [all.clone(), all]);
+    let all = machine.run("echo $(sed -n 's/^Cpus_allowed_list://p' /proc/1/status)");
+    assert_eq!(placements(&machine, "dnsflow"), on(&[&all, &all]));
     machine.run("systemctl stop dnsflow");
 
     // Then what restricts the service as a whole still does.
@@ -108,5 +118,5 @@ fn cores_are_pinned_unless_that_is_refused() {
     );
     machine.run("systemctl start dnsflow");
     assert_eq!(said(&machine, "cores are not pinned"), 2);
-    assert_eq!(placements(&machine, "dnsflow"), [on(1)]);
+    assert_eq!(placements(&machine, "dnsflow"), on(&["1"]));
 }

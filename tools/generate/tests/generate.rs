@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use dnsflow_testkit::capture::{HEADER_BYTES, RECORD_BYTES};
+use dnsflow_capfile::pcap::{FILE_HEADER_BYTES, RECORD_HEADER_BYTES};
 use dnsflow_testkit::folder::Folder;
 use dnsflow_testkit::generator::number;
 use dnsflow_testkit::network::Namespace;
@@ -283,13 +283,13 @@ fn packets(blob: &[u8]) -> Vec<Packet<'_>> {
         u32::from_le_bytes(bytes)
     };
     let mut packets = Vec::new();
-    let mut at = HEADER_BYTES;
+    let mut at = FILE_HEADER_BYTES;
     while at < blob.len() {
         let stamp = u64::from(word(at)) * 1_000_000 + u64::from(word(at + 4));
         assert!(word(at + 4) < 1_000_000);
         assert_eq!(word(at + 8), word(at + 12));
         let len = word(at + 8) as usize;
-        at += RECORD_BYTES;
+        at += RECORD_HEADER_BYTES;
         packets.push(Packet {
             stamp,
             frame: &blob[at..at + len],

@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn masks() {
-        assert_eq!(from_mask("0\n"), []);
+        assert_eq!(from_mask("0\n"), [0_usize; 0]);
         assert_eq!(from_mask("5\n"), [0, 2]);
         assert_eq!(from_mask("00000001,80000000\n"), [31, 32]);
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use dnsflow_filters::Program;
 
+use crate::export::destination::Destination;
 use crate::shard::command::{CaptureChange, Change, OutputChange};
-use crate::start::destination::Destination;
 use crate::start::settings::Settings;
 
 /// All of `settings`. `filters` has one for each interface, in the order of `-i`.

@@ -20,8 +20,8 @@ use std::sync::Arc;
 
 use dnsflow_filters::Program;
 
+use crate::export::destination::Destination;
 use crate::shard::command::Change;
-use crate::start::destination::Destination;
 use crate::start::error::StartError;
 use crate::start::settings::{Capture, Settings};
 pub use applicable::waits_for_start;

@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
-pub use self::pcap::{HEADER_BYTES, Pcap, RECORD_BYTES, Unit, empty, pcap};
+pub use self::pcap::{Pcap, Unit, empty, pcap};
 pub use self::pcapng::Pcapng;
 
 /// The order of the integers in a file.

@@ -1,14 +1,16 @@
-//! The classic format (draft-ietf-opsawg-pcap).
+//! The classic format (pcap-savefile(5)), with the headers that capfile defines.
 
 use std::time::Duration;
+
+use dnsflow_capfile::ByteOrder;
+use dnsflow_capfile::pcap::{Encoding, MAX_PACKET_BYTES, Resolution};
+use dnsflow_packet::Timestamp;
 
 use super::{Order, length};
 use crate::packets::ETHERNET;
 
-/// Bytes of a file before its records.
-pub const HEADER_BYTES: usize = 24;
-/// Bytes of a record before its packet.
-pub const RECORD_BYTES: usize = 16;
+/// The magic of [`Unit::Patched`], in place of that of microseconds.
+const PATCHED_MAGIC: u32 = 0xa1b2_cd34;
 
 /// What the fraction of a second counts, and how long a record's header is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,18 +51,12 @@ impl Pcap {
         &self,
         packets: impl IntoIterator<Item = (Duration, P)>,
     ) -> Vec<u8> {
-        let order = self.order;
-        let magic = match self.unit {
-            Unit::Micro => 0xa1b2_c3d4,
-            Unit::Nano => 0xa1b2_3c4d,
-            Unit::Patched => 0xa1b2_cd34,
-        };
-        let mut file = order.u32(magic).to_vec();
-        file.extend(order.u16(2));
-        file.extend(order.u16(4));
-        file.extend([0; 8]);
-        file.extend(order.u32(262_144));
-        file.extend(order.u32(self.link.into()));
+        let snap_length = length(MAX_PACKET_BYTES);
+        let mut header = self.encoding().file_header(self.link.into(), snap_length);
+        if self.unit == Unit::Patched {
+            header[..4].copy_from_slice(&self.order.u32(PATCHED_MAGIC));
+        }
+        let mut file = header.to_vec();
         for (time, packet) in packets {
             file.extend(self.record(time, packet.as_ref()));
         }
@@ -92,19 +88,32 @@ impl Pcap {
     /// If the packet has fewer bytes.
     #[must_use]
     pub fn cut_record(&self, time: Duration, packet: &[u8], captured: usize) -> Vec<u8> {
-        let fraction = match self.unit {
-            Unit::Nano => time.subsec_nanos(),
-            Unit::Micro | Unit::Patched => time.subsec_micros(),
+        let at = Timestamp {
+            seconds: time.as_secs(),
+            nanoseconds: time.subsec_nanos(),
         };
-        let seconds = u32::try_from(time.as_secs()).expect("a time before 2106");
         let [captured_bytes, wire_bytes] = [captured, packet.len()].map(length);
-        let fields = [seconds, fraction, captured_bytes, wire_bytes];
-        let fields = fields.map(|field| self.order.u32(field));
+        let header = self
+            .encoding()
+            .record_header(at, captured_bytes, wire_bytes);
         let more: &[u8] = match self.unit {
             Unit::Patched => &[0; 8],
             Unit::Micro | Unit::Nano => &[],
         };
-        [&fields.concat(), more, &packet[..captured]].concat()
+        [&header, more, &packet[..captured]].concat()
+    }
+
+    fn encoding(&self) -> Encoding {
+        Encoding {
+            order: match self.order {
+                Order::Little => ByteOrder::Little,
+                Order::Big => ByteOrder::Big,
+            },
+            resolution: match self.unit {
+                Unit::Nano => Resolution::Nanoseconds,
+                Unit::Micro | Unit::Patched => Resolution::Microseconds,
+            },
+        }
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use dnsflow_capfile::pcap::FILE_HEADER_BYTES;
+
 use super::{Capture, DOMAIN, File, START, messages, pieces, record};
-use crate::capture::{HEADER_BYTES, Order, Pcap, Pcapng, Unit};
+use crate::capture::{Order, Pcap, Pcapng, Unit};
 use crate::packets::{
     CLIENT_PORT, COOKED, ETHERNET, Ends, RAW_IP, RESPONSE, Response, UDP, UNREADABLE, cooked, dns,
     ethernet, ethernet_of, segment, udp,
@@ -83,7 +85,7 @@ fn broken() -> Vec<File> {
     let records = frames.each_ref().map(|frame| record(frame));
     let head = Pcap::of(ETHERNET).empty();
     let whole = [&head[..], &records.concat()].concat();
-    let third = HEADER_BYTES + records[0].len() + records[1].len();
+    let third = FILE_HEADER_BYTES + records[0].len() + records[1].len();
     let with_length = |length: [u8; 4]| {
         let mut bytes = whole.clone();
         bytes[third + 8..third + 12].copy_from_slice(&length);

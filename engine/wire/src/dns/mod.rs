@@ -32,11 +32,14 @@
 
 mod message;
 mod name;
+mod rules;
 mod scratch;
 mod walk;
 
-pub use message::{Answers, Dialect, Extent, MessageReject};
-pub(crate) use message::{HEADER_BYTES, Header, header};
+pub use message::Answers;
+pub(crate) use message::{Header, header};
 pub use name::{Labels, MAX_LABEL_BYTES, MAX_NAME_BYTES, Name, NameAt, NameError};
+pub(crate) use rules::HEADER_BYTES;
+pub use rules::{Dialect, Extent, MessageReject};
 pub use scratch::Scratch;
 pub(crate) use walk::asks_for_address;

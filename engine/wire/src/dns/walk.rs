@@ -5,8 +5,11 @@
 
 use dns_parser::{QueryType, Type};
 
-use super::message::RECORD_FIXED_BYTES;
-use super::{Extent, HEADER_BYTES, MessageReject, NameAt, NameError, Scratch};
+use super::rules::{Extent, HEADER_BYTES, MessageReject};
+use super::{NameAt, NameError, Scratch};
+
+/// Bytes of a record between owner and RDATA: type, class, TTL, RDLENGTH (RFC 1035, section 4.1.3).
+const RECORD_FIXED_BYTES: usize = 10;
 
 pub(super) struct Walk<'a> {
     message: &'a [u8],

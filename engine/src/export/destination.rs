@@ -7,8 +7,26 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 
 use dnsflow_wire::v4::DEFAULT_PORT;
+use thiserror::Error;
 
-use crate::start::error::StartError;
+/// Why a collector can't be used.
+#[derive(Debug, Error)]
+pub enum DestinationError {
+    /// The text is none of the forms of [`Destination::look_up`].
+    #[error("collector '{collector}': expected HOST, HOST:PORT or [IPV6]:PORT")]
+    Malformed {
+        /// The text.
+        collector: String,
+    },
+    /// The name has no address, or can't be looked up.
+    #[error("collector '{collector}': {reason}")]
+    LookUp {
+        /// As the user wrote it.
+        collector: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
 
 /// A collector.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,10 +43,9 @@ impl Destination {
     ///
     /// # Errors
     /// If the text has another form, or the name has no address.
-    pub fn look_up(written: &str) -> Result<Self, StartError> {
-        let (host, port) = split_port(written).ok_or_else(|| {
-            let message = format!("collector '{written}': expected HOST, HOST:PORT or [IPV6]:PORT");
-            StartError::Usage(message)
+    pub fn look_up(written: &str) -> Result<Self, DestinationError> {
+        let (host, port) = split_port(written).ok_or_else(|| DestinationError::Malformed {
+            collector: written.to_owned(),
         })?;
         let address = addresses(written, host, port)?.swap_remove(0);
         Ok(Self {
@@ -44,7 +61,7 @@ impl Destination {
     ///
     /// # Errors
     /// If the name has no address.
-    pub fn look_up_again(&self) -> Result<Self, StartError> {
+    pub fn look_up_again(&self) -> Result<Self, DestinationError> {
         let mut found = addresses(&self.written, &self.host, self.port)?;
         let address = if found.contains(&self.address) {
             self.address
@@ -106,8 +123,8 @@ impl fmt::Display for Destination {
 }
 
 /// All addresses of a name; at least one.
-fn addresses(written: &str, host: &str, port: u16) -> Result<Vec<SocketAddr>, StartError> {
-    let wrong = |reason: String| StartError::Collector {
+fn addresses(written: &str, host: &str, port: u16) -> Result<Vec<SocketAddr>, DestinationError> {
+    let wrong = |reason: String| DestinationError::LookUp {
         collector: written.to_owned(),
         reason,
     };
