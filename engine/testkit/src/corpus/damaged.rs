@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Capture, DOMAIN, File, START, messages, pieces, record};
 use dnsflow_capfile::pcap::FILE_HEADER_BYTES;
 
+use super::{Capture, DOMAIN, File, START, messages, pieces, record};
 use crate::capture::{Order, Pcap, Pcapng, Unit};
 use crate::packets::{
     CLIENT_PORT, COOKED, ETHERNET, Ends, RAW_IP, RESPONSE, Response, UDP, UNREADABLE, cooked, dns,
