@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`dns`] | DNS messages and names: reading what a resolver answered |
 //! | [`response`] | one response: the answers of a message, its client and its resolver |
+//! | [`encode`] | the seam between responses and the format of their records |
 //! | [`v4`] | the record format: sets and datagrams, written and read |
 //! | [`text`] | one line of text per record |
 //!
