@@ -11,14 +11,15 @@
 //! | [`packets`] | packets and frames, built from their headers |
 //! | [`frames`] | the table of frames, with what each capture filter has to say of each |
 //! | [`capture`] | capture files |
+//! | [`corpus`] | the captures and messages that every reader has to survive, with what has to come of each |
 //! | [`export`] | a reader of exported datagrams |
 //! | [`collector`] | a collector in a namespace |
 //! | [`sensor`] | the sensor as a process, and the account that it gives |
 //! | [`generator`] | traffic of known content |
 //! | [`tshark`] | the same captures, read by an independent dissector |
 //!
-//! The crate is a dev-dependency and nothing else: no program may depend on it. It knows nothing of how the sensor
-//! decodes and filters packets; tests that do keep that to themselves. Only cargo knows where it has put a program,
+//! The crate is a dev-dependency and nothing else: no program may depend on it. It knows nothing of how packets
+//! are decoded, filtered and exported; tests that do keep that to themselves. Only cargo knows where it has put a program,
 //! and tells it only to the tests of the same package: they make a [`programs::Programs`] of it and hand that in.
 //!
 //! Nearly everything here panics instead of returning an error: a test that can't go on has failed.
