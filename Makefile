@@ -36,17 +36,21 @@ setup: ## Install what building and testing need, if it is missing
 	@.ci/setup test
 
 .PHONY: build
-build: ## Build the programs, optimised, into target/release
-	@.ci/setup build
-	cargo build --release $(PACKAGES) --package dnsflow-packages --bins
+build: programs ## Build the programs, optimised, into target/release, and their pages
+	cargo build --release --package dnsflow-packages --bins
 	@rm -rf $(RELEASE)/pages
 	@$(DATED) $(RELEASE)/dnsflow-pages $(RELEASE)/pages
+
+.PHONY: programs
+programs:
+	@.ci/setup build
+	cargo build --release $(PACKAGES) --bins
 
 # The date of manual pages, and of files in packages: that of the last commit.
 DATED = SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || date +%s)}
 
 .PHONY: run
-run: build ## See it work: a sample capture of the project's own, or live with IF=eth0
+run: programs ## See it work: a sample capture of the project's own, or live with IF=eth0
 ifdef IF
 	$(SUDO) $(RELEASE)/dnsflow --interface $(IF) --cores $(CORES) --print $(OPTIONS)
 else
@@ -91,12 +95,12 @@ HOST = $(shell rustc -vV | sed -n 's/^host: //p' | tr a-z- A-Z_)
 BENCH ?=
 
 .PHONY: bench
-bench: build ## Measure on a capture file beside tcpdump and others: table, JSON and plot in target/bench
+bench: programs ## Measure on a capture file beside tcpdump and others: table, JSON and plot in target/bench
 	cargo build --release --package dnsflow-benches --bins
 	$(RELEASE)/bench-offline $(BENCH)
 
 .PHONY: bench-live
-bench-live: build ## Measure live, in network namespaces, beside tcpdump; takes minutes, needs root
+bench-live: programs ## Measure live, in network namespaces, beside tcpdump; takes minutes, needs root
 	cargo build --release --package dnsflow-benches --bins
 	$(SUDO) $(RELEASE)/bench-live $(BENCH)
 

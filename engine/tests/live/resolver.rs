@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::process::Command;
+use std::path::Path;
 
 use dnsflow_testkit::collector::Collector;
 use dnsflow_testkit::export::assert_same;
@@ -12,6 +12,7 @@ use dnsflow_testkit::network::{TAP, Wire};
 use dnsflow_testkit::patience::until;
 use dnsflow_testkit::process::Process;
 use dnsflow_testkit::requirements::{alone, requirements};
+use dnsflow_testkit::tshark;
 
 use crate::BUILT;
 
@@ -19,6 +20,7 @@ use crate::BUILT;
 const LAST_NAME: &str = "last.dnsflow.example";
 const LAST_LABELS: &[u8] = b"\x04last\x07dnsflow\x07example";
 const HOSTS: usize = 500;
+const NO_OPTIONS: &[&str] = &[];
 
 #[test]
 fn what_tshark_sees_is_exported() {
@@ -30,7 +32,7 @@ fn what_tshark_sees_is_exported() {
     let wire = Wire::new().with_addresses();
     let folder = Folder::new();
     let _unbound = unbound(&wire, &folder);
-    let (mut tshark, capture) = tshark(&wire, &folder);
+    let (mut capturing, capture) = start_tshark(&wire, &folder);
     let collector = Collector::listen(&wire.sensor, "127.0.0.1:0");
     let options = ["--cores", "2", "-u", &collector.address()];
     let sensor = BUILT.capture(&wire.sensor, TAP, &options);
@@ -50,8 +52,8 @@ fn what_tshark_sees_is_exported() {
             .any(|window| window == LAST_LABELS)
             .then_some(())
     });
-    tshark.signal("INT");
-    tshark.wait().assert_success();
+    capturing.signal("INT");
+    capturing.wait().assert_success();
     let account = sensor.stop();
     account.assert_filtered();
 
@@ -184,7 +186,7 @@ fn dnsperf(wire: &Wire, server: &str, queries: &str, options: &str) {
 }
 
 /// Starts tshark on the sensor's end of the wire; it captures when its file is there.
-fn tshark(wire: &Wire, folder: &Folder) -> (Process, String) {
+fn start_tshark(wire: &Wire, folder: &Folder) -> (Process, String) {
     let capture = folder.argument("tshark.pcapng");
     let mut command = wire.sensor.command("tshark");
     command.args([
@@ -230,63 +232,34 @@ impl Seen {
 }
 
 fn responses(capture: &str) -> Vec<Seen> {
-    const FIELDS: [&str; 12] = [
+    let message = [
         "dns.flags",
         "dns.count.queries",
         "dns.qry.type",
         "dns.count.add_rr",
-        "ip.dst",
-        "ipv6.dst",
-        "ip.src",
-        "ipv6.src",
-        "dns.qry.name",
-        "dns.cname",
-        "dns.a",
-        "dns.aaaa",
     ];
-    let output = Command::new("tshark")
-        .args(["-n", "-r", capture, "-T", "fields", "-E", "separator=/t"])
-        .args(FIELDS.iter().flat_map(|field| ["-e", field]))
-        .output()
-        .expect("tshark runs");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let text = String::from_utf8(output.stdout).expect("tshark prints UTF-8");
-    text.lines().map(|line| seen(line, FIELDS.len())).collect()
+    let capture = Path::new(capture);
+    let messages = tshark::fields(capture, NO_OPTIONS, message);
+    let sets = tshark::fields(capture, NO_OPTIONS, tshark::SET);
+    assert_eq!(messages.len(), sets.len(), "a line for each packet");
+    let both = messages.iter().zip(&sets);
+    both.map(|(message, set)| seen(message, set)).collect()
 }
 
-fn seen(line: &str, fields: usize) -> Seen {
-    let values: Vec<&str> = line.split('\t').collect();
-    assert_eq!(values.len(), fields, "{line}");
-    let number = |value: &str| {
+fn seen(message: &[String; 4], set: &[String; 8]) -> Seen {
+    let number = |value: &String| {
         let (digits, radix) = value
             .strip_prefix("0x")
-            .map_or((value, 10), |hex| (hex, 16));
-        u16::from_str_radix(digits, radix).unwrap_or_else(|_| panic!("{value:?} in {line}"))
+            .map_or((value.as_str(), 10), |hex| (hex, 16));
+        u16::from_str_radix(digits, radix).unwrap_or_else(|_| panic!("{value:?} in {message:?}"))
     };
-    let both = |at: usize| {
-        let parts: Vec<&str> = values[at..at + 2]
-            .iter()
-            .copied()
-            .filter(|value| !value.is_empty())
-            .collect();
-        parts.join(",")
-    };
+    let [flags, questions, asked, additional] = message.each_ref().map(number);
     Seen {
-        flags: number(values[0]),
-        questions: number(values[1]),
-        asked: number(values[2]),
-        additional: number(values[3]),
-        set: [
-            both(4),
-            both(6),
-            both(8),
-            values[10].to_owned(),
-            values[11].to_owned(),
-        ],
+        flags,
+        questions,
+        asked,
+        additional,
+        set: tshark::set(set),
     }
 }
 
