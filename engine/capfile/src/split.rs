@@ -78,7 +78,7 @@ mod tests {
     type Found = (Vec<(u64, Vec<u8>)>, Option<String>);
 
     fn drain(records: Result<Records<impl std::io::Read>, FileError>, found: &mut Found) {
-        let mut read = || {
+        let read = || {
             let mut records = records?;
             while let Some(frame) = records.next_frame()? {
                 found.0.push((frame.at.seconds, frame.bytes.to_vec()));

@@ -145,7 +145,7 @@ fn nothing_behind_damage_is_read() {
         let ended = sensor.option("-w", &export).run();
         ended.assert_failure(1, &[&format!("damaged at offset {at}")]);
         assert_eq!(
-            ended.stderr.matches("damaged").count(),
+            ended.stderr.matches("damaged at").count(),
             1,
             "{}",
             ended.stderr
