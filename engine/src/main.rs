@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use dnsflow::capture::error::CaptureError;
 use dnsflow::capture::inherited::InheritedSockets;
@@ -14,15 +15,26 @@ use dnsflow::start::handover;
 use dnsflow::start::settings::{Capture, Settings};
 use dnsflow::supervisor;
 use dnsflow_packet::LinkType;
+use libc::SIGXFSZ;
 
 fn main() -> ExitCode {
     // This comes first: descriptors that are opened earlier could have the numbers of inherited
     // ones.
     let inherited = InheritedSockets::take_over();
     diagnostics::start();
+    fail_writes_instead_of_ending();
     let status = status(inherited);
     log::logger().flush();
     status
+}
+
+/// A write beyond RLIMIT_FSIZE fails with EFBIG, and is reported as any other, where SIGXFSZ does not
+/// end the process.
+fn fail_writes_instead_of_ending() {
+    let caught = Arc::default();
+    if let Err(error) = signal_hook::flag::register(SIGXFSZ, caught) {
+        log::warn!("can't catch SIGXFSZ, which ends the process at a limit on file sizes: {error}");
+    }
 }
 
 fn status(inherited: Result<InheritedSockets, CaptureError>) -> ExitCode {
@@ -33,7 +45,21 @@ fn status(inherited: Result<InheritedSockets, CaptureError>) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         // --help and --version come here too.
-        Err(StartError::Load(LoadError::Arguments(error))) => error.exit(),
+        Err(StartError::Load(LoadError::Arguments(error))) if error.exit_code() == 0 => {
+            error.exit()
+        }
+        Err(StartError::Load(LoadError::Arguments(error))) => {
+            eprint!(
+                "{}",
+                diagnostics::escaped_lines(&error.render().to_string())
+            );
+            ExitCode::from(2)
+        }
+        // As at any other time, that is an orderly end.
+        Err(error @ StartError::Interrupted) => {
+            log::info!("{error}");
+            ExitCode::SUCCESS
+        }
         // The reader of standard output has closed it.
         Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
         Err(error) => {

@@ -16,6 +16,11 @@ use crate::{FilterError, Program};
 /// Largest snap length, in bytes: any packet whole, as in libpcap's `MAXIMUM_SNAPLEN`.
 pub const MAX_SNAP_LENGTH: u32 = 262_144;
 
+/// Longest expression that is compiled, in bytes. libpcap takes a minute and a gigabyte for one of
+/// this size that lists addresses, eight times as long for one of twice the size, and the kernel takes
+/// no program of such a length.
+pub const MAX_EXPRESSION_BYTES: usize = 16 << 10;
+
 /// Compiles a pcap expression (pcap-filter(7)), optimised, for packets of a link type.
 ///
 /// For [`LinkType::Network`] it is compiled as for packets that start with their IP header, and
@@ -30,6 +35,7 @@ pub const MAX_SNAP_LENGTH: u32 = 262_144;
 ///
 /// # Errors
 ///
+/// [`FilterError::LongExpression`] beyond [`MAX_EXPRESSION_BYTES`];
 /// [`FilterError::Expression`] with libpcap's words if it does not accept the expression, or knows
 /// no such link type; [`FilterError::TooLong`] or [`FilterError::Invalid`] if the kernel would not
 /// take the result.
@@ -38,6 +44,11 @@ pub fn compile(
     link_type: LinkType,
     snap_length: u32,
 ) -> Result<Program, FilterError> {
+    if expression.len() > MAX_EXPRESSION_BYTES {
+        return Err(FilterError::LongExpression {
+            bytes: expression.len(),
+        });
+    }
     let kept = kept_bytes(snap_length);
     match link_type.dlt() {
         Some(number) => by_libpcap(expression, link_type, number, kept),
@@ -165,6 +176,19 @@ mod tests {
         assert_eq!(returned(1500), [1500, 0]);
         assert_eq!(returned(0), [MAX_SNAP_LENGTH, 0]);
         assert_eq!(returned(u32::MAX), [MAX_SNAP_LENGTH, 0]);
+    }
+
+    /// An expression that is too long is not compiled at all.
+    #[test]
+    fn long_expressions_are_refused() {
+        let longest = format!("udp{}", " ".repeat(MAX_EXPRESSION_BYTES - 3));
+        compile(&longest, LinkType::Ethernet, 0).expect("spaces cost nothing");
+        let hosts = (0..6000).map(|host| format!("host 10.1.{}.{}", host / 250, host % 250));
+        let hosts = hosts.collect::<Vec<_>>().join(" or ");
+        let error = compile(&hosts, LinkType::Ethernet, 0).expect_err("it is too long");
+        let bytes = hosts.len();
+        assert_eq!(error, FilterError::LongExpression { bytes });
+        assert!(error.to_string().contains("16384"), "{error}");
     }
 
     #[test]

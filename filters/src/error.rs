@@ -3,6 +3,7 @@
 use dnsflow_packet::LinkType;
 use thiserror::Error;
 
+use crate::compile::MAX_EXPRESSION_BYTES;
 use crate::instruction::MAX_INSTRUCTIONS;
 
 /// Why a filter could not be compiled, built, joined or run.
@@ -23,6 +24,15 @@ pub enum FilterError {
         link_type: LinkType,
         /// libpcap's own words.
         reason: String,
+    },
+    /// The expression is longer than [`MAX_EXPRESSION_BYTES`](crate::MAX_EXPRESSION_BYTES).
+    #[error(
+        "the filter expression has {bytes} bytes, and at most {MAX_EXPRESSION_BYTES} are compiled: lists of addresses \
+         do not belong into it. Match networks, or select records where they are read"
+    )]
+    LongExpression {
+        /// Its length.
+        bytes: usize,
     },
     /// More instructions than the kernel takes.
     #[error(

@@ -80,7 +80,7 @@ mod tunnel;
 
 pub use balance::Balance;
 pub use capture_filter::capture_filter;
-pub use compile::{MAX_SNAP_LENGTH, compile};
+pub use compile::{MAX_EXPRESSION_BYTES, MAX_SNAP_LENGTH, compile};
 pub use error::{FilterError, Problem};
 pub use expression::ip_expression;
 pub use instruction::{Instruction, MAX_INSTRUCTIONS};

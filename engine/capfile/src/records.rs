@@ -1,13 +1,15 @@
 //! Reading a capture from front to back.
 
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
 use dnsflow_packet::{Frame, LinkType};
 
 use crate::FileError;
 use crate::probe::{HEAD_BYTES, Kind, MAGIC_BYTES, probe};
+use crate::split::FIRST_RECORD;
 use crate::window::{READ_BYTES, Window};
 use crate::{pcap, pcapng};
 
@@ -19,6 +21,8 @@ const SCATTERED_READ_BYTES: usize = 2 << 10;
 pub struct Records<R> {
     window: Window<R>,
     format: Format,
+    /// Records that start at this offset or behind it are not read.
+    end: u64,
 }
 
 #[derive(Debug)]
@@ -61,18 +65,11 @@ impl<R: Read> Records<R> {
             Kind::Pcapng => Format::Pcapng(pcapng::Section::default()),
         };
         window.patient = false;
-        Ok(Self { window, format })
-    }
-
-    /// The records of a part of `file`, as [`RegularFile::split`](crate::input::RegularFile::split)
-    /// gives it. `source` stands at the offset `from`, where the part starts, and ends where the
-    /// part does.
-    ///
-    /// # Errors
-    /// [`FileError::NotCapture`] if the file is no classic capture,
-    /// [`LinkType`](FileError::LinkType), [`Read`](FileError::Read).
-    pub fn part(source: R, file: &File, from: u64) -> Result<Self, FileError> {
-        Self::behind_head(source, file, from, READ_BYTES)
+        Ok(Self {
+            window,
+            format,
+            end: u64::MAX,
+        })
     }
 
     fn behind_head(
@@ -92,16 +89,20 @@ impl<R: Read> Records<R> {
         Ok(Self {
             window,
             format: Format::pcap(header)?,
+            end: u64::MAX,
         })
     }
 
-    /// Reads the next packet, which borrows the buffer; `None` at the end of the file.
+    /// Reads the next packet, which borrows the buffer; `None` at the end of the file or the part.
     ///
     /// # Errors
     /// [`FileError::Cut`] or [`Damaged`](FileError::Damaged), after which nothing can be read;
     /// [`Read`](FileError::Read), which may pass ([`FileError::is_pause`]).
     #[inline]
     pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, FileError> {
+        if self.window.offset() >= self.end {
+            return Ok(None);
+        }
         match &mut self.format {
             Format::Pcap(header) => header.next_frame(&mut self.window),
             Format::Pcapng(section) => section.next_frame(&mut self.window),
@@ -117,7 +118,7 @@ impl<R: Read> Records<R> {
         match &self.format {
             Format::Pcap(header) => Ready {
                 header: Some(header),
-                bytes,
+                bytes: starting_before(self.end, base, *start, bytes, header),
                 start,
                 base,
             },
@@ -157,6 +158,37 @@ impl<R: Read> Records<R> {
 }
 
 impl<'f> Records<&'f File> {
+    /// The records of a classic capture that start within `part`, as
+    /// [`RegularFile::split`](crate::input::RegularFile::split) gives it. It reads `file` from the
+    /// first record on to find them, and gives up, without records, once `is_stopped`.
+    ///
+    /// # Errors
+    /// [`FileError::NotCapture`] if the file is no classic capture,
+    /// [`LinkType`](FileError::LinkType), and those of [`next_frame`](Self::next_frame) for what is
+    /// before the part.
+    pub fn part(
+        mut file: &'f File,
+        part: Range<u64>,
+        is_stopped: impl Fn() -> bool,
+    ) -> Result<Self, FileError> {
+        file.seek(SeekFrom::Start(FIRST_RECORD))
+            .map_err(|source| FileError::Read {
+                offset: FIRST_RECORD,
+                source,
+            })?;
+        let mut records = Self::behind_head(file, file, FIRST_RECORD, READ_BYTES)?;
+        records.end = part.start;
+        while records.next_frame()?.is_some() {
+            records.ready().for_each(drop);
+            if is_stopped() {
+                records.end = 0;
+                return Ok(records);
+            }
+        }
+        records.end = part.end;
+        Ok(records)
+    }
+
     /// Single records of a classic capture, each of which [`seek`](Self::seek) finds. The bytes
     /// between them are not read.
     ///
@@ -164,6 +196,23 @@ impl<'f> Records<&'f File> {
     /// Those of [`part`](Self::part).
     pub fn scattered(file: &'f File) -> Result<Self, FileError> {
         Self::behind_head(file, file, 0, SCATTERED_READ_BYTES)
+    }
+}
+
+/// The first of `bytes`, at the offset `base + start` of the file: those of the records that start
+/// before `end`.
+#[inline]
+fn starting_before<'b>(
+    end: u64,
+    base: u64,
+    start: usize,
+    bytes: &'b [u8],
+    header: &pcap::Header,
+) -> &'b [u8] {
+    let left = end.saturating_sub(base.saturating_add(u64::try_from(start).unwrap_or(0)));
+    match usize::try_from(left) {
+        Ok(left) if left < bytes.len() => header.records_before(left, bytes),
+        _ => bytes,
     }
 }
 

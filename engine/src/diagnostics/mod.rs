@@ -9,9 +9,9 @@
 //! written, because the disk is full or the reader has closed the pipe, it is lost, and the sensor
 //! runs on.
 
+mod escape;
 mod limit;
 
-use std::fmt::Arguments;
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -20,6 +20,7 @@ use log::kv::{Key, VisitSource};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use systemd_journal_logger::{JournalLog, connected_to_journal};
 
+pub use escape::escaped_lines;
 use limit::{Limits, Subject, Suppressed};
 
 /// The identifier of messages in the journal, and the prefix of lines of text.
@@ -88,12 +89,15 @@ impl Log for Diagnostics {
 
 impl Diagnostics {
     fn write(&self, record: &Record<'_>) {
-        let is_in_journal = self
-            .journal
-            .as_ref()
-            .is_some_and(|journal| journal.journal_send(record).is_ok());
+        let text = escape::escaped(&record.args().to_string());
+        let is_in_journal = self.journal.as_ref().is_some_and(|journal| {
+            let mut escaped = record.to_builder();
+            journal
+                .journal_send(&escaped.args(format_args!("{text}")).build())
+                .is_ok()
+        });
         if !is_in_journal {
-            write_line(record.args());
+            write_line(&text);
         }
     }
 
@@ -110,7 +114,7 @@ impl Diagnostics {
     }
 }
 
-fn write_line(text: &Arguments<'_>) {
+fn write_line(text: &str) {
     let _ = std::io::stderr().write_all(format!("{NAME}: {text}\n").as_bytes());
 }
 

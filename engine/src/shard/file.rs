@@ -1,7 +1,7 @@
 //! A shard that reads a capture file, or a part of one, to its end.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -40,7 +40,7 @@ impl Offline {
     /// Reads a part of a divided file, then the packets of all parts that were deferred to this
     /// shard.
     pub async fn run_part(mut self, file: File, part: Range<u64>, deferred: Deferred) -> Report {
-        let read = self.read_part(&file, &part, deferred).await;
+        let read = self.read_part(&file, part, deferred).await;
         self.end(read).await
     }
 
@@ -69,23 +69,27 @@ impl Offline {
         }
     }
 
+    /// Whatever is wrong with the input, packets before that are taken, also deferred ones.
     async fn read_part(
         &mut self,
         file: &File,
-        part: &Range<u64>,
+        part: Range<u64>,
         mut deferred: Deferred,
     ) -> Result<(), ShardError> {
-        let mut source = file;
-        source
-            .seek(SeekFrom::Start(part.start))
-            .map_err(|source| FileError::Read {
-                offset: part.start,
-                source,
-            })?;
-        let mut records = Records::part(source.take(part.end - part.start), file, part.start)?;
-        let read = self.read(&mut records, Some(&mut deferred)).await;
+        let progress = Arc::clone(&self.progress);
+        let read = match Records::part(file, part, || progress.is_stopped()) {
+            Ok(mut records) => self.read(&mut records, Some(&mut deferred)).await,
+            Err(error) => Err(error.into()),
+        };
         let offsets = deferred.exchange();
-        read?;
+        if let Err(ShardError::Export(_)) = read {
+            return read;
+        }
+        let taken = self.take_deferred(file, offsets).await;
+        read.and(taken)
+    }
+
+    async fn take_deferred(&mut self, file: &File, offsets: Vec<u64>) -> Result<(), ShardError> {
         let mut records = Records::scattered(file)?;
         for offset in offsets {
             records.seek(offset)?;

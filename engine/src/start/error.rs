@@ -57,6 +57,34 @@ pub enum StartError {
         /// The limit in KiB, for all of them together.
         have: u64,
     },
+    /// RLIMIT_NOFILE is too small.
+    #[error(
+        "the limit on open files is {have}, and {need} may be needed. Raise it: ulimit -n {need}, or LimitNOFILE= \
+         in the unit"
+    )]
+    OpenFiles {
+        /// The limit.
+        have: u64,
+        /// Descriptors that the run may need.
+        need: u64,
+    },
+    /// RLIMIT_AS is too small.
+    #[error(
+        "the limit on address space is {have} MiB, and {need} MiB may be needed, of which capture rings take \
+         {rings} MiB (--ring). Raise it: ulimit -v unlimited, or LimitAS= in the unit; to limit memory, use \
+         MemoryMax="
+    )]
+    AddressSpace {
+        /// The limit in MiB.
+        have: u64,
+        /// MiB that the run may need.
+        need: u64,
+        /// MiB of all rings together.
+        rings: u64,
+    },
+    /// SIGINT or SIGTERM came before anything was read or captured.
+    #[error("ended by a signal before the first packet")]
+    Interrupted,
     /// An executor did not start.
     #[error("can't start the executor of core {cpu}: {reason}")]
     Executor {

@@ -136,6 +136,12 @@ impl Settings {
 }
 
 impl Output {
+    /// Whether records go nowhere.
+    #[must_use]
+    pub fn is_nowhere(&self) -> bool {
+        self.collectors.is_empty() && self.write.is_none() && !self.print
+    }
+
     /// Largest UDP payload in bytes that fits into a packet to any of the collectors.
     #[must_use]
     pub fn datagram_bytes(&self) -> usize {

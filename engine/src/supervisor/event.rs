@@ -1,10 +1,13 @@
 //! The supervisor's event queue: signals, and what shards and other threads report, in order of
 //! arrival.
 
+use std::io;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Instant;
 
+use dnsflow_filters::Program;
+use log::error;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -12,7 +15,7 @@ use crate::export::destination::Destination;
 use crate::shard::command::Notice;
 use crate::shard::snapshot::Snapshot;
 use crate::start::error::StartError;
-use crate::start::settings::Settings;
+use crate::start::settings::{Capture, Settings};
 
 /// An event.
 #[derive(Debug)]
@@ -21,6 +24,8 @@ pub(crate) enum Event {
     End,
     /// SIGHUP: read the settings again.
     Reload,
+    /// The capture filter of each interface for a reload, or why it can't be had.
+    Compiled(Box<Capture>, Result<Vec<Program>, StartError>),
     /// The settings were read, or can't be.
     Loaded(Box<Result<Settings, StartError>>),
     /// The collectors, some of which have other addresses now.
@@ -33,6 +38,38 @@ pub(crate) enum Event {
     Ask(Sender<Snapshot>),
 }
 
+/// Signals that are caught and wait for [`Events::watch`]. No thread is needed for that.
+#[derive(Debug)]
+pub(crate) struct Caught(Signals);
+
+impl Caught {
+    /// Catches SIGINT and SIGTERM from now on, and SIGHUP if there is something to `reload`.
+    ///
+    /// # Errors
+    /// If the handlers can't be had.
+    pub(crate) fn new(reload: bool) -> Result<Self, StartError> {
+        let signals = Signals::new([SIGINT, SIGTERM]).map_err(unwatched)?;
+        if reload {
+            signals.add_signal(SIGHUP).map_err(unwatched)?;
+        }
+        Ok(Self(signals))
+    }
+}
+
+fn unwatched(source: io::Error) -> StartError {
+    StartError::System {
+        what: "can't watch for signals",
+        source,
+    }
+}
+
+/// The second request does not wait for what is still to be sent.
+fn end_at_once() -> ! {
+    error!("ended at once by a second signal; records that waited are lost");
+    log::logger().flush();
+    std::process::exit(1);
+}
+
 /// The queue and the thread that watches signals.
 #[derive(Debug)]
 pub(crate) struct Events {
@@ -41,21 +78,13 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    /// Starts to watch SIGINT and SIGTERM, and SIGHUP if there is something to `reload`. From the
-    /// second SIGINT or SIGTERM on, the process ends at once, with exit status 1.
+    /// Starts to watch the signals that were caught, and those that come. At the second SIGINT or
+    /// SIGTERM, the process ends at once, with exit status 1.
     ///
     /// # Errors
-    /// If the handlers or the thread can't be had.
-    pub(crate) fn watch(reload: bool) -> Result<Self, StartError> {
-        let failed = |source| StartError::System {
-            what: "can't watch for signals",
-            source,
-        };
+    /// If the thread can't be had.
+    pub(crate) fn watch(Caught(mut signals): Caught) -> Result<Self, StartError> {
         let (sender, receiver) = channel();
-        let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
-        if reload {
-            signals.add_signal(SIGHUP).map_err(failed)?;
-        }
         let events = sender.clone();
         thread::Builder::new()
             .name("signals".to_owned())
@@ -64,8 +93,7 @@ impl Events {
                 for signal in signals.forever() {
                     let event = match signal {
                         SIGHUP => Event::Reload,
-                        // The second request does not wait for what is still to be sent.
-                        _ if is_ending => std::process::exit(1),
+                        _ if is_ending => end_at_once(),
                         _ => Event::End,
                     };
                     is_ending |= signal != SIGHUP;
@@ -74,7 +102,7 @@ impl Events {
                     }
                 }
             })
-            .map_err(failed)?;
+            .map_err(unwatched)?;
         Ok(Self { receiver, sender })
     }
 

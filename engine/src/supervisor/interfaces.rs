@@ -112,12 +112,18 @@ impl Interfaces {
         &self.filter_name
     }
 
-    /// The capture filter of each interface, for the link layer that it has now or had last.
-    pub(super) fn filters(&self, capture: &Capture) -> Result<Vec<Program>, StartError> {
-        self.all
-            .iter()
-            .map(|interface| filter(&interface.source, capture))
-            .collect()
+    /// What compiles the capture filter of each interface, for the link layer that it has now or
+    /// had last.
+    pub(super) fn compiler(
+        &self,
+    ) -> impl FnOnce(&Capture) -> Result<Vec<Program>, StartError> + Send + use<> {
+        let sources: Vec<Source> = self.all.iter().map(|interface| interface.source).collect();
+        move |capture| {
+            sources
+                .iter()
+                .map(|source| filter(source, capture))
+                .collect()
+        }
     }
 
     /// Divides packets among cores by the ports of `capture` from now on; the mode of the fanout

@@ -6,10 +6,12 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use dnsflow_filters::Program;
 use log::{error, info, warn};
 
-use super::event::{Event, Events};
+use super::event::{Caught, Event, Events};
 use super::interfaces::Interfaces;
+use super::opening;
 use super::output::{Output, Outputs};
 use super::reload::{Action, Input, Prepared, Reload};
 use super::requirements;
@@ -62,7 +64,10 @@ pub(super) fn run(
     let listening = settings.metrics.map(Listening::on).transpose()?;
     let watched = names.clone();
     let taps = taps(&settings, names, cpus.len())?;
-    let (interfaces, intakes) = Interfaces::open(taps, inherited, &settings.capture)?;
+    let capture = settings.capture.clone();
+    let caught = Caught::new(true)?;
+    let opened = opening::unless_told_to_end(move || Interfaces::open(taps, inherited, &capture));
+    let (interfaces, intakes) = opened?;
     let outputs = Outputs::open(&settings.output, cpus.len())?;
     if let Some(user) = &settings.user {
         user.assume()?;
@@ -71,7 +76,7 @@ pub(super) fn run(
     }
     // This starts a thread, which inherits the privileges of this one: they have to be dropped
     // before.
-    let events = Events::watch(true)?;
+    let events = Events::watch(caught)?;
     info!("capturing on {listed}; cores: {}", cpus.len());
     info!("filter: {}", interfaces.filter_name());
     let mut sensor = Sensor {
@@ -147,6 +152,10 @@ impl Sensor {
                 }
                 Some(Event::Reload) => self.step(Input::Requested),
                 Some(Event::Loaded(loaded)) => self.step(Input::Read(loaded)),
+                Some(Event::Compiled(capture, filters)) => {
+                    let prepared = self.prepare(&capture, filters);
+                    self.step(Input::Prepared(prepared));
+                }
                 Some(Event::Found(collectors)) => self.step(Input::Found(collectors)),
                 Some(Event::Notice(core, notice)) => self.on_notice(core, notice),
                 Some(Event::Ask(question)) => self.shards.ask(&question),
@@ -188,7 +197,12 @@ impl Sensor {
                 self.watch.iter().for_each(Watch::reloading);
                 self.resolver.load();
             }
-            Action::Prepare(capture) => return Some(Input::Prepared(self.prepare(&capture))),
+            Action::Prepare(capture) => {
+                return self
+                    .compile(capture)
+                    .err()
+                    .map(|error| Input::Prepared(Err(error)));
+            }
             Action::Postpone(option) => warn!("--{option} takes effect at the next start"),
             Action::Tell(change) => self.shards.tell(|| Command::Change(Arc::clone(&change))),
             Action::Refuse(why) => error!("{why}; the settings stay as they were"),
@@ -200,8 +214,24 @@ impl Sensor {
         None
     }
 
-    fn prepare(&mut self, capture: &Capture) -> Result<Prepared, StartError> {
-        let filters = self.interfaces.filters(capture)?;
+    /// Compiles on a thread, since that may take long; [`Event::Compiled`] answers.
+    fn compile(&self, capture: Box<Capture>) -> Result<(), StartError> {
+        let events = self.events.sender();
+        let compile = self.interfaces.compiler();
+        opening::spawn(move || {
+            let filters = opening::said_to_take_long(|| compile(&capture));
+            // It fails only once the supervisor has ended.
+            let _ = events.send(Event::Compiled(capture, filters));
+        })
+        .map(drop)
+    }
+
+    fn prepare(
+        &mut self,
+        capture: &Capture,
+        filters: Result<Vec<Program>, StartError>,
+    ) -> Result<Prepared, StartError> {
+        let filters = filters?;
         if let Err(error) = self.interfaces.respread(capture) {
             // Interfaces before the one that failed divide packets by these settings already. The
             // first error is the one to report.

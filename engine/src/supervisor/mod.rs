@@ -8,6 +8,7 @@ pub(crate) mod event;
 mod interfaces;
 mod live;
 mod offline;
+mod opening;
 mod output;
 mod progress;
 mod reload;
@@ -23,7 +24,7 @@ use crate::start::error::StartError;
 use crate::start::pidfile::PidFile;
 use crate::start::privileges::Identity;
 use crate::start::settings::{Input, Settings};
-use event::Events;
+use event::{Caught, Events};
 pub use reload::waits_for_start;
 pub use resolver::ReadSettings;
 use summary::summarise;
@@ -46,6 +47,7 @@ pub fn run(
         .map_err(|error| StartError::Usage(error.to_string()))?;
     debug!("CPUs: {cpus:?}; {settings:?}");
     requirements::check(cpus.len())?;
+    requirements::check_limits(&settings, cpus.len())?;
     settings.user.iter().try_for_each(Identity::check)?;
     let _pidfile = settings.pidfile.as_deref().map(PidFile::hold).transpose()?;
     match settings.input.clone() {
@@ -55,7 +57,12 @@ pub fn run(
             ended.map(|()| all_well)
         }
         Input::File(path) => {
-            let reports = offline::run(&settings, &path, &cpus, &Events::watch(false)?)?;
+            let reports = offline::run(
+                &settings,
+                &path,
+                &cpus,
+                &Events::watch(Caught::new(false)?)?,
+            )?;
             Ok(summarise(&reports, &format!("{}: ", path.display())))
         }
     }

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use dnsflow_filters::{FilterError, Interpreter, MAX_SNAP_LENGTH, Program, compile};
 
 use super::event::{Event, Events};
+use super::opening;
 use super::output::{Output, Outputs};
 use super::progress;
 use super::shards::Shards;
@@ -59,7 +60,8 @@ pub(super) fn run(
         })?;
         first = records.next_frame().ok().flatten().map(|frame| frame.link);
     }
-    check_expression(&settings.capture, first)?;
+    let capture = settings.capture.clone();
+    opening::unless_told_to_end(move || Ok(check_expression(&capture, first)?))?;
     let balance = settings.capture.balance().fanout()?;
     let parts = parts(path, regular.as_ref(), cpus.len(), &balance).map_err(failed)??;
     let divided = parts.is_some();
@@ -209,7 +211,7 @@ fn parts(
     let Some(file) = file.filter(|_| count > 1) else {
         return Ok(Ok(None));
     };
-    let Some(parts) = file.split(count)? else {
+    let Some(parts) = file.split(count) else {
         return Ok(Ok(None));
     };
     let deferred = match Deferred::among(count, balance) {

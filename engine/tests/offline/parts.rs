@@ -3,8 +3,9 @@
 use std::fs;
 use std::time::Duration;
 
+use dnsflow_capfile::pcap::{FILE_HEADER_BYTES, RECORD_HEADER_BYTES};
 use dnsflow_testkit::capture::{Pcap, pcap};
-use dnsflow_testkit::export::assert_same_of;
+use dnsflow_testkit::export::{Export, assert_same_of};
 use dnsflow_testkit::folder::Folder;
 use dnsflow_testkit::packets::{CLIENT_PORT, ETHERNET, PUSH_ACK, Response, ethernet, response};
 use dnsflow_testkit::requirements::core_counts;
@@ -90,6 +91,66 @@ fn a_capture_inside_packets_does_not_mislead() {
             "{options}"
         );
         assert_eq!(export.sets().len(), packets.len(), "{options}");
+    }
+}
+
+/// Packets made so that a chain of false records leads through all of them, past the true headers.
+#[test]
+fn records_inside_packets_are_no_records() {
+    const FALSE_BYTES: usize = 100;
+    const PACKET_BYTES: usize = 60_000;
+    const PACKETS: usize = 220;
+    let carrier = response(0).ethernet();
+    let seconds = pcap([&carrier])[FILE_HEADER_BYTES..][..8].to_vec();
+    let record = |bytes: usize| {
+        let bytes = u32::try_from(bytes).expect("small").to_le_bytes();
+        [&seconds[..], &bytes, &bytes].concat()
+    };
+    let mut packet = carrier.clone();
+    while packet.len() + 2 * FALSE_BYTES < PACKET_BYTES {
+        let inner = FALSE_BYTES - RECORD_HEADER_BYTES;
+        packet.extend(record(inner));
+        packet.resize(packet.len() + inner, 7);
+    }
+    // The last reaches to the first in the next packet.
+    let left = PACKET_BYTES - packet.len() - RECORD_HEADER_BYTES;
+    packet.extend(record(left + RECORD_HEADER_BYTES + carrier.len()));
+    packet.resize(PACKET_BYTES, 7);
+    let folder = Folder::new();
+    let file = folder.path("forged.pcap");
+    fs::write(&file, pcap(vec![&packet; PACKETS])).expect("it can be written");
+    for cores in core_counts() {
+        let options = format!("--cores {cores}");
+        let (export, account) = BUILT.reading(&file).with(&options).export();
+        let received = usize::try_from(account.total.received);
+        assert_eq!(received, Ok(PACKETS), "{options}");
+        assert_eq!(export.sets().len(), PACKETS, "{options}");
+    }
+}
+
+/// Where a file is damaged, no core reads what is behind that.
+#[test]
+fn nothing_behind_damage_is_read() {
+    let packet = response(0).ethernet();
+    let mut bytes = pcap(vec![&packet; PLAIN]);
+    let record_bytes = RECORD_HEADER_BYTES + packet.len();
+    let damaged = 1000;
+    let at = FILE_HEADER_BYTES + damaged * record_bytes;
+    bytes[at + 8..at + 12].fill(0xff);
+    let folder = Folder::new();
+    let file = folder.file("damaged.pcap", &bytes);
+    for cores in core_counts() {
+        let export = folder.path(cores);
+        let sensor = BUILT.reading(&file).option("--cores", cores);
+        let ended = sensor.option("-w", &export).run();
+        ended.assert_failure(1, &[&format!("damaged at offset {at}")]);
+        assert_eq!(
+            ended.stderr.matches("damaged at").count(),
+            1,
+            "{}",
+            ended.stderr
+        );
+        assert_eq!(Export::of(&export).sets().len(), damaged, "{cores}");
     }
 }
 

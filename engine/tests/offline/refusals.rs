@@ -1,13 +1,16 @@
 //! What can't be done is refused with words that help: status 2 for wrong usage, 1 for the rest.
 //!
-//! Two refusals are not provoked here: io_uring that is forbidden, which takes a switch for the whole machine
-//! or a seccomp profile, and a ring that the kernel has no memory for.
+//! Not provoked here are io_uring that a sysctl forbids, which is a switch for the whole machine, and a ring that the
+//! kernel has no memory for.
 
 use std::{fs, thread};
 
 use dnsflow_testkit::capture::{empty, pcap};
 use dnsflow_testkit::folder::Folder;
+use dnsflow_testkit::packets::response;
+use dnsflow_testkit::patience::until;
 use dnsflow_testkit::requirements::{is_root, root};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
 
 use crate::BUILT;
 
@@ -224,5 +227,173 @@ fn help_and_version_are_no_failure() {
         let ended = BUILT.sensor([option]).run();
         ended.assert_success();
         assert!(String::from_utf8_lossy(&ended.stdout).contains(words));
+    }
+}
+
+/// Limits of the process, each with what to do; a run at a limit ends with status 1, and by no signal.
+#[test]
+fn limits_that_are_too_small() {
+    let limited = |limit: &str, options: &[&str]| {
+        let words = ["prlimit", limit];
+        let capture = pcap([&response(1).ethernet()]);
+        BUILT
+            .sensor_behind(&words, ["-r", "-"].iter().chain(options))
+            .fed(&capture)
+            .run()
+    };
+    let ended = limited("--nofile=20:20", &[]);
+    ended.assert_failure(1, &["open files is 20", "ulimit -n ", "LimitNOFILE="]);
+    // The soft limit alone is raised.
+    limited("--nofile=20:4096", &[]).assert_success();
+    let ended = limited("--as=300000000:300000000", &[]);
+    ended.assert_failure(1, &["address space is 286 MiB", "--ring", "ulimit -v"]);
+    let folder = Folder::new();
+    let written = folder.argument("export.pcap");
+    let ended = limited("--fsize=10:10", &["-w", &written]);
+    ended.assert_failure(1, &["export.pcap", "File too large"]);
+    let ended = limited("--fsize=30:30", &["-w", &written]);
+    ended.assert_failure(1, &["export.pcap", "File too large"]);
+}
+
+/// A seccomp profile may refuse any of the calls.
+#[test]
+fn io_uring_that_is_refused() {
+    let calls = [
+        libc::SYS_io_uring_setup,
+        libc::SYS_io_uring_enter,
+        libc::SYS_io_uring_register,
+    ];
+    for call in calls {
+        for errno in [libc::EPERM, libc::ENOSYS] {
+            let refuses = SeccompFilter::new(
+                [(call, Vec::new())].into(),
+                SeccompAction::Allow,
+                SeccompAction::Errno(errno.cast_unsigned()),
+                std::env::consts::ARCH.try_into().expect("a known machine"),
+            );
+            let program = BpfProgram::try_from(refuses.expect("a filter")).expect("a program");
+            // A filter holds for a thread and what it starts.
+            let start = move || {
+                apply_filter(&program).expect("a filter that the kernel takes");
+                BUILT.sensor(["-r", "-"]).fed(&empty()).run()
+            };
+            let ended = thread::spawn(start).join().expect("no panic");
+            ended.assert_failure(1, &["io_uring is not available", "seccomp profile"]);
+            assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+        }
+    }
+}
+
+/// Whatever is in a name, it is one line, and nothing that a terminal acts on.
+#[test]
+fn names_are_said_without_their_control_characters() {
+    let name = "no\u{1b}[2Jsuch\ndnsflow: file";
+    let below = format!("/nonexistent/{name}");
+    for options in [
+        &["-r", &below][..],
+        &["-r", "-", "-f", name],
+        &["-r", "-", "-P", &below],
+        &["-r", "-", "-w", &below],
+    ] {
+        let ended = BUILT.sensor(options).fed(&empty()).run();
+        assert_eq!(ended.status.code(), Some(1), "{}", ended.stderr);
+        assert!(ended.stderr.contains("\\u{1b}[2J"), "{}", ended.stderr);
+        let is_active = |one: char| one.is_control() && one != '\n';
+        assert!(!ended.stderr.contains(is_active), "{:?}", ended.stderr);
+        assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+    }
+    let ended = BUILT.sensor([name, "\u{1b}[2J"]).run();
+    assert!(!ended.stderr.contains('\u{1b}'), "{:?}", ended.stderr);
+    ended.assert_failure(2, &["--help"]);
+}
+
+/// An expression that takes minutes: that is said, and a signal ends it.
+#[test]
+fn a_signal_ends_a_start_that_takes_long() {
+    let hosts = (0..850).map(|host| format!("host 10.1.{}.{}", host / 250, host % 250));
+    let hosts = hosts.collect::<Vec<_>>().join(" or ");
+    let folder = Folder::new();
+    let file = folder.file("capture.pcap", &pcap([&response(1).ethernet()]));
+    let mut running = BUILT.reading(&file).option("-f", &hosts).start();
+    running.wait_until_it_says("takes long");
+    running.signal("TERM");
+    let ended = running.wait();
+    ended.assert_success();
+    assert!(
+        ended.stderr.contains("ended by a signal"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn a_second_signal_says_so() {
+    let folder = Folder::new();
+    let pidfile = folder.path("pid");
+    // Nobody reads standard output: the first signal waits for that.
+    let (_reader, writer) = std::io::pipe().expect("a pipe");
+    let packets: Vec<_> = (0..250).map(|number| response(number).ethernet()).collect();
+    let many = pcap(packets.iter().cycle().take(20_000));
+    let mut running = BUILT
+        .sensor(["-r", "-", "--print"])
+        .option("-P", &pidfile)
+        .fed(&many)
+        .stdout(writer)
+        .start();
+    let process = running.id();
+    until("a shard that waits for its reader", || {
+        let tasks = fs::read_dir(format!("/proc/{process}/task")).ok()?;
+        let mut calls = tasks.flatten().map(|task| {
+            let name = fs::read_to_string(task.path().join("comm")).unwrap_or_default();
+            let waits = fs::read_to_string(task.path().join("wchan")).unwrap_or_default();
+            name.starts_with("shard") && waits.contains("pipe_write")
+        });
+        calls.any(|waits| waits).then_some(())
+    });
+    running.signal("TERM");
+    until("the first signal to be taken", || {
+        let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+        let pending = status.lines().find(|line| line.starts_with("ShdPnd:"))?;
+        pending.ends_with("0000000000000000").then_some(())
+    });
+    let ended = loop {
+        running.signal("TERM");
+        if !running.is_running() {
+            break running.wait();
+        }
+        thread::yield_now();
+    };
+    ended.assert_failure(1, &["second signal"]);
+}
+
+/// Whatever does not end with status 0 says why.
+#[test]
+fn every_failure_says_why() {
+    let folder = Folder::new();
+    let cut = folder.argument("cut.pcap");
+    let whole = pcap([&response(1).ethernet()]);
+    fs::write(&cut, &whole[..whole.len() - 1]).expect("a file");
+    let none = folder.argument("none");
+    for options in [
+        "check -r -",
+        "check -i no.such.if",
+        "open-sockets",
+        "--config /nonexistent",
+        "-r /nonexistent",
+        "-r /dev/full",
+        "-r / ",
+        "-r - -P /dev/null",
+        "-r - -w /dev/full",
+        "-r - -w /",
+        "-i no.such.if",
+        "-r - --cores 0,60000",
+        "-r - -u 127.0.0.1:port",
+        &format!("-r {cut} -w {none}"),
+        &format!("-r {cut} -w {none} --log-level error"),
+    ] {
+        let ended = BUILT.sensor(options.split_whitespace()).fed(&whole).run();
+        let code = ended.status.code();
+        assert!(matches!(code, Some(1 | 2)), "{options}: {code:?}");
+        assert!(ended.stderr.ends_with('\n'), "{options}: {}", ended.stderr);
     }
 }

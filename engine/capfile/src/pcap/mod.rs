@@ -65,11 +65,6 @@ impl Resolution {
     const fn nanoseconds(self) -> u32 {
         self as u32
     }
-
-    /// Units in a second.
-    pub(crate) const fn units(self) -> u32 {
-        1_000_000_000 / self.nanoseconds()
-    }
 }
 
 /// How a file encodes integers and time stamps. The default is little endian with microseconds,

@@ -9,16 +9,6 @@ use crate::FileError;
 use crate::window::Window;
 
 impl Header {
-    /// Units of time stamps in a second.
-    pub(crate) fn units(&self) -> u32 {
-        self.encoding.resolution.units()
-    }
-
-    /// Bytes of a record before its packet.
-    pub(crate) fn record_bytes(&self) -> usize {
-        self.record_bytes
-    }
-
     /// Takes the next record; `None` at the end of the file.
     #[inline]
     pub(crate) fn next_frame<'w>(
@@ -55,6 +45,20 @@ impl Header {
             link: self.link,
         };
         Some((frame, end))
+    }
+
+    /// The records of `bytes`, which start with one, that start before `end`; without the last if
+    /// that is not whole.
+    #[cold]
+    pub(crate) fn records_before<'b>(&self, end: usize, bytes: &'b [u8]) -> &'b [u8] {
+        let mut at = 0;
+        while at < end {
+            match bytes.get(at..).and_then(|rest| self.frame_in(rest)) {
+                Some((_, record_bytes)) => at += record_bytes,
+                None => break,
+            }
+        }
+        bytes.get(..at).unwrap_or(bytes)
     }
 
     /// What a record header states.

@@ -1,21 +1,26 @@
 //! An HTTP server for a few small pages, with bounded resources.
 //!
 //! A connection has one request, a fixed number of connections are open at once, and each has a
-//! deadline. A client that is slow, silent or hostile occupies one connection slot for some seconds
-//! and does not delay others. Between requests, one thread sleeps in accept(2). Request bodies,
-//! compression and TLS are not supported; a proxy can add them.
+//! deadline. Where there is no room for another, one that waits for its client gives way: the oldest of
+//! the address that has most. So clients that are slow, silent or hostile delay no other, and a
+//! health check that asks at once is answered whatever they do. Between requests, one thread sleeps
+//! in accept(2). Request bodies, compression and TLS are not supported; a proxy can add them.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::Arc;
+use std::net::{IpAddr, Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
-/// Connection slots; a connection beyond them is answered with 503.
-const MAX_CONNECTIONS: usize = 8;
+/// Connections that are open at once.
+const MAX_CONNECTIONS: usize = 16;
+
+/// Threads of connections, with those that gave way and are about to end; a connection beyond them
+/// is answered with 503.
+const MAX_THREADS: usize = 2 * MAX_CONNECTIONS;
 
 /// Longest life of a connection.
 const LIFE: Duration = Duration::from_secs(10);
@@ -26,6 +31,9 @@ const MAX_HEADERS: usize = 64;
 
 /// Bytes of the stack of a connection's thread.
 const STACK_BYTES: usize = 256 << 10;
+
+/// Bytes of a page that any socket takes at once.
+const BUFFERED_BYTES: usize = 2 << 10;
 
 /// Pause after accept(2) has failed, which it may do immediately and repeatedly.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
@@ -138,46 +146,79 @@ impl Drop for Server {
 }
 
 fn accept(listener: &TcpListener, stop: &AtomicBool, site: &Arc<Site>) {
-    // Each connection holds a reference, so that their number is that of open connections.
-    let slots = Arc::new(());
+    // Each thread holds a reference, so that their number is that of threads.
+    let threads = Arc::new(());
+    // In the order in which they were accepted.
+    let mut open: Vec<Weak<Connection>> = Vec::new();
     loop {
         let accepted = listener.accept();
         if stop.load(Ordering::Relaxed) {
             return;
         }
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, peer)) = accepted else {
             thread::sleep(ACCEPT_PAUSE);
             continue;
         };
-        let mut connection = Connection {
+        let connection = Arc::new(Connection {
             stream,
+            peer: peer.ip(),
             deadline: Instant::now() + LIFE,
-        };
-        let slot = Arc::clone(&slots);
-        if Arc::strong_count(&slots) > MAX_CONNECTIONS + 1 {
+            is_asked: AtomicBool::new(false),
+        });
+        open.retain(|one| one.strong_count() > 0);
+        let has_room = open.len() < MAX_CONNECTIONS || make_room(&mut open);
+        let thread = Arc::clone(&threads);
+        if !has_room || Arc::strong_count(&threads) > MAX_THREADS + 1 {
             // This fits into the socket's buffer, so that it does not block.
             let busy = Page::plain(Status::Unavailable, "too many connections; try again\n");
             let _ = connection.answer(&busy, true);
             continue;
         }
+        open.push(Arc::downgrade(&connection));
         let site = Arc::clone(site);
         // If no thread can be started, the connection is closed.
         let _ = thread::Builder::new()
             .name("metrics-client".to_owned())
             .stack_size(STACK_BYTES)
             .spawn(move || {
-                let _slot = slot;
+                let _thread = thread;
                 // It fails if the client closes the connection early.
                 let _ = connection.serve(&*site);
             });
     }
 }
 
+/// Ends the oldest connection that waits for its client, of the address that has most of these, and
+/// takes it out of `open`; returns false if there is none.
+fn make_room(open: &mut Vec<Weak<Connection>>) -> bool {
+    let waiting: Vec<(usize, Arc<Connection>)> = open
+        .iter()
+        .enumerate()
+        .filter_map(|(index, one)| Some((index, one.upgrade()?)))
+        .filter(|(_, one)| !one.is_asked.load(Ordering::Relaxed))
+        .collect();
+    let of = |peer: IpAddr| waiting.iter().filter(|(_, one)| one.peer == peer).count();
+    // The first of the largest: `max_by_key` gives the last.
+    let chosen = waiting.iter().rev().max_by_key(|(_, one)| of(one.peer));
+    let Some((index, one)) = chosen else {
+        return false;
+    };
+    // Its thread sees that as the end of the stream, or as an error. It fails if the client has
+    // ended the connection.
+    let _ = one.stream.shutdown(Shutdown::Both);
+    open.remove(*index);
+    true
+}
+
 /// A connection. Reads and writes fail after its deadline.
 #[derive(Debug)]
 struct Connection {
     stream: TcpStream,
+    peer: IpAddr,
     deadline: Instant,
+    /// Whether its request is there and the page is being made, for which it waits for nobody
+    /// outside.
+    is_asked: AtomicBool,
 }
 
 /// A request.
@@ -187,9 +228,17 @@ enum Request {
 }
 
 impl Connection {
-    fn serve(&mut self, site: &Site) -> io::Result<()> {
+    fn serve(&self, site: &Site) -> io::Result<()> {
         match self.request()? {
-            Request::Page { path, with_body } => self.answer(&site(&path), with_body)?,
+            Request::Page { path, with_body } => {
+                self.is_asked.store(true, Ordering::Relaxed);
+                let page = site(&path);
+                // A large page waits for the client to read.
+                let is_buffered = page.body.len() <= BUFFERED_BYTES;
+                self.is_asked.store(is_buffered, Ordering::Relaxed);
+                self.answer(&page, with_body)?;
+                self.is_asked.store(false, Ordering::Relaxed);
+            }
             Request::Refused(status) => {
                 let page = Page::plain(status, "this server knows GET and HEAD\n");
                 self.answer(&page, true)?;
@@ -198,7 +247,7 @@ impl Connection {
         self.linger()
     }
 
-    fn request(&mut self) -> io::Result<Request> {
+    fn request(&self) -> io::Result<Request> {
         let mut bytes = [0; MAX_REQUEST_BYTES];
         let mut length = 0;
         while length < bytes.len() {
@@ -214,7 +263,7 @@ impl Connection {
         Ok(Request::Refused(Status::TooLarge))
     }
 
-    fn answer(&mut self, page: &Page, with_body: bool) -> io::Result<()> {
+    fn answer(&self, page: &Page, with_body: bool) -> io::Result<()> {
         self.write(page.head().as_bytes())?;
         if with_body {
             self.write(page.body.as_bytes())?;
@@ -224,21 +273,21 @@ impl Connection {
 
     /// Waits until the client has closed its side: closing a connection with unread bytes resets
     /// it, and the client may lose the response (RFC 9112, section 9.6).
-    fn linger(&mut self) -> io::Result<()> {
+    fn linger(&self) -> io::Result<()> {
         let mut rest = [0; 1 << 10];
         while self.read(&mut rest)? > 0 {}
         Ok(())
     }
 
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         self.stream.set_read_timeout(Some(self.left()?))?;
-        self.stream.read(buffer)
+        (&self.stream).read(buffer)
     }
 
-    fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+    fn write(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             self.stream.set_write_timeout(Some(self.left()?))?;
-            match self.stream.write(bytes)? {
+            match (&self.stream).write(bytes)? {
                 0 => return Err(io::ErrorKind::WriteZero.into()),
                 written => bytes = &bytes[written..],
             }
@@ -330,44 +379,69 @@ mod tests {
         assert!(got.starts_with("HTTP/1.1 431 "), "{got}");
     }
 
-    /// Clients that send nothing, half a request, or don't read the response: others are served,
-    /// one beyond the last slot gets 503 at once, and the end of the server waits for none of them.
+    /// Many clients that send nothing, half a request, or don't read the response: whoever asks at
+    /// once is served, the oldest of them are closed, and the end of the server waits for none.
     #[test]
     fn slow_clients_delay_no_other() {
         let server = server();
-        let slow: Vec<TcpStream> = ["", "GET / HT", "GET /large HTTP/1.1\r\n\r\n"]
-            .iter()
-            .cycle()
-            .take(MAX_CONNECTIONS - 1)
-            .map(|text| {
-                let mut client = TcpStream::connect(server.address()).expect("a server");
-                client.write_all(text.as_bytes()).expect("room");
-                client
-            })
-            .collect();
-        let got = ask(&server, "GET /a HTTP/1.1\r\n\r\n");
-        assert!(got.ends_with("this is /a"), "{got}");
-        // Those that get no answer at once keep their slots.
-        let mut patient = Vec::new();
-        let busy = (0..3).find_map(|_| {
-            let mut client = TcpStream::connect(server.address()).expect("a server that listens");
-            let second = Some(Duration::from_secs(1));
-            client
-                .set_read_timeout(second)
-                .expect("a second is not zero");
-            let mut answer = String::new();
-            let answered = client.read_to_string(&mut answer).is_ok();
-            patient.push(client);
-            answered.then_some(answer)
-        });
-        let busy = busy.expect("the number of slots is limited");
-        assert!(busy.starts_with("HTTP/1.1 503 "), "{busy}");
+        let connect = || TcpStream::connect(server.address()).expect("a server that listens");
+        let texts = ["", "GET / HT", "GET /large HTTP/1.1\r\n\r\n"];
+        let mut slow: Vec<TcpStream> = Vec::new();
+        for text in texts.iter().cycle().take(5 * MAX_CONNECTIONS) {
+            let mut client = connect();
+            // It may be closed as soon as others come.
+            let _ = client.write_all(text.as_bytes());
+            slow.push(client);
+            let got = ask(&server, "GET /healthz HTTP/1.1\r\n\r\n");
+            assert!(got.ends_with("this is /healthz"), "{got}");
+        }
+        let mut oldest = &slow[0];
+        assert!(
+            matches!(oldest.read(&mut [0]), Ok(0) | Err(_)),
+            "it has given way"
+        );
         let address = server.address();
         drop(server);
         assert!(
             TcpStream::connect(address).is_err(),
             "nobody listens any more"
         );
-        drop((slow, patient));
+        drop(slow);
+    }
+
+    fn connection(peer: IpAddr) -> Arc<Connection> {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("a bound socket");
+        Arc::new(Connection {
+            stream: TcpStream::connect(address).expect("it listens"),
+            peer,
+            deadline: Instant::now() + LIFE,
+            is_asked: AtomicBool::new(false),
+        })
+    }
+
+    /// The oldest of the address that has most, but for those whose page is being made.
+    #[test]
+    fn who_gives_way() {
+        let [one, other] = [[192, 0, 2, 1], [192, 0, 2, 2]].map(IpAddr::from);
+        let all = [one, other, other, one, other].map(connection);
+        let mut open: Vec<_> = all.iter().map(Arc::downgrade).collect();
+        all[1].is_asked.store(true, Ordering::Relaxed);
+        let mut gone = Vec::new();
+        while make_room(&mut open) {
+            let left =
+                |one: &Arc<Connection>| open.iter().any(|it| it.ptr_eq(&Arc::downgrade(one)));
+            let index = all.iter().enumerate();
+            gone.extend(index.filter(|(_, it)| !left(it)).map(|(index, _)| index));
+            gone.sort_unstable();
+            gone.dedup();
+            if gone.len() == 1 {
+                assert_eq!(gone, [0], "both have two that wait");
+            }
+            if gone.len() == 2 {
+                assert_eq!(gone, [0, 2], "the other has more now");
+            }
+        }
+        assert_eq!(gone, [0, 2, 3, 4], "one is being answered");
     }
 }

@@ -43,7 +43,12 @@ pub fn run(settings: &Settings, mut inherited: InheritedSockets) -> Result<bool,
             source,
         })?;
     }
-    Ok(findings.iter().all(|finding| finding.level != Level::Fail))
+    let failed = findings.iter().filter(|one| one.level == Level::Fail);
+    let failed = failed.count();
+    if failed > 0 {
+        log::error!("a run could not capture; checks that failed: {failed}");
+    }
+    Ok(failed == 0)
 }
 
 fn look(settings: &Settings, names: &[String], inherited: &mut InheritedSockets) -> Vec<Finding> {

@@ -90,7 +90,8 @@ pub(super) fn cpus(settings: &Settings, findings: &mut Vec<Finding>) -> Vec<usiz
     let allowed = dnsflow_sys::allowed_cpus().unwrap_or_default();
     match settings.cores.choose(&allowed) {
         Ok(cpus) => {
-            let text = format!("{} of the {} that may be used", list(&cpus), allowed.len());
+            let (count, all) = (cpus.len(), allowed.len());
+            let text = format!("{count} of the {all} that may be used: {}", list(&cpus));
             findings.push(Finding::ok("CPUs", text));
             cpus
         }

@@ -198,6 +198,12 @@ impl Reload {
         match read {
             Ok(new) => {
                 let (new, postponed) = applicable::applicable(&self.settings, new);
+                // Without --udp records would be printed; that has to wait for a start.
+                if new.output.is_nowhere() {
+                    let why = "no --udp is left, and --write and --print can't be changed by a reload: records would \
+                               go nowhere";
+                    return self.refuse(&StartError::Usage(why.to_owned()), actions);
+                }
                 actions.push(Action::Prepare(Box::new(new.capture.clone())));
                 self.state = State::Preparing {
                     new: Box::new(new),

@@ -247,3 +247,19 @@ fn other_addresses_wait_for_a_change() {
     let over = step(&mut reload, answer(0, 2));
     assert_eq!(over, ["not applied", "change 3: output, 192.0.2.1"]);
 }
+
+#[test]
+fn settings_without_a_destination_are_refused() {
+    let nowhere = || Settings::new(Cli::parse_from(["dnsflow"]).options).expect("it prints");
+    let mut reload = idle();
+    reload.step(Input::Requested);
+    let refused = step(&mut reload, read(nowhere()));
+    assert_eq!(refused.len(), 2, "{refused:?}");
+    assert!(refused[0].contains("no --udp is left"), "{refused:?}");
+    assert_eq!(refused[1], "not applied");
+    assert_eq!(reload.settings().output.collectors.len(), 1);
+    // A sensor that prints goes on to do so.
+    let mut prints = Reload::new(nowhere());
+    prints.step(Input::Requested);
+    assert_eq!(step(&mut prints, read(nowhere())), ["prepare, sample 0"]);
+}

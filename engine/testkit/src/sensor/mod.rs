@@ -168,6 +168,14 @@ impl Running {
         self.0.signal(name);
     }
 
+    /// Waits until a whole line on standard error holds `text`.
+    ///
+    /// # Panics
+    /// As [`Process::wait_until_it_says`].
+    pub fn wait_until_it_says(&mut self, text: &str) {
+        self.0.wait_until_it_says(text);
+    }
+
     /// Waits for its end.
     ///
     /// # Panics
