@@ -27,7 +27,7 @@ SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 
 .PHONY: help
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "make run IF=eth0 captures live; COUNT=, CORES= and OPTIONS= change what make run does."
 
@@ -90,7 +90,7 @@ MACHINE = systemd,systemd-sysv,dbus,libpcap0.8,iproute2
 
 HOST = $(shell rustc -vV | sed -n 's/^host: //p' | tr a-z- A-Z_)
 
-# What `make bench` and `make bench-live` are given besides, such as --rounds 9, --peer 'COMMAND {file}' or
+# What `make bench` and the others are given besides, such as --rounds 9, --peer 'COMMAND {file}' or
 # --readme benches/README.md, which puts the results there.
 BENCH ?=
 
@@ -103,6 +103,16 @@ bench: programs ## Measure on a capture file beside tcpdump and others: table, J
 bench-live: programs ## Measure live, in network namespaces, beside tcpdump; takes minutes, needs root
 	cargo build --release --package dnsflow-benches --bins
 	$(SUDO) $(RELEASE)/bench-live $(BENCH)
+
+.PHONY: bench-floods
+bench-floods: ## Measure what packets that a stranger makes can cost; fails if one is over its limit
+	cargo build --release --package dnsflow-benches --bins
+	$(RELEASE)/bench-floods $(BENCH)
+
+.PHONY: bench-floods-live
+bench-floods-live: build ## Send the worst of them beside ordinary traffic; fails if any of that is lost; needs root
+	cargo build --release --package dnsflow-benches --bins
+	$(SUDO) $(RELEASE)/bench-floods --live $(BENCH)
 
 .PHONY: lint
 lint: setup ## Check format, lints, documentation and that Cargo.lock is up to date

@@ -16,6 +16,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg, setsockopt, sockopt};
 
+use crate::floods;
 use crate::network::{COLLECTOR, Namespace, TAP_ADDRESS};
 
 /// Size of the receive buffer, in bytes.
@@ -32,6 +33,8 @@ const SET_HEADER_BYTES: usize = 40;
 pub struct Arrived {
     /// Data sets.
     pub records: u64,
+    /// Of these, those of the resolvers of [`floods`](crate::floods).
+    pub of_floods: u64,
     /// Datagrams, including stats datagrams.
     pub datagrams: u64,
     /// Receive calls: with UDP_GRO, one call returns the datagrams of one send.
@@ -118,6 +121,7 @@ impl Arrived {
         let mut rest = datagram.get(DATAGRAM_HEADER_BYTES..).unwrap_or_default();
         while !is_stats && let Some((head, behind)) = rest.split_first_chunk::<SET_HEADER_BYTES>() {
             self.records += 1;
+            self.of_floods += u64::from(is_of_flood(head));
             if head[0] == 4 && head[8..12] == TAP_ADDRESS.octets() {
                 self.ages
                     .extend(sent_at(behind).and_then(|sent| epoch.elapsed().checked_sub(sent)));
@@ -126,6 +130,15 @@ impl Arrived {
             let addresses = 4 * usize::from(head[2]) + 16 * usize::from(head[3]);
             rest = behind.get(names + addresses..).unwrap_or_default();
         }
+    }
+}
+
+/// Whether a set is of a flood's response, by its resolver.
+fn is_of_flood(head: &[u8; SET_HEADER_BYTES]) -> bool {
+    const RESOLVER: usize = 24;
+    match head[0] {
+        4 => head[RESOLVER..].starts_with(&floods::RESOLVER.octets()),
+        _ => head[RESOLVER..].starts_with(&floods::RESOLVER_V6.octets()),
     }
 }
 

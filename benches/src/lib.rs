@@ -18,6 +18,7 @@ pub mod chart;
 pub mod collector;
 pub mod counting;
 pub mod files;
+pub mod floods;
 pub mod interrupt;
 pub mod live;
 pub mod model;

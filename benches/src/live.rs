@@ -121,11 +121,11 @@ pub fn run(
 
 /// Totals that a listener logged at its end.
 #[derive(Clone, Copy, Debug, Default)]
-struct Totals {
+pub(crate) struct Totals {
     /// Sets that the sensor exported.
-    exported: u64,
+    pub(crate) exported: u64,
     /// Packets that the kernel dropped.
-    dropped: u64,
+    pub(crate) dropped: u64,
 }
 
 /// Starts listener and generator, and measures them.
@@ -204,7 +204,12 @@ fn start(network: &Network, listener: &Listener) -> Result<Option<Process>, Box<
     Ok(Some(process))
 }
 
-fn sensor(network: &Network, cores: usize, fanout: &str) -> Result<Command, Box<dyn Error>> {
+/// A sensor that exports to [`COLLECTOR`].
+pub(crate) fn sensor(
+    network: &Network,
+    cores: usize,
+    fanout: &str,
+) -> Result<Command, Box<dyn Error>> {
     let mut command = network.sensor.command(ours("dnsflow")?);
     let collector = SocketAddr::from(COLLECTOR).to_string();
     command.args([
@@ -221,7 +226,8 @@ fn sensor(network: &Network, cores: usize, fanout: &str) -> Result<Command, Box<
     Ok(command)
 }
 
-fn generator(
+/// A generator that sends for `time`.
+pub(crate) fn generator(
     network: &Network,
     rate: Option<u64>,
     time: Duration,
@@ -245,9 +251,9 @@ fn generator(
 
 /// The JSON that the generator writes at its end.
 #[derive(Debug, serde::Deserialize)]
-struct Sent {
-    responses: u64,
-    dropped: Option<u64>,
+pub(crate) struct Sent {
+    pub(crate) responses: u64,
+    pub(crate) dropped: Option<u64>,
 }
 
 /// Counters at one instant.
@@ -297,7 +303,7 @@ impl Probes {
 }
 
 /// Parses the totals that the sensor or `tcpdump` logged.
-fn totals(log: &str) -> Totals {
+pub(crate) fn totals(log: &str) -> Totals {
     let before = |text: &str| {
         let line = log.lines().rev().find(|line| line.contains(text))?;
         line.split(text)

@@ -26,6 +26,15 @@ pub struct Process {
     readers: Option<(JoinHandle<String>, JoinHandle<()>)>,
 }
 
+/// The same command, kept on a CPU by taskset(1). The ID of the process is that of the program.
+#[must_use]
+pub fn pinned(command: &Command, cpu: usize) -> Command {
+    let mut pinned = Command::new("taskset");
+    pinned.args(["-c", &cpu.to_string()]);
+    pinned.arg(command.get_program()).args(command.get_args());
+    pinned
+}
+
 impl Process {
     /// Starts `command`; errors call it `name`.
     ///

@@ -134,7 +134,7 @@ fn exporter(receiver: &UdpSocket) -> Result<Export, Box<dyn Error>> {
 }
 
 /// CPU time that this thread spends on `work`, in nanoseconds.
-fn cpu<T>(work: impl FnOnce() -> T) -> Result<f64, Box<dyn Error>> {
+pub(crate) fn cpu<T>(work: impl FnOnce() -> T) -> Result<f64, Box<dyn Error>> {
     let before = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?;
     black_box(work());
     let after = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?;

@@ -18,8 +18,8 @@
 //! | [`generator`] | traffic of known content |
 //! | [`tshark`] | the same captures, read by an independent dissector |
 //!
-//! The crate is a dev-dependency and nothing else: no program may depend on it. It knows nothing of how packets
-//! are decoded, filtered and exported; tests that do keep that to themselves. Only cargo knows where it has put a program,
+//! The crate is a dev-dependency, but for the benches: no program that is installed may depend on it. It knows nothing of
+//! how packets are decoded, filtered and exported; tests that do keep that to themselves. Only cargo knows where it has put a program,
 //! and tells it only to the tests of the same package: they make a [`programs::Programs`] of it and hand that in.
 //!
 //! Nearly everything here panics instead of returning an error: a test that can't go on has failed.
