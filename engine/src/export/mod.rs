@@ -18,6 +18,7 @@ pub mod file;
 mod pool;
 pub mod print;
 mod wait_budget;
+mod runs;
 
 use dnsflow_packet::Timestamp;
 use dnsflow_wire::dns::MessageReject;
@@ -41,7 +42,7 @@ pub struct Sent {
     pub sets: u64,
     /// Datagrams, each counted once however many collectors there are.
     pub datagrams: u64,
-    /// Datagrams delivered to the network, summed over all collectors.
+    /// Datagrams that the network took and has not reported since, summed over all collectors.
     pub delivered: u64,
     /// Datagrams that could not be sent or that were refused, summed over all collectors.
     pub failed: u64,

@@ -19,6 +19,7 @@ mod reload;
 mod resolver;
 mod selection;
 
+mod unreachable;
 use std::path::Path;
 use std::time::Instant;
 
