@@ -39,6 +39,7 @@ const EXAMPLES: &[(&str, &str, &[&str])] = &[
     ),
     ("write", "'-'", &["-w-"]),
     ("print", "true", &["--print"]),
+    ("strict-output", "true", &["--strict-output"]),
     ("mtu", "9000", &["--mtu=9000"]),
     ("flush", "0.25", &["--flush=0.25"]),
     ("user", "'daemon:nogroup'", &["--user=daemon:nogroup"]),

@@ -1,6 +1,6 @@
 //! Opening the input of a program and decompressing it.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Cursor, Read};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -88,6 +88,14 @@ impl RegularFile {
             bytes: file.metadata()?.len(),
             file,
         }))
+    }
+
+    /// What fstat(2) says of it.
+    ///
+    /// # Errors
+    /// Those of fstat(2).
+    pub fn metadata(&self) -> io::Result<Metadata> {
+        self.file.metadata()
     }
 
     /// What the file is.

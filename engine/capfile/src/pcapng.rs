@@ -54,6 +54,11 @@ struct Packet {
 }
 
 impl Section {
+    /// The link types of the interfaces described so far.
+    pub(crate) fn link_types(&self) -> impl Iterator<Item = LinkType> {
+        self.interfaces.iter().map(|interface| interface.link)
+    }
+
     /// Takes blocks up to the next packet; `None` at the end of the file.
     pub(crate) fn next_frame<'w>(
         &mut self,

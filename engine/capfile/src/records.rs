@@ -109,6 +109,17 @@ impl<R: Read> Records<R> {
         }
     }
 
+    /// The link types that the file has declared so far: for the classic format the one of its
+    /// head; for pcapng those of the interfaces that were described before the last packet that was
+    /// read.
+    pub fn link_types(&self) -> impl Iterator<Item = LinkType> {
+        let (one, several) = match &self.format {
+            Format::Pcap(header) => (Some(header.link()), None),
+            Format::Pcapng(section) => (None, Some(section.link_types())),
+        };
+        one.into_iter().chain(several.into_iter().flatten())
+    }
+
     /// The packets that the buffer holds already, so that they need no read. pcapng gives none: its
     /// blocks are taken one by one.
     #[inline]

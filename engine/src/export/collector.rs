@@ -10,11 +10,15 @@ use glommio::timer::timeout;
 use log::warn;
 use socket2::SockRef;
 
+use super::runs::{MARK_BYTES, Runs};
 use super::wait_budget::WaitBudget;
 use crate::export::destination::Destination;
 
 /// Least time between two log lines about the same collector.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Most reports that are read with one send. The kernel keeps about 200.
+const MAX_REPORTS: usize = 64;
 
 /// Time between attempts to open a socket.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
@@ -34,6 +38,8 @@ pub struct Collector {
     /// Address of the last socket. Its port is reused, so that the collector sees one stream.
     local_address: Option<SocketAddr>,
     retry_at: Option<Instant>,
+    /// The latest runs, for reports about them.
+    runs: Runs,
     counts: Counts,
     failures: FailureLog,
 }
@@ -45,18 +51,18 @@ pub struct CollectorSnapshot {
     pub name: Arc<str>,
     /// Its present address.
     pub address: SocketAddr,
-    /// Datagrams accepted by the network, less those refused later.
+    /// Datagrams accepted by the network, less those reported later.
     pub delivered: u64,
-    /// Datagrams that could not be sent, or that the other end refused.
+    /// Datagrams that could not be sent, that the other end refused, or that did not reach it.
     pub failed: u64,
 }
 
 /// Delivery counts, in datagrams.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
-    /// Accepted by the network, less those refused later.
+    /// Accepted by the network, less those reported later.
     pub(super) delivered: u64,
-    /// Not sent, or refused by the other end, which a later send reports.
+    /// Not sent, or refused by the other end or on the way to it, which a later send reports.
     pub(super) failed: u64,
 }
 
@@ -92,6 +98,7 @@ impl Collector {
             congested: false,
             local_address: None,
             retry_at: None,
+            runs: Runs::default(),
             counts: Counts::default(),
             failures: FailureLog::default(),
         };
@@ -133,7 +140,9 @@ impl Collector {
         {
             match self.send_one(run, budget).await {
                 Ok(()) => {
-                    self.counts.delivered += datagram_count(run, size);
+                    let datagrams = datagram_count(run, size);
+                    self.counts.delivered += datagrams;
+                    self.runs.remember(run, datagrams);
                     return;
                 }
                 Err(error) if is_segmentation_error(&error) => self.disable_segmentation(),
@@ -167,18 +176,16 @@ impl Collector {
         }
     }
 
-    /// Performs one send. ECONNREFUSED reports that an earlier datagram was refused: it is counted,
-    /// and the send is repeated.
+    /// Performs one send. An error may be about earlier datagrams, which were refused or did not
+    /// arrive: these are counted, and the send is repeated.
     async fn send_one(&mut self, bytes: &[u8], budget: &mut WaitBudget) -> io::Result<()> {
         if self.socket.is_none() {
             self.open()?;
         }
         let mut sent = self.try_send(bytes);
         if let Err(error) = &sent
-            && error.kind() == io::ErrorKind::ConnectionRefused
+            && self.count_reported(error)
         {
-            self.counts.delivered = self.counts.delivered.saturating_sub(1);
-            self.fail(1, error);
             sent = self.try_send(bytes);
         }
         if let Err(error) = &sent
@@ -193,16 +200,50 @@ impl Collector {
             }
             Ok(_) => Err(io::ErrorKind::WriteZero.into()),
             Err(error) => {
-                if !matches!(
-                    error.kind(),
-                    io::ErrorKind::ConnectionRefused | io::ErrorKind::WouldBlock
-                ) {
+                // More reports, or the first ones after a wait.
+                let is_late = self.count_reported(&error);
+                if !is_late && error.kind() != io::ErrorKind::WouldBlock {
                     // The local address or the route may be gone: the next send opens a new socket.
                     self.socket = None;
                 }
                 Err(error)
             }
         }
+    }
+
+    /// Counts the datagrams that the kernel has reported with `error`, in order, at most
+    /// [`MAX_REPORTS`]; returns whether there are any. The next send says if there are more.
+    #[cold]
+    fn count_reported(&mut self, error: &io::Error) -> bool {
+        let Some(socket) = &self.socket else {
+            return false;
+        };
+        if error.kind() == io::ErrorKind::WouldBlock {
+            return false;
+        }
+        let mut reports = 0;
+        let mut datagrams = 0;
+        let mut quoted = [0; MARK_BYTES];
+        while reports < MAX_REPORTS
+            && let Ok(length) = dnsflow_sys::next_report(socket, &mut quoted)
+        {
+            reports += 1;
+            datagrams += self.runs.concerned(&quoted[..length]);
+        }
+        if reports == 0 {
+            // A refusal is always about an earlier datagram, even if the kernel had no memory for
+            // the report.
+            if error.kind() != io::ErrorKind::ConnectionRefused {
+                return false;
+            }
+            datagrams = 1;
+        }
+        let datagrams = datagrams.min(self.counts.delivered);
+        if datagrams > 0 {
+            self.counts.delivered -= datagrams;
+            self.fail(datagrams, error);
+        }
+        true
     }
 
     fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
@@ -272,6 +313,7 @@ impl Collector {
         let port = self.local_address.map_or(0, |local| local.port());
         let socket = UdpSocket::bind((any, port))?;
         socket.connect(address)?;
+        dnsflow_sys::report_errors(&socket, address.is_ipv6())?;
         self.local_address = socket.local_addr().ok();
         self.socket = Some(socket);
         self.enable_segmentation();

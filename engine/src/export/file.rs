@@ -1,9 +1,8 @@
 //! The file of `-w`: a pcap file of the exported datagrams, each with an IPv4 and a UDP header, as
 //! readers of captured exports expect.
 
-use std::fs::File;
-use std::io::{self, IoSlice, Write};
-use std::os::unix::fs::FileTypeExt;
+use std::io::IoSlice;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dnsflow_capfile::ByteOrder;
@@ -11,13 +10,10 @@ use dnsflow_capfile::pcap::{Encoding, RECORD_HEADER_BYTES, Resolution, SNAP_LENG
 use dnsflow_packet::Timestamp;
 use dnsflow_wire::v4::DEFAULT_PORT;
 
-use super::error::ExportError;
+use super::local::LocalOutput;
 
 /// Most datagrams of one write.
 const WRITE_DATAGRAMS: usize = 32;
-
-/// Most bytes that are written to a pipe atomically: PIPE_BUF (pipe(7)).
-const ATOMIC_PIPE_BYTES: usize = 4096;
 
 /// LINKTYPE_NULL: packets start with the address family.
 const LINK_TYPE: u32 = 0;
@@ -28,95 +24,58 @@ const ENCODING: Encoding = Encoding {
     resolution: Resolution::Microseconds,
 };
 
-/// Writes the header of the file.
-///
-/// # Errors
-/// Those of write(2).
-pub fn write_header(out: &mut impl Write) -> io::Result<()> {
-    out.write_all(&ENCODING.file_header(LINK_TYPE, SNAP_LENGTH))
+/// The header of the file.
+#[must_use]
+pub fn header() -> Vec<u8> {
+    ENCODING.file_header(LINK_TYPE, SNAP_LENGTH).to_vec()
 }
 
-/// The writer of one stream. Streams share the file through duplicates of one descriptor, and so
-/// share its offset. Each write has whole records only.
+/// The writer of one stream. Streams share the file. Each write has whole records only.
 #[derive(Debug)]
 pub struct PcapFile {
-    file: File,
-    path: String,
+    output: Arc<LocalOutput>,
     /// Number of the stream, written as the UDP source port.
     stream: u16,
-    /// Most bytes of one write, unless a single record is larger.
-    write_bytes: usize,
 }
 
 impl PcapFile {
-    /// The writer of stream number `stream` to `file`, to which [`write_header`] was applied.
-    /// `path` is used in errors.
+    /// The writer of stream number `stream` to `output`, whose header is [`header`].
     #[must_use]
-    pub fn new(file: File, path: String, stream: u16) -> Self {
-        // Shards share a pipe without a lock: only atomic writes keep records whole.
-        let pipe = file
-            .metadata()
-            .is_ok_and(|found| found.file_type().is_fifo());
-        Self {
-            file,
-            path,
-            stream,
-            write_bytes: if pipe { ATOMIC_PIPE_BYTES } else { usize::MAX },
-        }
+    pub fn new(output: Arc<LocalOutput>, stream: u16) -> Self {
+        Self { output, stream }
     }
 
-    /// Writes datagrams with the present time, without copying them.
-    pub(super) fn write<'a>(
-        &mut self,
-        datagrams: impl Iterator<Item = &'a [u8]>,
-    ) -> Result<(), ExportError> {
-        self.write_records(datagrams)
-            .map_err(|source| ExportError::File {
-                path: self.path.clone(),
-                source,
-            })
+    /// Where it is written.
+    pub(super) fn output(&self) -> &LocalOutput {
+        &self.output
     }
 
-    fn write_records<'a>(
-        &mut self,
-        mut datagrams: impl Iterator<Item = &'a [u8]>,
-    ) -> io::Result<()> {
+    /// Writes datagrams with the present time, to a regular file without copying them.
+    pub(super) fn write<'a>(&self, mut datagrams: impl Iterator<Item = &'a [u8]>) {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        let mut next = datagrams.next();
-        while next.is_some() {
+        loop {
             let mut records = [([0; HEADERS_BYTES], [].as_slice()); WRITE_DATAGRAMS];
-            let (mut count, mut bytes) = (0, 0);
-            while let (Some(datagram), Some(record)) = (next, records.get_mut(count)) {
-                bytes += HEADERS_BYTES + datagram.len();
-                if count > 0 && bytes > self.write_bytes {
-                    break;
-                }
+            let mut count = 0;
+            for (record, datagram) in records.iter_mut().zip(&mut datagrams) {
                 *record = (headers(now, self.stream, datagram.len()), datagram);
                 count += 1;
-                next = datagrams.next();
+            }
+            if count == 0 {
+                return;
             }
             let mut slices = [IoSlice::new(&[]); 2 * WRITE_DATAGRAMS];
             for (pair, (headers, datagram)) in slices.as_chunks_mut().0.iter_mut().zip(&records) {
                 *pair = [IoSlice::new(headers), IoSlice::new(datagram)];
             }
-            write_all(&self.file, &mut slices[..2 * count])?;
-        }
-        Ok(())
-    }
-}
-
-fn write_all(mut file: &File, mut slices: &mut [IoSlice<'_>]) -> io::Result<()> {
-    while !slices.is_empty() {
-        match file.write_vectored(slices) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => IoSlice::advance_slices(&mut slices, written),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            let sizes = records[..count].iter();
+            let sizes = sizes.map(|(headers, datagram)| headers.len() + datagram.len());
+            let slices = &mut slices[..2 * count];
+            self.output
+                .write(slices, u64::try_from(count).unwrap_or(0), sizes);
         }
     }
-    Ok(())
 }
 
 /// Bytes of the headers before a datagram.

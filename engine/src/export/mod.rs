@@ -15,8 +15,10 @@ pub mod collector;
 pub mod destination;
 mod error;
 pub mod file;
+pub mod local;
 mod pool;
 pub mod print;
+mod runs;
 mod wait_budget;
 
 use dnsflow_packet::Timestamp;
@@ -31,6 +33,7 @@ use collector::{Collector, CollectorSnapshot};
 use destination::Destination;
 pub use error::ExportError;
 use file::PcapFile;
+use local::{LocalOutput, LocalSnapshot};
 use print::Print;
 use wait_budget::WaitBudget;
 
@@ -41,9 +44,10 @@ pub struct Sent {
     pub sets: u64,
     /// Datagrams, each counted once however many collectors there are.
     pub datagrams: u64,
-    /// Datagrams delivered to the network, summed over all collectors.
+    /// Datagrams that the network took and has not reported since, summed over all collectors.
     pub delivered: u64,
-    /// Datagrams that could not be sent or that were refused, summed over all collectors.
+    /// Datagrams that could not be sent, that were refused, or whose collector was not reached,
+    /// summed over all collectors.
     pub failed: u64,
 }
 
@@ -66,6 +70,34 @@ pub struct Sinks {
     pub file: Option<PcapFile>,
     /// The lines of `--print`.
     pub print: Option<Print>,
+    /// Whether the failure of one local output ends the stream, even if there are others
+    /// (`--strict-output`).
+    pub is_strict: bool,
+}
+
+impl Sinks {
+    /// The outputs on this machine.
+    fn local(&self) -> impl Iterator<Item = &LocalOutput> {
+        let file = self.file.as_ref().map(PcapFile::output);
+        file.into_iter()
+            .chain(self.print.as_ref().map(Print::output))
+    }
+
+    /// Has one that failed logged.
+    ///
+    /// # Errors
+    /// If no output is left, or if one has failed and none may.
+    fn check(&self) -> Result<(), ExportError> {
+        if !self.local().any(LocalOutput::has_failed) {
+            return Ok(());
+        }
+        let none_left = self.collectors.is_empty() && self.local().all(LocalOutput::has_failed);
+        let ends = none_left || self.is_strict;
+        let failed = || self.local().filter(|output| output.has_failed());
+        failed().for_each(|output| output.log_failure(!ends));
+        let failure = failed().find_map(LocalOutput::failure).filter(|_| ends);
+        failure.map_or(Ok(()), Err)
+    }
 }
 
 /// One stream of records in the format of `E`: its batch, its sequence numbers and its sinks.
@@ -170,11 +202,17 @@ impl<E: Encode> Export<E> {
         self.ages.start_block(&self.batch, at);
     }
 
-    /// Sends the finished datagrams to all sinks. A collector that fails is counted, and is not an
-    /// error.
+    /// Has local outputs take what is sent from now on; a file loses what it held before.
+    pub fn begin(&self) {
+        self.sinks.local().for_each(LocalOutput::begin);
+    }
+
+    /// Sends the finished datagrams to all sinks. A sink that fails is counted, and is not an error
+    /// as long as there are others.
     ///
     /// # Errors
-    /// If the file or standard output can't be written.
+    /// If file and standard output can't be written, and there is no collector; with
+    /// `--strict-output`, if one can't be written.
     pub async fn send(&mut self) -> Result<(), ExportError> {
         let datagrams = self.batch.count();
         self.sent.datagrams += datagrams;
@@ -188,15 +226,15 @@ impl<E: Encode> Export<E> {
                 (self.sent.delivered + after.delivered).saturating_sub(before.delivered);
             self.sent.failed += after.failed - before.failed;
         }
-        if let Some(file) = &mut self.sinks.file {
-            file.write(self.batch.datagrams())?;
+        if let Some(file) = &self.sinks.file {
+            file.write(self.batch.datagrams());
         }
         if let Some(print) = &mut self.sinks.print {
-            print.write()?;
+            print.write();
         }
         self.ages.record_send(datagrams, &self.batch);
         self.batch.clear();
-        Ok(())
+        self.sinks.check()
     }
 
     /// Finishes all datagrams, full or not, and sends them.
@@ -258,6 +296,12 @@ impl<E: Encode> Export<E> {
     pub fn collectors(&self) -> Vec<CollectorSnapshot> {
         let collectors = self.sinks.collectors.iter();
         collectors.map(Collector::snapshot).collect()
+    }
+
+    /// Counts of the outputs on this machine, each of which all streams share.
+    #[must_use]
+    pub fn local(&self) -> Vec<LocalSnapshot> {
+        self.sinks.local().map(LocalOutput::snapshot).collect()
     }
 
     /// Ages of records when they were sent.

@@ -4,14 +4,15 @@
 //! A response from [`Export::push`](super::Export::push) may need several sets; its one line is
 //! made from its fields.
 
-use std::io::{self, Write};
+use std::io::IoSlice;
+use std::sync::Arc;
 use std::time::Duration;
 
 use dnsflow_wire::encode::Encode;
 use dnsflow_wire::response::Response;
 use dnsflow_wire::text;
 
-use super::error::ExportError;
+use super::local::LocalOutput;
 use dnsflow_packet::Timestamp;
 
 /// Bytes of lines that are buffered before they are written.
@@ -21,26 +22,32 @@ const BUFFER_BYTES: usize = 32 << 10;
 /// only.
 #[derive(Debug)]
 pub struct Print {
+    output: Arc<LocalOutput>,
     lines: String,
-    failure: Option<io::Error>,
+    /// Number of `lines`.
+    count: u64,
 }
 
-impl Default for Print {
-    fn default() -> Self {
-        Self {
-            lines: String::with_capacity(2 * BUFFER_BYTES),
-            failure: None,
-        }
-    }
+/// The header line, which names the fields.
+#[must_use]
+pub fn header() -> Vec<u8> {
+    format!("{}\n", text::HEADER).into_bytes()
 }
 
 impl Print {
-    /// Writes the header line, which names the fields.
-    ///
-    /// # Errors
-    /// Those of write(2).
-    pub fn write_header() -> io::Result<()> {
-        writeln!(io::stdout().lock(), "{}", text::HEADER)
+    /// Prints to `output`, whose header is [`header`].
+    #[must_use]
+    pub fn new(output: Arc<LocalOutput>) -> Self {
+        Self {
+            output,
+            lines: String::with_capacity(2 * BUFFER_BYTES),
+            count: 0,
+        }
+    }
+
+    /// Where it prints.
+    pub(super) fn output(&self) -> &LocalOutput {
+        &self.output
     }
 
     /// Adds the line of a response that was captured at `at`.
@@ -57,31 +64,22 @@ impl Print {
     }
 
     fn write_if_full(&mut self) {
+        self.count += 1;
         if self.lines.len() > BUFFER_BYTES {
-            self.write_lines();
+            self.write();
         }
     }
 
-    /// Writes all buffered lines; returns the first error since the last call.
-    pub(super) fn write(&mut self) -> Result<(), ExportError> {
-        self.write_lines();
-        self.failure
-            .take()
-            .map_or(Ok(()), |error| Err(ExportError::Print(error)))
-    }
-
-    fn write_lines(&mut self) {
+    /// Writes all buffered lines.
+    pub(super) fn write(&mut self) {
         if self.lines.is_empty() {
             return;
         }
-        if self.failure.is_none() {
-            let mut out = io::stdout().lock();
-            let written = out
-                .write_all(self.lines.as_bytes())
-                .and_then(|()| out.flush());
-            self.failure = written.err();
-        }
+        let sizes = self.lines.split_inclusive('\n').map(str::len);
+        let slices = &mut [IoSlice::new(self.lines.as_bytes())];
+        self.output.write(slices, self.count, sizes);
         self.lines.clear();
+        self.count = 0;
     }
 }
 
@@ -91,10 +89,13 @@ fn since_epoch(at: Timestamp) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use dnsflow_wire::dns::{Answers, Dialect, Extent, Scratch};
     use dnsflow_wire::response::Endpoints;
     use dnsflow_wire::v4::Encoder;
 
+    use super::super::local::{Manner, Unit};
     use super::super::{Export, Sinks};
     use super::*;
 
@@ -114,8 +115,16 @@ mod tests {
             seconds: 3600,
             nanoseconds: 0,
         };
+        let manner = Manner {
+            unit: Unit::Lines,
+            header: header(),
+            is_patient: true,
+            is_alone: true,
+        };
+        let output = LocalOutput::open(Path::new("/dev/null"), manner);
+        let output = Arc::new(output.expect("/dev/null"));
         let sinks = || Sinks {
-            print: Some(Print::default()),
+            print: Some(Print::new(Arc::clone(&output))),
             ..Sinks::default()
         };
         let lines = |export: Export| export.sinks.print.expect("it prints").lines;

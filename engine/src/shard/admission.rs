@@ -134,6 +134,17 @@ impl Admission {
         }
     }
 
+    /// Compiles the expression for packets of a link type.
+    ///
+    /// # Errors
+    /// As [`Admission::verdict`].
+    pub fn prepare(&mut self, link: LinkType) -> Result<(), FilterError> {
+        match link {
+            LinkType::Unsupported(_) => Ok(()),
+            _ => self.filter(link).map(drop),
+        }
+    }
+
     fn filter(&mut self, link: LinkType) -> Result<Option<&Interpreter>, FilterError> {
         let Some(expression) = &self.expression else {
             return Ok(None);

@@ -10,6 +10,7 @@ use super::admission::{Admission, Verdict};
 use super::deferred::Deferred;
 use super::{Progress, Report, Shard, ShardError};
 use dnsflow_capfile::{FileError, Records};
+use dnsflow_packet::LinkType;
 
 /// Bytes of the file between two updates of [`Progress`].
 const PROGRESS_BYTES: u64 = 1 << 20;
@@ -31,7 +32,10 @@ impl Offline {
     /// Reads `source` to its end. If the file is damaged, the records before the damage are sent.
     pub async fn run(mut self, source: Box<dyn Read>) -> Report {
         let read = match Records::open(source) {
-            Ok(mut records) => self.read(&mut records, None).await,
+            Ok(mut records) => match self.begin(records.link_types()) {
+                Ok(()) => self.read(&mut records, None).await,
+                Err(error) => Err(error),
+            },
             Err(error) => Err(error.into()),
         };
         self.end(read).await
@@ -50,8 +54,22 @@ impl Offline {
         self.shard.report(Vec::new(), Some(failure))
     }
 
+    /// Compiles the filter expression for the link types that the head of the file declares, then
+    /// has outputs begin.
+    fn begin(&mut self, links: impl Iterator<Item = LinkType>) -> Result<(), ShardError> {
+        for link in links {
+            self.admission.prepare(link)?;
+        }
+        self.shard.export.begin();
+        Ok(())
+    }
+
     async fn end(mut self, read: Result<(), ShardError>) -> Report {
         let read = read.or_else(|failure| self.unless_stopped(failure));
+        if read.is_ok() {
+            // The input may have ended before its head.
+            self.shard.export.begin();
+        }
         self.shard.finish();
         let stats = self.shard.stats(&[], 0);
         let flushed = self.shard.export.stats(&stats).await;
@@ -78,11 +96,14 @@ impl Offline {
     ) -> Result<(), ShardError> {
         let progress = Arc::clone(&self.progress);
         let read = match Records::part(file, part, || progress.is_stopped()) {
-            Ok(mut records) => self.read(&mut records, Some(&mut deferred)).await,
+            Ok(mut records) => match self.begin(records.link_types()) {
+                Ok(()) => self.read(&mut records, Some(&mut deferred)).await,
+                Err(error) => Err(error),
+            },
             Err(error) => Err(error.into()),
         };
         let offsets = deferred.exchange();
-        if let Err(ShardError::Export(_)) = read {
+        if let Err(ShardError::Export(_) | ShardError::Filter(_)) = read {
             return read;
         }
         let taken = self.take_deferred(file, offsets).await;

@@ -80,7 +80,13 @@ impl Live {
     /// Runs until the other end of `control` is closed, then drains the rings, sends all records
     /// and returns the report.
     pub async fn run(mut self, control: CommandReceiver) -> Report {
+        self.shard.export.begin();
         let failure = self.capture(control).await.err();
+        if failure.is_some() {
+            // What is pending is counted, and sent to those that still take it. The first failure
+            // is the one to report.
+            let _ = self.shard.export.flush().await;
+        }
         let taps = self.intakes.iter_mut().map(Intake::snapshot).collect();
         self.shard.report(taps, failure)
     }
@@ -260,6 +266,7 @@ impl Live {
             taps: self.intakes.iter_mut().map(Intake::snapshot).collect(),
             sent: self.shard.export.sent(),
             collectors: self.shard.export.collectors(),
+            local: self.shard.export.local(),
             held: self.shard.decoder.held(),
             ages: self.shard.export.ages(),
         }

@@ -35,7 +35,7 @@ pub enum ShardError {
     /// The capture file is damaged or can't be read.
     #[error(transparent)]
     Capture(#[from] FileError),
-    /// The output can't be written.
+    /// No output is left that can be written.
     #[error(transparent)]
     Export(#[from] ExportError),
     /// The filter expression does not compile for the link type of a packet in the file.
@@ -58,15 +58,10 @@ impl ShardError {
         matches!(self, Self::Capture(_) | Self::System { .. })
     }
 
-    /// Whether the reader of the output has closed its end (EPIPE).
+    /// Whether the error is about an output, which then knows it itself.
     #[must_use]
-    pub fn is_closed_pipe(&self) -> bool {
-        match self {
-            Self::Export(ExportError::File { source, .. } | ExportError::Print(source)) => {
-                source.kind() == std::io::ErrorKind::BrokenPipe
-            }
-            _ => false,
-        }
+    pub fn is_about_output(&self) -> bool {
+        matches!(self, Self::Export(_))
     }
 }
 

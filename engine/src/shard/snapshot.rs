@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::export::Sent;
 pub use crate::export::age::Ages;
 pub use crate::export::collector::CollectorSnapshot;
+pub use crate::export::local::LocalSnapshot;
 use dnsflow_packet::Counters;
 pub use dnsflow_packet::Held;
 use dnsflow_sys::KernelCounts;
@@ -20,6 +21,8 @@ pub struct Snapshot {
     pub sent: Sent,
     /// Delivery counts, one for each collector.
     pub collectors: Vec<CollectorSnapshot>,
+    /// Counts of the outputs on this machine, the same for all shards.
+    pub local: Vec<LocalSnapshot>,
     /// Incomplete datagrams and streams that the decoder holds.
     pub held: Held,
     /// Ages of records when they were sent.

@@ -203,6 +203,10 @@ pub struct Options {
     #[arg(long, help_heading = "Output")]
     pub print: bool,
 
+    /// End the run when -w or --print fails, even if there are other outputs
+    #[arg(long, help_heading = "Output")]
+    pub strict_output: bool,
+
     /// Largest packet to a collector, including the IP header, in bytes
     #[arg(
         long,

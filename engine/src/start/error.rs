@@ -133,6 +133,16 @@ pub enum StartError {
         /// The error of the system.
         source: io::Error,
     },
+    /// The output is what is read.
+    #[error(
+        "-r {input} and the output {output} are one file, which would be lost; write to another one"
+    )]
+    SameFile {
+        /// The input, as the user wrote it.
+        input: String,
+        /// The output, as the user wrote it.
+        output: String,
+    },
     /// A file is not a capture file, or a damaged one.
     #[error("{}: {source}", path.display())]
     CaptureFile {
@@ -167,7 +177,9 @@ impl StartError {
     #[must_use]
     pub fn exit_status(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::Destination(DestinationError::Malformed { .. }) => 2,
+            Self::Usage(_)
+            | Self::SameFile { .. }
+            | Self::Destination(DestinationError::Malformed { .. }) => 2,
             Self::Load(error) => error.exit_status(),
             _ => 1,
         }

@@ -60,6 +60,8 @@ pub struct Output {
     pub write: Option<PathBuf>,
     /// `--print`.
     pub print: bool,
+    /// `--strict-output`.
+    pub is_strict: bool,
     /// Largest packet in bytes, including the IP header.
     pub mtu: u16,
     /// Longest time for which a set waits until its datagram is full.
@@ -124,6 +126,7 @@ impl Settings {
                 collectors,
                 write: options.write,
                 print: options.print || nowhere,
+                is_strict: options.strict_output,
                 mtu: options.mtu,
                 flush: Duration::from_secs_f64(options.flush),
             },

@@ -30,6 +30,8 @@ pub(crate) enum Event {
     Loaded(Box<Result<Settings, StartError>>),
     /// The collectors, some of which have other addresses now.
     Found(Vec<Destination>),
+    /// A thread that writes an output has ended.
+    Written,
     /// The shard of this number has ended.
     Ended(usize),
     /// The shard of this number reports something.

@@ -45,8 +45,11 @@ struct Sensor {
     reload: Reload,
 }
 
+/// The reports of the shards, the outputs, and the error that ended the run, if one did.
+type Ended = (Vec<Report>, Outputs, Result<(), StartError>);
+
 /// Runs until it is told to end, all shards have failed, or it can't go on. Returns the reports of
-/// the shards, and the error that ended it, if one did.
+/// the shards and the outputs, and the error that ended it, if one did.
 ///
 /// # Errors
 /// What kept it from starting.
@@ -56,7 +59,7 @@ pub(super) fn run(
     cpus: &[usize],
     inherited: InheritedSockets,
     read: ReadSettings,
-) -> Result<(Vec<Report>, Result<(), StartError>), StartError> {
+) -> Result<Ended, StartError> {
     if names.is_empty() {
         names.push(default_interface()?);
     }
@@ -68,7 +71,7 @@ pub(super) fn run(
     let caught = Caught::new(true)?;
     let opened = opening::unless_told_to_end(move || Interfaces::open(taps, inherited, &capture));
     let (interfaces, intakes) = opened?;
-    let outputs = Outputs::open(&settings.output, cpus.len())?;
+    let outputs = Outputs::open(&settings.output, false)?;
     if let Some(user) = &settings.user {
         user.assume()?;
         // From here on, locked memory counts against the limit of that user.
@@ -77,6 +80,8 @@ pub(super) fn run(
     // This starts a thread, which inherits the privileges of this one: they have to be dropped
     // before.
     let events = Events::watch(caught)?;
+    outputs.start(&events.sender())?;
+    let divided_output = outputs.divide(&settings.output, cpus.len());
     info!("capturing on {listed}; cores: {}", cpus.len());
     info!("filter: {}", interfaces.filter_name());
     let mut sensor = Sensor {
@@ -88,7 +93,7 @@ pub(super) fn run(
         running: (0..cpus.len()).collect(),
         watch: None,
     };
-    for ((intakes, cpu), output) in intakes.into_iter().zip(cpus).zip(outputs) {
+    for ((intakes, cpu), output) in intakes.into_iter().zip(cpus).zip(divided_output) {
         sensor.spawn(*cpu, intakes, output)?;
     }
     let questions = sensor.events.sender();
@@ -102,7 +107,10 @@ pub(super) fn run(
     sensor.shards.stop();
     // Closing unused sockets takes time, in which shards send what is left.
     drop(sensor.interfaces);
-    Ok((sensor.shards.reports()?, ended))
+    let reports = sensor.shards.reports();
+    outputs.hurry();
+    outputs.finish(&sensor.events);
+    Ok((reports?, outputs, ended))
 }
 
 fn taps(settings: &Settings, names: Vec<String>, shards: usize) -> Result<Vec<Tap>, StartError> {
@@ -159,7 +167,7 @@ impl Sensor {
                 Some(Event::Found(collectors)) => self.step(Input::Found(collectors)),
                 Some(Event::Notice(core, notice)) => self.on_notice(core, notice),
                 Some(Event::Ask(question)) => self.shards.ask(&question),
-                None => {}
+                Some(Event::Written) | None => {}
             }
             let capture = &self.reload.settings().capture;
             self.interfaces.look(capture, &self.shards)?;

@@ -32,7 +32,7 @@ use summary::summarise;
 /// Runs the sensor to its end, and logs a summary. `inherited` has the packet sockets that were
 /// handed over; `read` reads the settings for a reload.
 ///
-/// Returns false if a file was damaged or a shard failed, which is then logged.
+/// Returns false if a file was damaged, or a shard or an output failed, which is then logged.
 ///
 /// # Errors
 /// What kept the sensor from starting, or from going on.
@@ -52,18 +52,18 @@ pub fn run(
     let _pidfile = settings.pidfile.as_deref().map(PidFile::hold).transpose()?;
     match settings.input.clone() {
         Input::Live(names) => {
-            let (reports, ended) = live::run(settings, names, &cpus, inherited, read)?;
-            let all_well = summarise(&reports, "");
+            let (reports, outputs, ended) = live::run(settings, names, &cpus, inherited, read)?;
+            let all_well = summarise(&reports, &outputs, "");
             ended.map(|()| all_well)
         }
         Input::File(path) => {
-            let reports = offline::run(
-                &settings,
-                &path,
-                &cpus,
-                &Events::watch(Caught::new(false)?)?,
-            )?;
-            Ok(summarise(&reports, &format!("{}: ", path.display())))
+            let events = Events::watch(Caught::new(false)?)?;
+            let (reports, outputs) = offline::run(&settings, &path, &cpus, &events)?;
+            Ok(summarise(
+                &reports,
+                &outputs,
+                &format!("{}: ", path.display()),
+            ))
         }
     }
 }

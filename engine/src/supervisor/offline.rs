@@ -14,7 +14,7 @@ use dnsflow_filters::{FilterError, Interpreter, MAX_SNAP_LENGTH, Program, compil
 
 use super::event::{Event, Events};
 use super::opening;
-use super::output::{Output, Outputs};
+use super::output::{Output, Outputs, stdin_metadata};
 use super::progress;
 use super::shards::Shards;
 use crate::capture::relay::{Stop, relay};
@@ -45,23 +45,33 @@ pub(super) fn run(
     path: &Path,
     cpus: &[usize],
     events: &Events,
-) -> Result<Vec<Report>, StartError> {
+) -> Result<(Vec<Report>, Outputs), StartError> {
     let failed = |source| StartError::File {
         path: path.to_owned(),
         source,
     };
     let regular = RegularFile::open(path).map_err(failed)?;
-    let mut first = None;
+    let mut declared = Vec::new();
     if let Some(file) = &regular {
-        // A file that is not a capture is refused before outputs are opened and truncated.
+        // A file that is not a capture is refused before outputs are opened.
         let mut records = file.records().map_err(|source| StartError::CaptureFile {
             path: path.to_owned(),
             source,
         })?;
-        first = records.next_frame().ok().flatten().map(|frame| frame.link);
+        // pcapng describes interfaces before their first packet. Damage is reported where it is
+        // met again.
+        let _ = records.next_frame();
+        declared = records.link_types().collect();
     }
     let capture = settings.capture.clone();
-    opening::unless_told_to_end(move || Ok(check_expression(&capture, first)?))?;
+    opening::unless_told_to_end(move || Ok(check_expression(&capture, &declared)?))?;
+    let outputs = Outputs::open(&settings.output, true)?;
+    let input = match &regular {
+        Some(file) => file.metadata(),
+        None if path.as_os_str() == "-" => stdin_metadata(),
+        None => path.metadata(),
+    };
+    outputs.refuse(&input.map_err(failed)?, &path.display().to_string())?;
     let balance = settings.capture.balance().fanout()?;
     let parts = parts(path, regular.as_ref(), cpus.len(), &balance).map_err(failed)??;
     let divided = parts.is_some();
@@ -70,10 +80,12 @@ pub(super) fn run(
         None if regular.is_some() => (copies(path, cpus.len()).map_err(failed)?, None),
         None => relayed(path, cpus.len(), settings.output.flush).map_err(failed)?,
     };
-    let outputs = Outputs::open(&settings.output, cpus.len())?;
+    outputs.start(&events.sender())?;
+    let divided_output = outputs.divide(&settings.output, cpus.len());
     let mut shards = Shards::new();
     let mut all_progress = Vec::new();
-    for (index, ((share, cpu), output)) in shares.into_iter().zip(cpus).zip(outputs).enumerate() {
+    let shares = shares.into_iter().zip(cpus).zip(divided_output);
+    for (index, ((share, cpu), output)) in shares.enumerate() {
         let count = if divided { 1 } else { cpus.len() };
         let admission = admission(settings, &balance, index, count)?;
         let progress = Arc::new(Progress::default());
@@ -93,30 +105,36 @@ pub(super) fn run(
     }
     let size = regular.as_ref().and_then(RegularFile::capture_bytes);
     let bar = progress::bar(size, divided);
-    wait(events, shards.count(), || bar.show(&all_progress));
+    let was_told = wait(events, shards.count(), || bar.show(&all_progress));
     bar.finish();
     all_progress.iter().for_each(|progress| progress.stop());
+    if was_told {
+        outputs.hurry();
+    }
     stop.iter().for_each(Stop::stop);
     shards.stop();
-    shards.reports()
+    let reports = shards.reports();
+    outputs.finish(events);
+    Ok((reports?, outputs))
 }
 
 /// Waits until a signal comes or `running` shards have ended, and calls `show` in every interval
-/// without an event.
-fn wait(events: &Events, mut running: usize, mut show: impl FnMut()) {
+/// without an event. Returns whether it was a signal.
+fn wait(events: &Events, mut running: usize, mut show: impl FnMut()) -> bool {
     while running > 0 {
         match events.next(Some(Instant::now() + UPDATE_INTERVAL)) {
-            Some(Event::End) => return,
+            Some(Event::End) => return true,
             Some(Event::Ended(_)) => running -= 1,
             Some(_) => {}
             None => show(),
         }
     }
+    false
 }
 
-/// Checks the filter expression before outputs are opened and truncated. `first` is the link type
-/// of the first packet, if the input can be read twice.
-fn check_expression(capture: &Capture, first: Option<LinkType>) -> Result<(), FilterError> {
+/// Checks the filter expression before outputs are opened. `declared` are the link types that the
+/// head of the input declares, if it can be read twice.
+fn check_expression(capture: &Capture, declared: &[LinkType]) -> Result<(), FilterError> {
     /// The link type of most captures, and the one with the most primitives of its own
     /// (pcap-filter(7)).
     const LIKELY: [LinkType; 2] = [LinkType::Ethernet, LinkType::Radiotap];
@@ -127,8 +145,10 @@ fn check_expression(capture: &Capture, first: Option<LinkType>) -> Result<(), Fi
         let program = compile(expression, link, MAX_SNAP_LENGTH)?;
         Interpreter::new(&program).map(drop)
     };
-    if let Some(link) = first.filter(|link| !matches!(link, LinkType::Unsupported(_))) {
-        return compiles(link);
+    let is_read = |link: &&LinkType| !matches!(link, LinkType::Unsupported(_));
+    let mut declared = declared.iter().filter(is_read).peekable();
+    if declared.peek().is_some() {
+        return declared.try_for_each(|link| compiles(*link));
     }
     let mut refused = Ok(());
     for link in LIKELY {

@@ -1,16 +1,17 @@
 //! The summary of a run, logged at its end.
 
-use log::{error, info};
+use log::{error, info, warn};
 
+use super::output::Outputs;
 use crate::export::Sent;
-use crate::shard::snapshot::TapSnapshot;
+use crate::shard::snapshot::{LocalSnapshot, TapSnapshot};
 use crate::shard::{Report, kernel_totals};
 use dnsflow_packet::Counters;
 use dnsflow_sys::KernelCounts;
 
-/// Logs the summary; returns whether no shard has failed. `input` is put before errors about the
-/// input: the name of the source.
-pub(super) fn summarise(reports: &[Report], input: &str) -> bool {
+/// Logs the summary; returns whether no shard and no output has failed. `input` is put before
+/// errors about the input: the name of the source.
+pub(super) fn summarise(reports: &[Report], outputs: &Outputs, input: &str) -> bool {
     let mut total = Counters::default();
     let mut sent = Sent::default();
     for (core, report) in reports.iter().enumerate() {
@@ -37,7 +38,24 @@ pub(super) fn summarise(reports: &[Report], input: &str) -> bool {
     for failure in &failures {
         error!("{failure}");
     }
-    failures.is_empty()
+    let outputs_are_well = summarise_outputs(outputs);
+    failures.is_empty() && outputs_are_well
+}
+
+/// Logs what outputs on this machine have not taken, and failures that no shard has met; returns
+/// whether there is no failure. A reader that closes the only output is no failure.
+fn summarise_outputs(outputs: &Outputs) -> bool {
+    let mut all_well = true;
+    for output in outputs.local() {
+        output.log_failure(false);
+        let is_closed = output.failure().is_some() && output.is_closed_by_reader();
+        all_well &= is_closed || output.failure().is_none();
+        let LocalSnapshot { name, dropped, .. } = output.snapshot();
+        if dropped > 0 && !is_closed {
+            warn!("{name}: output_dropped {dropped} {}", output.unit().name());
+        }
+    }
+    all_well
 }
 
 /// Logs the counts of each interface, summed over all cores, if there are several interfaces.
@@ -60,11 +78,11 @@ fn log_interfaces(taps: &[TapSnapshot]) {
     }
 }
 
-/// The errors that ended shards early, without repetition. A closed pipe is no failure.
+/// The errors that ended shards early, without repetition, except those of outputs.
 fn failures(reports: &[Report], input: &str) -> Vec<String> {
     let mut failures: Vec<String> = Vec::new();
     let found = reports.iter().filter_map(|report| report.failure.as_ref());
-    for failure in found.filter(|failure| !failure.is_closed_pipe()) {
+    for failure in found.filter(|failure| !failure.is_about_output()) {
         let input = if failure.is_about_input() { input } else { "" };
         let text = format!("{input}{failure}");
         if !failures.contains(&text) {

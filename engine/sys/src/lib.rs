@@ -16,6 +16,7 @@ mod inherited;
 mod interface;
 mod packet;
 mod readiness;
+mod reports;
 mod ring;
 mod segments;
 
@@ -27,5 +28,6 @@ pub use inherited::inherited_descriptors;
 pub use interface::{Interface, interface};
 pub use packet::{FanoutMode, KernelCounts, PacketSocket, RingShape};
 pub use readiness::Readiness;
+pub use reports::{next_report, report_errors};
 pub use ring::{BlockBytes, Mapping};
 pub use segments::segment_sends;

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::{env, fs, process};
+use std::{env, fs, process, thread};
+
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
 
 /// A folder of its own for a test. Dropped, it is removed with all that is in it.
 #[derive(Debug)]
@@ -21,6 +24,30 @@ impl Folder {
         let path = env::temp_dir().join(format!("dnsflow-test-{}-{number}", process::id()));
         fs::create_dir_all(&path).expect("a folder for temporary files");
         Self(path)
+    }
+
+    /// Runs `work` on a thread with a folder that has room for so many bytes. The thread, and what is started on it,
+    /// see the folder; nobody else does, so that nothing is left of it.
+    ///
+    /// # Panics
+    /// If `work` does, or without CAP_SYS_ADMIN.
+    pub fn small<T: Send>(bytes: usize, work: impl FnOnce(&Self) -> T + Send) -> T {
+        let folder = Self::new();
+        let mounted = &folder;
+        thread::scope(|scope| {
+            let thread = scope.spawn(move || {
+                let none: Option<&str> = None;
+                unshare(CloneFlags::CLONE_NEWNS).expect("CAP_SYS_ADMIN is held");
+                let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+                mount(none, "/", none, private, none).expect("mounts of its own");
+                let size = format!("size={bytes}");
+                let (path, flags) = (mounted.0.as_path(), MsFlags::empty());
+                mount(Some("tmpfs"), path, Some("tmpfs"), flags, Some(&*size))
+                    .expect("a tmpfs can be mounted");
+                work(mounted)
+            });
+            thread.join().expect("work in a small folder succeeds")
+        })
     }
 
     /// The path of a file in it.

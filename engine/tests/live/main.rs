@@ -13,11 +13,13 @@ mod handed;
 mod interfaces;
 mod journal;
 mod lifecycle;
+mod outputs;
 mod pieces;
 mod privileges;
 mod reload;
 mod resolver;
 mod selection;
+mod unreachable;
 
 use std::path::Path;
 use std::time::Instant;

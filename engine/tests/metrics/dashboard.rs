@@ -22,7 +22,7 @@ fn every_expression_has_its_metrics() {
     }
     let _alone = alone();
     let (wire, folder) = (Wire::new(), Folder::new());
-    let options = ["--metrics", METRICS, "-u", "127.0.0.1:9"];
+    let options = ["--metrics", METRICS, "-u", "127.0.0.1:9", "-w", "/dev/null"];
     let sensor = BUILT.capture(&wire.sensor, TAP, &options);
     let prometheus = Prometheus::start(&wire.sensor, &folder);
     until("a first scrape", || prometheus.number("dnsflow_cores"));

@@ -4,16 +4,19 @@
 //! that the tests write, on those of `dnsflow-gen`, and, where they lie beside the checkout, on hundreds that
 //! others recorded. Live capture is tested in `live`.
 
+mod blocked;
 mod captures;
 mod collectors;
 mod cuts;
 mod datagrams;
 mod division;
 mod formats;
+mod full;
 mod output;
 mod parts;
 mod process;
 mod refusals;
+mod replaced;
 mod selection;
 
 use dnsflow_testkit::programs::Programs;

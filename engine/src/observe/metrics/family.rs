@@ -86,6 +86,10 @@ families! {
         "Datagrams that were sent to the collector, failed ones included.",
     COLLECTOR_FAILED Counter "dnsflow_collector_failed_datagrams_total" ["core" "collector"]
         "Datagrams that the network or the collector did not take.",
+    OUTPUT_UP Gauge "dnsflow_output_up" ["output"]
+        "1 if the file of --write or standard output is written, 0 if it has failed and takes nothing more.",
+    OUTPUT_DROPPED Counter "dnsflow_output_dropped_total" ["output"]
+        "Datagrams (--write) or lines (--print) that the output did not take: it was blocked, or has failed.",
     HELD_DATAGRAMS Gauge "dnsflow_held_datagrams" ["core"]
         "Datagrams of which fragments are missing.",
     HELD_DATAGRAM_BYTES Gauge "dnsflow_held_datagram_bytes" ["core"]

@@ -50,6 +50,7 @@ impl View {
         self.links(&mut page);
         self.streams(&mut page);
         self.collectors(&mut page);
+        self.outputs(&mut page);
         self.held(&mut page);
         page.text()
     }
@@ -132,6 +133,20 @@ impl View {
         }
         for (name, address) in known {
             page.set(&family::COLLECTOR, &[name, &address], 1.0);
+        }
+    }
+
+    /// All cores share an output. What one of them saw of it last is not less than the others saw.
+    fn outputs(&self, page: &mut Page) {
+        let mut outputs = BTreeMap::<&str, (bool, u64)>::new();
+        for output in self.snapshots.iter().flat_map(|snapshot| &snapshot.local) {
+            let (is_up, dropped) = outputs.entry(&output.name).or_insert((true, 0));
+            *is_up &= output.is_up;
+            *dropped = output.dropped.max(*dropped);
+        }
+        for (name, (is_up, dropped)) in outputs {
+            page.set(&family::OUTPUT_UP, &[name], flag(is_up));
+            page.add(&family::OUTPUT_DROPPED, &[name], dropped);
         }
     }
 

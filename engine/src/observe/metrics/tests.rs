@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::export::Sent;
-use crate::shard::snapshot::{CollectorSnapshot, Snapshot, TapSnapshot};
+use crate::shard::snapshot::{CollectorSnapshot, LocalSnapshot, Snapshot, TapSnapshot};
 use dnsflow_packet::Counters;
 use dnsflow_packet::Reject;
 use dnsflow_sys::KernelCounts;
@@ -43,6 +43,12 @@ fn core(core: usize) -> Snapshot {
             collector("c", 0),
             collector("c", 4),
         ],
+        // Both cores share it, and the second has seen more.
+        local: vec![LocalSnapshot {
+            name: "x.pcap".to_owned(),
+            is_up: core == 0,
+            dropped: 5 + u64::try_from(core).unwrap_or(0),
+        }],
         ..Snapshot::default()
     }
 }
@@ -84,6 +90,8 @@ fn samples() {
             r#"dnsflow_rejected_total{core="0",interface="eth0",reason="cut"}"#,
             "0",
         ),
+        (r#"dnsflow_output_up{output="x.pcap"}"#, "0"),
+        (r#"dnsflow_output_dropped_total{output="x.pcap"}"#, "6"),
         (
             r#"dnsflow_lost_total{core="1",interface="eth0",reason="partial"}"#,
             "0",

@@ -6,7 +6,7 @@ use crate::start::settings::{Capture, Output, Settings};
 type Fixed = (&'static [&'static str], fn(&Settings, &Settings) -> bool);
 
 /// The options that only a start can set.
-const FIXED: [Fixed; 11] = [
+const FIXED: [Fixed; 12] = [
     (&["interface", "read"], |old, new| old.input != new.input),
     (&["no-promiscuous"], |old, new| {
         old.promiscuous != new.promiscuous
@@ -21,6 +21,9 @@ const FIXED: [Fixed; 11] = [
     }),
     (&["write"], |old, new| old.output.write != new.output.write),
     (&["print"], |old, new| old.output.print != new.output.print),
+    (&["strict-output"], |old, new| {
+        old.output.is_strict != new.output.is_strict
+    }),
     (&["pidfile"], |old, new| old.pidfile != new.pidfile),
     (&["user"], |old, new| old.user != new.user),
     (&["metrics"], |old, new| old.metrics != new.metrics),
@@ -46,6 +49,7 @@ pub(super) fn applicable(old: &Settings, new: Settings) -> (Settings, Vec<&'stat
         output: Output {
             write: old.output.write.clone(),
             print: old.output.print,
+            is_strict: old.output.is_strict,
             ..new.output
         },
         log_level: new.log_level,

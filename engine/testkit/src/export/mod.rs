@@ -66,11 +66,7 @@ impl Export {
     /// # Errors
     /// What is wrong.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let mut export = Self::default();
-        for record in file::records(bytes)? {
-            let (source, datagram) = record?;
-            export.take(source, datagram)?;
-        }
+        let export = Self::parse_start(bytes)?;
         for (number, stream) in &export.streams {
             if !stream.has_no_gap() {
                 return Err(format!("stream {number} is numbered {:?}", stream.sequence));
@@ -80,6 +76,26 @@ impl Export {
             }
         }
         Ok(export)
+    }
+
+    /// Out of the bytes of such a file that was given up: whole records, and no more.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn parse_start(bytes: &[u8]) -> Result<Self, String> {
+        let mut export = Self::default();
+        for record in file::records(bytes)? {
+            let (source, datagram) = record?;
+            export.take(source, datagram)?;
+        }
+        Ok(export)
+    }
+
+    /// How many datagrams there are, those of stats included.
+    #[must_use]
+    pub fn datagrams(&self) -> usize {
+        let streams = self.streams.values();
+        streams.map(|stream| stream.sequence.len()).sum()
     }
 
     fn take(&mut self, source: u16, bytes: &[u8]) -> Result<(), String> {
