@@ -32,10 +32,10 @@ impl Offline {
     /// Reads `source` to its end. If the file is damaged, the records before the damage are sent.
     pub async fn run(mut self, source: Box<dyn Read>) -> Report {
         let read = match Records::open(source) {
-            Ok(mut records) => match self.begin(records.link_types()) {
-                Ok(()) => self.read(&mut records, None).await,
-                Err(error) => Err(error),
-            },
+            Ok(mut records) => {
+                self.begin(records.link_types());
+                self.read(&mut records, None).await
+            }
             Err(error) => Err(error.into()),
         };
         self.end(read).await
@@ -54,14 +54,12 @@ impl Offline {
         self.shard.report(Vec::new(), Some(failure))
     }
 
-    /// Compiles the filter expression for the link types that the head of the file declares, then
-    /// has outputs begin.
-    fn begin(&mut self, links: impl Iterator<Item = LinkType>) -> Result<(), ShardError> {
-        for link in links {
-            self.admission.prepare(link)?;
+    /// Has outputs begin, unless the filter expression does not compile for a link type that the
+    /// head of the file declares. Its first packet then ends the run, and outputs stay as they were.
+    fn begin(&mut self, mut links: impl Iterator<Item = LinkType>) {
+        if links.all(|link| self.admission.prepare(link).is_ok()) {
+            self.shard.export.begin();
         }
-        self.shard.export.begin();
-        Ok(())
     }
 
     async fn end(mut self, read: Result<(), ShardError>) -> Report {
@@ -101,7 +99,7 @@ impl Offline {
                 source,
             })?;
         let mut records = Records::part(source.take(part.end - part.start), file, part.start)?;
-        self.begin(records.link_types())?;
+        self.begin(records.link_types());
         let read = self.read(&mut records, Some(&mut deferred)).await;
         let offsets = deferred.exchange();
         read?;
