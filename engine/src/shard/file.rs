@@ -33,8 +33,14 @@ impl Offline {
     pub async fn run(mut self, source: Box<dyn Read>) -> Report {
         let read = match Records::open(source) {
             Ok(mut records) => {
-                self.begin(records.link_types());
-                self.read(&mut records, None).await
+                let unfit = self.begin(records.link_types()).err();
+                let start = records.offset();
+                let read = self.read(&mut records, None).await;
+                match unfit {
+                    // All packets may have been those of other shards.
+                    Some(error) if read.is_ok() && records.offset() > start => Err(error),
+                    _ => read,
+                }
             }
             Err(error) => Err(error.into()),
         };
@@ -54,12 +60,15 @@ impl Offline {
         self.shard.report(Vec::new(), Some(failure))
     }
 
-    /// Has outputs begin, unless the filter expression does not compile for a link type that the
-    /// head of the file declares. Its first packet then ends the run, and outputs stay as they were.
-    fn begin(&mut self, mut links: impl Iterator<Item = LinkType>) {
-        if links.all(|link| self.admission.prepare(link).is_ok()) {
-            self.shard.export.begin();
-        }
+    /// Has outputs begin.
+    ///
+    /// # Errors
+    /// If the filter expression does not compile for a link type that the head of the file
+    /// declares. Outputs then stay as they were, and the first packet ends the run.
+    fn begin(&mut self, mut links: impl Iterator<Item = LinkType>) -> Result<(), ShardError> {
+        links.try_for_each(|link| self.admission.prepare(link))?;
+        self.shard.export.begin();
+        Ok(())
     }
 
     async fn end(mut self, read: Result<(), ShardError>) -> Report {
@@ -99,7 +108,7 @@ impl Offline {
                 source,
             })?;
         let mut records = Records::part(source.take(part.end - part.start), file, part.start)?;
-        self.begin(records.link_types());
+        self.begin(records.link_types())?;
         let read = self.read(&mut records, Some(&mut deferred)).await;
         let offsets = deferred.exchange();
         read?;
