@@ -32,10 +32,16 @@ impl Offline {
     /// Reads `source` to its end. If the file is damaged, the records before the damage are sent.
     pub async fn run(mut self, source: Box<dyn Read>) -> Report {
         let read = match Records::open(source) {
-            Ok(mut records) => match self.begin(records.link_types()) {
-                Ok(()) => self.read(&mut records, None).await,
-                Err(error) => Err(error),
-            },
+            Ok(mut records) => {
+                let unfit = self.begin(records.link_types()).err();
+                let start = records.offset();
+                let read = self.read(&mut records, None).await;
+                match unfit {
+                    // All packets may have been those of other shards.
+                    Some(error) if read.is_ok() && records.offset() > start => Err(error),
+                    _ => read,
+                }
+            }
             Err(error) => Err(error.into()),
         };
         self.end(read).await
@@ -54,12 +60,13 @@ impl Offline {
         self.shard.report(Vec::new(), Some(failure))
     }
 
-    /// Compiles the filter expression for the link types that the head of the file declares, then
-    /// has outputs begin.
-    fn begin(&mut self, links: impl Iterator<Item = LinkType>) -> Result<(), ShardError> {
-        for link in links {
-            self.admission.prepare(link)?;
-        }
+    /// Has outputs begin.
+    ///
+    /// # Errors
+    /// If the filter expression does not compile for a link type that the head of the file
+    /// declares. Outputs then stay as they were, and the first packet ends the run.
+    fn begin(&mut self, mut links: impl Iterator<Item = LinkType>) -> Result<(), ShardError> {
+        links.try_for_each(|link| self.admission.prepare(link))?;
         self.shard.export.begin();
         Ok(())
     }

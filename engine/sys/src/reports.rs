@@ -15,11 +15,12 @@ use nix::sys::socket::{MsgFlags, recv, setsockopt};
 /// # Errors
 /// Those of setsockopt(2).
 pub fn report_errors(socket: &UdpSocket, is_ipv6: bool) -> io::Result<()> {
-    Ok(if is_ipv6 {
-        setsockopt(socket, Ipv6RecvErr, &true)?;
+    let set = if is_ipv6 {
+        setsockopt(socket, Ipv6RecvErr, &true)
     } else {
-        setsockopt(socket, Ipv4RecvErr, &true)?;
-    })
+        setsockopt(socket, Ipv4RecvErr, &true)
+    };
+    Ok(set?)
 }
 
 /// Takes the next report, and copies the first bytes of its datagram's payload to `quoted`; returns
