@@ -33,7 +33,7 @@ const SET_HEADER_BYTES: usize = 40;
 pub struct Arrived {
     /// Data sets.
     pub records: u64,
-    /// Of these, those of the resolvers of [`floods`](crate::floods).
+    /// Of these, those of the resolvers of [`floods`].
     pub of_floods: u64,
     /// Datagrams, including stats datagrams.
     pub datagrams: u64,

@@ -149,10 +149,10 @@ impl Flood {
 /// The limit for a packet of so many bytes, in ordinary packets.
 #[must_use]
 pub fn limit(bytes: usize) -> f64 {
-    match bytes {
-        ..=SMALL_BYTES => SMALL_LIMIT,
-        ..=LARGE_BYTES => LARGE_LIMIT,
-        _ => LARGE_LIMIT * as_f64(bytes) / as_f64(LARGE_BYTES),
+    if bytes <= SMALL_BYTES {
+        SMALL_LIMIT
+    } else {
+        LARGE_LIMIT * (as_f64(bytes) / as_f64(LARGE_BYTES)).max(1.0)
     }
 }
 
