@@ -13,8 +13,11 @@ use crate::instruction::{Instruction, NETWORK_OFFSET, code};
 use crate::relocation::relocate;
 use crate::{FilterError, Program};
 
-/// Largest snap length, in bytes: any packet whole, as in libpcap's `MAXIMUM_SNAPLEN`.
-pub const MAX_SNAP_LENGTH: u32 = 262_144;
+/// Largest snap length, in bytes: any packet whole.
+///
+/// More than libpcap's `MAXIMUM_SNAPLEN` of 262,144, which cuts what segmentation offload leaves
+/// undivided: `GSO_MAX_SIZE` is 524,280 bytes (include/linux/netdevice.h; BIG TCP).
+pub const MAX_SNAP_LENGTH: u32 = 1 << 20;
 
 /// Longest expression that is compiled, in bytes. libpcap takes a minute and a gigabyte for one of
 /// this size that lists addresses, eight times as long for one of twice the size, and the kernel takes

@@ -7,7 +7,7 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 
-use glommio::LocalExecutorBuilder;
+use glommio::{LocalExecutor, LocalExecutorBuilder};
 use log::info;
 
 use super::event::Event;
@@ -84,16 +84,12 @@ impl Shards {
         })?;
         let notice = EndNotice(self.running.len(), events);
         let pinned = self.pinned;
-        // An executor that pins itself reads the topology of the whole machine first.
         let run = move || {
-            let _notice = notice;
-            if pinned {
-                dnsflow_sys::pin(cpu)?;
-            }
-            let executor = LocalExecutorBuilder::default()
-                .io_memory(IO_MEMORY_BYTES)
-                .ring_depth(RING_DEPTH)
-                .make()?;
+            let notice = notice;
+            let executor = executor(pinned.then_some(cpu)).inspect_err(|_| {
+                // A sensor without one of its cores would be noticed only at its end.
+                let _ = notice.1.send(Event::End);
+            })?;
             Ok(executor.run(async move { work(receiver).await }))
         };
         let thread = thread::Builder::new()
@@ -165,11 +161,32 @@ impl Shards {
         let joined = self.running.into_iter().map(|shard| {
             let ended = shard.thread.join();
             let ended = ended.unwrap_or_else(|_| Err(io::Error::other("it panicked")));
-            ended.map_err(|error| StartError::Executor {
-                cpu: shard.cpu,
-                reason: error.to_string(),
-            })
+            ended.map_err(|error| failure(shard.cpu, &error))
         });
         joined.collect()
+    }
+}
+
+/// An executor for this thread, on a CPU if that can be chosen.
+fn executor(cpu: Option<usize>) -> io::Result<LocalExecutor> {
+    // An executor that pins itself reads the topology of the whole machine first.
+    cpu.map_or(Ok(()), dnsflow_sys::pin)?;
+    let builder = LocalExecutorBuilder::default()
+        .io_memory(IO_MEMORY_BYTES)
+        .ring_depth(RING_DEPTH);
+    Ok(builder.make()?)
+}
+
+/// Why a core did not run.
+fn failure(cpu: usize, error: &io::Error) -> StartError {
+    match (error.kind(), dnsflow_sys::raise_memlock()) {
+        // The kernel charges all processes of a user to one limit.
+        (io::ErrorKind::OutOfMemory, Ok(limit)) => StartError::MemlockUsed {
+            have: limit.soft >> 10,
+        },
+        _ => StartError::Executor {
+            cpu,
+            reason: error.to_string(),
+        },
     }
 }

@@ -101,9 +101,15 @@ fn receive(
 ) -> Datagrams {
     let mut datagrams = Vec::new();
     let mut buffer = [0; 1 << 16];
+    let mut last = false;
     loop {
-        // Asked before looking, so that what came before the order is still taken.
-        let last = stop.load(Ordering::Relaxed);
+        if !last && stop.load(Ordering::Relaxed) {
+            // What came before the order is still taken, and what is on its way. Where more keeps coming there is an end
+            // all the same.
+            last = true;
+            thread::sleep(LOOK_AGAIN);
+            socket.set_nonblocking(true).expect("a socket of ours");
+        }
         match socket.recv_from(&mut buffer) {
             Ok((bytes, source)) => {
                 datagrams.push((source.port(), buffer[..bytes].to_vec()));

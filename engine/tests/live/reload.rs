@@ -1,14 +1,12 @@
 //! New settings while packets flow: SIGHUP has the file of --config read again.
 
-use std::fs;
-
 use dnsflow_testkit::collector::Collector;
 use dnsflow_testkit::export::{Export, assert_same, assert_within};
 use dnsflow_testkit::folder::Folder;
 use dnsflow_testkit::network::{OUT, TAP, Wire};
 use dnsflow_testkit::patience::until;
 use dnsflow_testkit::requirements::{alone, requirements};
-use dnsflow_testkit::sensor::Capturing;
+use dnsflow_testkit::sensor::{Capturing, Config, collecting};
 
 use crate::BUILT;
 
@@ -16,36 +14,9 @@ use crate::BUILT;
 const FULL: &str = "--rate 100000 --frames 400000 --noise 5 --clients 1000000";
 const FEW: &str = "--count 4000 --frames 4000 --rate 100000 --noise 0";
 
-/// A file for --config, whose text comes and goes.
-struct Config {
-    path: String,
-}
-
-impl Config {
-    fn new(folder: &Folder, text: &str) -> Self {
-        let path = folder.argument("dnsflow.toml");
-        let config = Self { path };
-        config.write(text);
-        config
-    }
-
-    fn write(&self, text: &str) {
-        fs::write(&self.path, text).expect("a file in a folder of ours");
-    }
-
-    fn start(&self, wire: &Wire, options: &[&str]) -> Capturing {
-        let options = [&["--config", &self.path][..], options].concat();
-        BUILT.capture(&wire.sensor, TAP, &options)
-    }
-}
-
-/// `udp = [..]`, and what else there is.
-fn to(collectors: &[&Collector], rest: &str) -> String {
-    let addresses: Vec<String> = collectors
-        .iter()
-        .map(|collector| format!("{:?}", collector.address()))
-        .collect();
-    format!("udp = [{}]\n{rest}\n", addresses.join(", "))
+fn start(config: &Config, wire: &Wire, options: &[&str]) -> Capturing {
+    let options = [&["--config", config.path()][..], options].concat();
+    BUILT.capture(&wire.sensor, TAP, &options)
 }
 
 fn assert_exact(expected: &[String], exports: Vec<Export>) {
@@ -69,8 +40,8 @@ fn nothing_is_lost_or_doubled() {
         let (wire, folder) = (Wire::new(), Folder::new());
         let [stays, first, second] =
             [(); 3].map(|()| Collector::listen(&wire.sensor, "127.0.0.1:0"));
-        let config = Config::new(&folder, &to(&[&stays, &first], ""));
-        let mut sensor = config.start(&wire, &["--cores", cores, "--fanout", fanout]);
+        let config = Config::new(&folder, &collecting(&[&stays, &first], ""));
+        let mut sensor = start(&config, &wire, &["--cores", cores, "--fanout", fanout]);
         let generator = BUILT.generate(&wire.sender, OUT, &folder, FULL);
         until("first datagrams", || (stays.count() > 100).then_some(()));
         for rest in [
@@ -79,7 +50,7 @@ fn nothing_is_lost_or_doubled() {
             "decap = \"vxlan,gre\"\nflush = 0.2",
             "jmirror = [30030]\npcap-record = [30031]\nmdns = true",
         ] {
-            config.write(&to(&[&stays, &first], rest));
+            config.write(&collecting(&[&stays, &first], rest));
             sensor.reload();
         }
         for rest in [
@@ -88,7 +59,7 @@ fn nothing_is_lost_or_doubled() {
             "plain = true",
             "",
         ] {
-            config.write(&to(&[&second, &stays], rest));
+            config.write(&collecting(&[&second, &stays], rest));
             sensor.reload();
         }
         let before = second.count();
@@ -120,21 +91,21 @@ fn sampling_and_ports() {
     let _alone = alone();
     let (wire, folder) = (Wire::new(), Folder::new());
     let collector = Collector::listen(&wire.sensor, "127.0.0.1:0");
-    let config = Config::new(&folder, &to(&[&collector], ""));
-    let mut sensor = config.start(&wire, &[]);
+    let config = Config::new(&folder, &collecting(&[&collector], ""));
+    let mut sensor = start(&config, &wire, &[]);
     let send = |seed: u32| {
         BUILT
             .send(&wire.sender, OUT, &folder, &format!("{FEW} --seed {seed}"))
             .sets
     };
     let all = send(1);
-    config.write(&to(&[&collector], "sample = 4"));
+    config.write(&collecting(&[&collector], "sample = 4"));
     sensor.reload();
     let sampled = send(2);
-    config.write(&to(&[&collector], "port = [54]"));
+    config.write(&collecting(&[&collector], "port = [54]"));
     sensor.reload();
     send(3);
-    config.write(&to(&[&collector], ""));
+    config.write(&collecting(&[&collector], ""));
     sensor.reload();
     let again = send(4);
     sensor.stop();
@@ -170,8 +141,8 @@ fn a_bad_file_is_refused() {
     let _alone = alone();
     let (wire, folder) = (Wire::new(), Folder::new());
     let collector = Collector::listen(&wire.sensor, "127.0.0.1:0");
-    let config = Config::new(&folder, &to(&[&collector], ""));
-    let mut sensor = config.start(&wire, &[]);
+    let config = Config::new(&folder, &collecting(&[&collector], ""));
+    let mut sensor = start(&config, &wire, &[]);
     for (wrong, complaint) in [
         ("udp = [\"127.0.0.1:9\"]\nporst = 53", "porst"),
         (
@@ -184,7 +155,7 @@ fn a_bad_file_is_refused() {
         sensor.reload_in_vain(complaint);
     }
     sensor.wait_until_it_has_said("; the settings stay as they were", 3);
-    config.write(&to(&[&collector], "cores = 2\nring = 32"));
+    config.write(&collecting(&[&collector], "cores = 2\nring = 32"));
     sensor.reload();
     let sent = BUILT.send(&wire.sender, OUT, &folder, FEW);
     let account = sensor.stop();

@@ -117,6 +117,20 @@ impl Export {
         Ok(())
     }
 
+    /// Adds what came later.
+    pub fn append(&mut self, later: Self) {
+        for (source, stream) in later.streams {
+            let all = self.streams.entry(source).or_default();
+            let before = all.sequence.len();
+            all.sequence.extend(stream.sequence);
+            all.datagrams.extend(stream.datagrams);
+            all.sets.extend(stream.sets);
+            let stats = stream.stats.into_iter();
+            all.stats
+                .extend(stats.map(|(place, stats)| (before + place, stats)));
+        }
+    }
+
     /// All sets, sorted.
     #[must_use]
     pub fn sets(&self) -> Vec<String> {
@@ -153,6 +167,16 @@ impl Export {
             let pairs = stream.sequence.windows(2);
             let gaps: Vec<_> = pairs.filter(|pair| pair[1] != pair[0] + 1).collect();
             assert!(gaps.is_empty(), "stream {source}: {gaps:?}");
+        }
+    }
+
+    /// # Panics
+    /// If a number of a stream is not larger than the one before.
+    pub fn assert_ascending(&self) {
+        for (source, stream) in &self.streams {
+            let pairs = stream.sequence.windows(2);
+            let wrong: Vec<_> = pairs.filter(|pair| pair[1] <= pair[0]).collect();
+            assert!(wrong.is_empty(), "stream {source}: {wrong:?}");
         }
     }
 

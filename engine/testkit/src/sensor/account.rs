@@ -114,6 +114,15 @@ impl Account {
     }
 
     /// # Panics
+    /// If so many packets did not pass the filter, or one of them was neither received nor dropped for lack of room.
+    pub fn assert_passed(&self, packets: u64) {
+        let kernel = self.kernel.expect("a sensor that captures");
+        assert_eq!(kernel.passed, packets, "{}", self.said);
+        let accounted = self.total.received + kernel.dropped;
+        assert_eq!(accounted, packets, "{}", self.said);
+    }
+
+    /// # Panics
     /// If anything was counted that the capture filter leaves out: only what a whole response from port 53 can be
     /// rejected for may be there.
     pub fn assert_filtered(&self) {

@@ -2,7 +2,7 @@
 
 use super::Account;
 use crate::network::Namespace;
-use crate::process::Process;
+use crate::process::{Ended, Process};
 use crate::programs::Programs;
 
 /// What the sensor says when packets come in.
@@ -88,11 +88,39 @@ impl Capturing {
     /// # Panics
     /// If the exit status is not 0, the counters do not add up, or the kernel has lost packets.
     pub fn stop_with(mut self, signal: &str) -> Account {
-        self.process.signal(signal);
-        let ended = self.process.wait();
+        self.signal(signal);
+        let ended = self.ended();
         ended.assert_success();
         let account = ended.account();
         account.assert_nothing_lost_by_the_kernel();
         account
+    }
+
+    /// Asks for the end with SIGTERM, where the kernel may have lost packets.
+    ///
+    /// # Panics
+    /// If the exit status is not 0, or the counters do not add up.
+    pub fn end(mut self) -> Account {
+        self.signal("TERM");
+        let ended = self.ended();
+        ended.assert_success();
+        ended.account()
+    }
+
+    /// Sends a signal, named as kill(1) does.
+    ///
+    /// # Panics
+    /// If there is no such signal.
+    pub fn signal(&mut self, name: &str) {
+        self.process.signal(name);
+    }
+
+    /// Waits for the end, which it was asked for.
+    ///
+    /// # Panics
+    /// If it takes too long.
+    #[must_use]
+    pub fn ended(self) -> Ended {
+        self.process.wait()
     }
 }

@@ -2,6 +2,7 @@
 //! gives at its end.
 
 mod account;
+mod config;
 mod live;
 mod stopped;
 
@@ -10,6 +11,7 @@ use std::path::Path;
 use std::process::{ChildStdin, Command, Stdio};
 
 pub use self::account::{Account, Kernel, Tally};
+pub use self::config::{Config, collecting};
 pub use self::live::Capturing;
 pub use self::stopped::Stopped;
 use crate::export::Export;
