@@ -145,7 +145,9 @@ fn check_lines(response: &Response<'_>, sets: &[Vec<u8>]) {
         let (set, _) = Set::parse(Version::V4, only).expect("read before");
         let mut of_set = String::new();
         let _ = write_set(&mut of_set, None, time, &set);
-        assert_eq!(of_response, of_set);
+        // A response whose names are not all kept says so.
+        let is_same = of_response == of_set || of_response.replacen(",...|", "|", 1) == of_set;
+        assert!(is_same, "{of_response} and {of_set}");
     }
 }
 
