@@ -121,8 +121,8 @@ MIRI_CASES ?= 4
 
 .PHONY: miri
 miri: ## Run the tests of wire and packet under Miri; needs a nightly Rust that has it
-	@cargo +nightly miri --version > /dev/null 2>&1 || { echo "make miri: there is no Miri: \
-		'rustup toolchain install nightly --component miri,rust-src' installs it" >&2; exit 1; }
+	@cargo +nightly miri --version > /dev/null 2>&1 || { \
+		echo "make miri: there is no Miri: 'rustup toolchain install nightly --component miri,rust-src' installs it" >&2; exit 1; }
 	MIRIFLAGS=-Zmiri-disable-isolation PROPTEST_CASES=$(MIRI_CASES) \
 		cargo +nightly miri test --target-dir $(TARGET)/miri --package dnsflow-wire --package dnsflow-packet
 
