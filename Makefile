@@ -105,19 +105,46 @@ bench-live: programs ## Measure live, in network namespaces, beside tcpdump; tak
 	$(SUDO) $(RELEASE)/bench-live $(BENCH)
 
 .PHONY: bench-floods
-bench-floods: ## Measure what packets that a stranger makes can cost; fails if one is over its limit
+bench-floods: programs ## Measure what packets that a stranger makes can cost; fails if one is over its limit
 	cargo build --release --package dnsflow-benches --bins
 	$(RELEASE)/bench-floods $(BENCH)
 
 .PHONY: bench-floods-live
-bench-floods-live: build ## Send the worst of them beside ordinary traffic; fails if any of that is lost; needs root
+bench-floods-live: programs ## Send the worst of them beside ordinary traffic; fails if any of that is lost; needs root
 	cargo build --release --package dnsflow-benches --bins
 	$(SUDO) $(RELEASE)/bench-floods --live $(BENCH)
+
+# Seconds that each fuzz target gets; which targets; none or address; options of libFuzzer besides.
+TIME ?= 60
+TARGETS ?=
+SANITIZER ?= none
+FUZZ_OPTIONS ?=
+
+.PHONY: fuzz
+fuzz: ## Replay the fuzz corpus, then fuzz each target for TIME seconds; or those of TARGETS='wire read'
+	@.ci/setup fuzz
+	@$(call cargo_tool,cargo-fuzz,$(CARGO_FUZZ))
+	PATH="$(abspath $(CARGO_TOOLS))/bin:$$PATH" SANITIZER=$(SANITIZER) FUZZ_OPTIONS='$(FUZZ_OPTIONS)' fuzz/run $(TIME) $(TARGETS)
+
+.PHONY: fuzz-seeds
+fuzz-seeds: ## Write inputs for fuzzing to start from into target/fuzz/corpus, of the project's captures and messages
+	cargo run --manifest-path fuzz/Cargo.toml --target-dir $(TARGET)/fuzz-seeds --example seeds $(TARGET)/fuzz/corpus
+
+# Cases of each property test under Miri, which runs a thousand times slower than the machine.
+MIRI_CASES ?= 4
+
+.PHONY: miri
+miri: ## Run the tests of wire and packet under Miri; needs a nightly Rust that has it
+	@cargo +nightly miri --version > /dev/null 2>&1 || { \
+		echo "make miri: there is no Miri: 'rustup toolchain install nightly --component miri,rust-src' installs it" >&2; exit 1; }
+	MIRIFLAGS=-Zmiri-disable-isolation PROPTEST_CASES=$(MIRI_CASES) \
+		cargo +nightly miri test --target-dir $(TARGET)/miri --package dnsflow-wire --package dnsflow-packet
 
 .PHONY: lint
 lint: setup ## Check format, lints, documentation and that Cargo.lock is up to date
 	cargo metadata --locked --format-version 1 > /dev/null
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 	@$(call cargo_tool,cargo-deny,$(CARGO_DENY))
@@ -163,6 +190,7 @@ uninstall: ## Remove what install put there, but for /etc/default and /etc/dnsfl
 CARGO_ABOUT = 0.9.3
 CARGO_DEB = 3.8.0
 CARGO_DENY = 0.20.2
+CARGO_FUZZ = 0.13.2
 CARGO_TOOLS = $(TARGET)/cargo-tools
 cargo_tool = $(CARGO_TOOLS)/bin/$(1) --version 2>/dev/null | grep -qx '$(1) $(2)' || \
 	cargo install --locked --root $(CARGO_TOOLS) --target-dir $(CARGO_TOOLS)/build $(1)@$(2) $(3)

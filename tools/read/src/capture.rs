@@ -123,7 +123,7 @@ impl Capture {
     }
 
     /// Gives all packets to `session`, until it has enough, the input ends, or a signal comes.
-    pub(crate) fn run(mut self, session: &mut Session, stop: &Stop) -> Result<(), ReadError> {
+    pub(crate) fn run(mut self, session: &mut Session<'_>, stop: &Stop) -> Result<(), ReadError> {
         if let Origin::Interface { .. } = self.origin {
             // libpcap's wait goes on over its timeout and over signals while no packet comes.
             let handle = self.handle.breakloop_handle();

@@ -30,10 +30,14 @@ mod timestamp;
 pub use error::ReadError;
 pub use options::Options;
 
-use std::io;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use capture::Capture;
+use frame::Payload;
 use listen::Listener;
+use output::Output;
 use session::Session;
 use stop::Stop;
 
@@ -49,6 +53,57 @@ pub fn run(options: &Options) -> Result<(), ReadError> {
         Err(ReadError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }
+}
+
+/// Prints datagrams to `output` as [`run`] prints those of its input, and what is wrong with them to
+/// `errors`. Of `options`, the input and its filter are ignored.
+///
+/// Each datagram is the payload of a UDP packet, with the time of its arrival since 1970-01-01 UTC and
+/// its sender.
+///
+/// ```
+/// use std::net::SocketAddr;
+/// use std::time::Duration;
+///
+/// use clap::Parser;
+/// use dnsflow_read::{Options, print};
+/// use dnsflow_wire::v4::Stats;
+///
+/// let options = Options::parse_from(["dnsflow-read", "--read", "-", "--no-header", "--count", "1"]);
+/// let datagram = Stats { captured: 7, ..Stats::default() }.datagram(1);
+/// let sender = SocketAddr::from(([192, 0, 2, 1], 1));
+/// let datagrams = [(Duration::ZERO, sender, &datagram[..])];
+/// let (mut output, mut errors) = (Vec::new(), Vec::new());
+/// print(&options, datagrams, &mut output, &mut errors)?;
+/// assert!(output.starts_with(b"STATS|192.0.2.1|00:00:00|captured:7|"));
+/// assert!(errors.is_empty());
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// Those of `output`.
+pub fn print<'d>(
+    options: &Options,
+    datagrams: impl IntoIterator<Item = (Duration, SocketAddr, &'d [u8])>,
+    output: impl Write,
+    errors: impl Write,
+) -> io::Result<()> {
+    let output = Output::to(output, session::format(options));
+    let mut session = Session::to(options, output, errors);
+    session.start()?;
+    for (time, source, bytes) in datagrams {
+        if session.is_full() {
+            break;
+        }
+        let payload = Payload {
+            source,
+            bytes,
+            missing: 0,
+        };
+        session.datagram(time, &payload)?;
+    }
+    session.finish()
 }
 
 fn read(options: &Options) -> Result<(), ReadError> {

@@ -51,7 +51,7 @@ impl Listener {
     }
 
     /// Gives all datagrams to `session`, until it has enough or a signal comes.
-    pub(crate) fn run(self, session: &mut Session, stop: &Stop) -> Result<(), ReadError> {
+    pub(crate) fn run(self, session: &mut Session<'_>, stop: &Stop) -> Result<(), ReadError> {
         let mut buffer = vec![0; DATAGRAM_BYTES];
         while !stop.wanted() && !session.is_full() {
             let (len, source) = match self.socket.recv_from(&mut buffer) {

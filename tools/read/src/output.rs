@@ -1,7 +1,7 @@
 //! Standard output: lines of text, or of JSON.
 
 use std::fmt;
-use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -21,9 +21,9 @@ pub(crate) enum Format {
     Json,
 }
 
-/// Lines on their way to standard output, a datagram at a time.
-pub(crate) struct Output {
-    stdout: BufWriter<StdoutLock<'static>>,
+/// Lines on their way to standard output, or to another writer, a datagram at a time.
+pub(crate) struct Output<'o> {
+    to: Box<dyn Write + 'o>,
     lines: Vec<u8>,
     format: Format,
     /// Whether lines leave at once.
@@ -38,17 +38,23 @@ pub(crate) struct Context {
     pub(crate) sequence: u32,
 }
 
-impl Output {
-    /// Flushes each line at once if `live`, or if standard output is a terminal.
+impl<'o> Output<'o> {
+    /// To standard output. Flushes each line at once if `live`, or if it is a terminal.
     pub(crate) fn new(format: Format, live: bool) -> Self {
         let stdout = io::stdout().lock();
-        let at_once = live || stdout.is_terminal();
-        let stdout = BufWriter::with_capacity(BUFFER_BYTES, stdout);
         Self {
-            stdout,
+            at_once: live || stdout.is_terminal(),
+            ..Self::to(BufWriter::with_capacity(BUFFER_BYTES, stdout), format)
+        }
+    }
+
+    /// To `writer`, which is not flushed before the end.
+    pub(crate) fn to(writer: impl Write + 'o, format: Format) -> Self {
+        Self {
+            to: Box::new(writer),
             lines: Vec::new(),
             format,
-            at_once,
+            at_once: false,
         }
     }
 
@@ -127,10 +133,10 @@ impl Output {
 
     /// Hands over what was added.
     pub(crate) fn send(&mut self) -> io::Result<()> {
-        self.stdout.write_all(&self.lines)?;
+        self.to.write_all(&self.lines)?;
         self.lines.clear();
         if self.at_once {
-            self.stdout.flush()
+            self.to.flush()
         } else {
             Ok(())
         }
@@ -139,7 +145,7 @@ impl Output {
     /// Hands over everything.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
         self.send()?;
-        self.stdout.flush()
+        self.to.flush()
     }
 }
 

@@ -1,6 +1,6 @@
 //! One run of the reader: what happens to each datagram.
 
-use std::io;
+use std::io::{self, Write};
 use std::time::Duration;
 
 use dnsflow_wire::v4::{Content, Datagram, DecodeError};
@@ -17,8 +17,10 @@ use crate::timestamp::Timestamp;
 const COMPLAINTS_SHOWN: u64 = 10;
 
 /// Prints datagrams, and keeps account of their sources.
-pub(crate) struct Session {
-    output: Output,
+pub(crate) struct Session<'o> {
+    output: Output<'o>,
+    /// Where bad datagrams are described.
+    errors: Box<dyn Write + 'o>,
     format: Format,
     records: bool,
     stats: bool,
@@ -28,17 +30,20 @@ pub(crate) struct Session {
     complaints: u64,
 }
 
-impl Session {
+impl<'o> Session<'o> {
+    /// Prints to standard output and standard error.
     pub(crate) fn new(options: &Options, live: bool) -> Self {
-        let format = if options.json {
-            Format::Json
-        } else {
-            Format::Text
-        };
+        let output = Output::new(format(options), live);
+        Self::to(options, output, io::stderr())
+    }
+
+    /// Prints to `output` and `errors`.
+    pub(crate) fn to(options: &Options, output: Output<'o>, errors: impl Write + 'o) -> Self {
         let records = !options.stats && !options.summary;
         Self {
-            output: Output::new(format, live),
-            format,
+            output,
+            errors: Box::new(errors),
+            format: format(options),
             records,
             stats: !options.summary,
             header: records && !options.no_header,
@@ -88,17 +93,16 @@ impl Session {
 
     /// Prints the summary, and what else there is to say at the end.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
-        if self.complaints > COMPLAINTS_SHOWN {
-            eprintln!(
-                "dnsflow-read: {} bad datagrams, of which {COMPLAINTS_SHOWN} are described above",
-                self.complaints
-            );
+        let (complaints, untracked) = (self.complaints, self.sources.untracked);
+        if complaints > COMPLAINTS_SHOWN {
+            self.tell(format_args!(
+                "{complaints} bad datagrams, of which {COMPLAINTS_SHOWN} are described above"
+            ));
         }
-        if self.sources.untracked > 0 {
-            eprintln!(
-                "dnsflow-read: {} datagrams of sources too many for the summary",
-                self.sources.untracked
-            );
+        if untracked > 0 {
+            self.tell(format_args!(
+                "{untracked} datagrams of sources too many for the summary"
+            ));
         }
         summary::write(
             &self.sources,
@@ -169,8 +173,22 @@ impl Session {
     fn complain(&mut self, time: Duration, why: &dyn std::fmt::Display) {
         self.complaints += 1;
         if self.complaints <= COMPLAINTS_SHOWN {
-            eprintln!("dnsflow-read: {}: {why}", Timestamp(time));
+            self.tell(format_args!("{}: {why}", Timestamp(time)));
         }
+    }
+
+    fn tell(&mut self, what: std::fmt::Arguments<'_>) {
+        // There is nobody else to tell.
+        let _ = writeln!(self.errors, "dnsflow-read: {what}");
+    }
+}
+
+/// How lines are written.
+pub(crate) fn format(options: &Options) -> Format {
+    if options.json {
+        Format::Json
+    } else {
+        Format::Text
     }
 }
 

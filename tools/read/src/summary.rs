@@ -14,7 +14,7 @@ pub(crate) fn write(
     sources: &Sources,
     format: Format,
     behind_lines: bool,
-    output: &mut Output,
+    output: &mut Output<'_>,
 ) -> io::Result<()> {
     for (index, (address, source)) in sources.iter().enumerate() {
         match format {

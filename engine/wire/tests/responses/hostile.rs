@@ -122,6 +122,7 @@ proptest! {
 
 /// The project's corpus, in which as many are responses as it says.
 #[test]
+#[cfg_attr(miri, ignore = "reads files, and each message cut at every byte")]
 fn messages_of_the_project() {
     let responses = messages().into_iter();
     let responses = responses.filter(|message| message.response.is_some());
@@ -130,6 +131,7 @@ fn messages_of_the_project() {
 
 /// Messages that broke other programs, where they are available.
 #[test]
+#[cfg_attr(miri, ignore = "reads files, and each message cut at every byte")]
 fn messages_of_fuzzers() {
     if let Some(corpus) = Corpus::of_others("messages_of_fuzzers") {
         survive_all(&corpus);
