@@ -17,6 +17,7 @@ use super::resolver::{ReadSettings, ResolverThread};
 use super::shards::Shards;
 use crate::capture::inherited::InheritedSockets;
 use crate::capture::interface::default_interface;
+use crate::capture::rates::Rates;
 use crate::capture::socket::Tap;
 use crate::observe::inquiry::Inquiry;
 use crate::observe::metrics::Listening;
@@ -62,7 +63,7 @@ pub(super) fn run(
     let listening = settings.metrics.map(Listening::on).transpose()?;
     let watched = names.clone();
     let taps = taps(&settings, names, cpus.len())?;
-    let (interfaces, intakes) = Interfaces::open(taps, inherited, &settings.capture)?;
+    let (interfaces, intakes, filters) = Interfaces::open(taps, inherited, &settings.capture)?;
     let outputs = Outputs::open(&settings.output, cpus.len())?;
     if let Some(user) = &settings.user {
         user.assume()?;
@@ -84,7 +85,7 @@ pub(super) fn run(
         watch: None,
     };
     for ((intakes, cpu), output) in intakes.into_iter().zip(cpus).zip(outputs) {
-        sensor.spawn(*cpu, intakes, output)?;
+        sensor.spawn(*cpu, intakes, filters.clone(), output)?;
     }
     let questions = sensor.events.sender();
     let inquiry = Inquiry::new(cpus.len(), move |question| {
@@ -117,6 +118,7 @@ impl Sensor {
         &mut self,
         cpu: usize,
         intakes: Vec<Intake>,
+        filters: Vec<Rates>,
         output: Output,
     ) -> Result<(), StartError> {
         let capture = &self.reload.settings().capture;
@@ -130,7 +132,7 @@ impl Sensor {
         let work = move |control| async move {
             let flush = output.flush();
             let shard = Shard::new(Decoder::new(selection), output.export(), sample);
-            let live = Live::new(core, shard, intakes, flush, tell);
+            let live = Live::new(core, shard, intakes, filters, flush, tell);
             live.run(control).await
         };
         self.shards.spawn(cpu, self.events.sender(), work)

@@ -3,6 +3,7 @@
 use log::{error, info};
 
 use crate::export::Sent;
+use crate::shard::sampling::{Kept, Sampled};
 use crate::shard::snapshot::TapSnapshot;
 use crate::shard::{Report, kernel_totals};
 use dnsflow_packet::Counters;
@@ -24,6 +25,7 @@ pub(super) fn summarise(reports: &[Report], input: &str) -> bool {
         .iter()
         .flat_map(|report| report.taps.iter().cloned())
         .collect();
+    log_sampling(reports);
     log_interfaces(&taps);
     info!("{total}");
     if let Some(counts) = kernel_totals(&taps) {
@@ -38,6 +40,21 @@ pub(super) fn summarise(reports: &[Report], input: &str) -> bool {
         error!("{failure}");
     }
     failures.is_empty()
+}
+
+/// Logs what overload made of the sampling rate of each core.
+fn log_sampling(reports: &[Report]) {
+    for (core, report) in reports.iter().enumerate() {
+        let Sampled {
+            rate,
+            highest,
+            changes,
+        } = report.sampled;
+        if changes > 0 {
+            let (least, last) = (Kept(highest), Kept(rate));
+            info!(core; "core {core}: overload changed the sample rate {changes} times; least kept: {least}; at the end: {last}");
+        }
+    }
 }
 
 /// Logs the counts of each interface, summed over all cores, if there are several interfaces.

@@ -114,6 +114,14 @@ impl Account {
     }
 
     /// # Panics
+    /// If the sensor did not see all that passed the filter and was not dropped by the kernel.
+    pub fn assert_all_accounted_for(&self) {
+        let kernel = self.kernel.expect("a sensor that captures");
+        let known = self.total.received + kernel.dropped;
+        assert_eq!(kernel.passed, known, "{}", self.said);
+    }
+
+    /// # Panics
     /// If anything was counted that the capture filter leaves out: only what a whole response from port 53 can be
     /// rejected for may be there.
     pub fn assert_filtered(&self) {

@@ -64,6 +64,14 @@ impl Capturing {
         self.process.wait_until_it_has_said(text, times);
     }
 
+    /// Sends a signal, named as kill(1) does.
+    ///
+    /// # Panics
+    /// If there is no such signal.
+    pub fn signal(&mut self, name: &str) {
+        self.process.signal(name);
+    }
+
     /// Its process id.
     #[must_use]
     pub fn id(&self) -> u32 {
@@ -87,12 +95,27 @@ impl Capturing {
     ///
     /// # Panics
     /// If the exit status is not 0, the counters do not add up, or the kernel has lost packets.
-    pub fn stop_with(mut self, signal: &str) -> Account {
+    pub fn stop_with(self, signal: &str) -> Account {
+        let account = self.end(signal);
+        account.assert_nothing_lost_by_the_kernel();
+        account
+    }
+
+    /// Asks for the end with SIGTERM, after the kernel has had to drop packets.
+    ///
+    /// # Panics
+    /// If the exit status is not 0, the counters do not add up, or packets are missing that the kernel does not count as
+    /// dropped.
+    pub fn stop_overloaded(self) -> Account {
+        let account = self.end("TERM");
+        account.assert_all_accounted_for();
+        account
+    }
+
+    fn end(mut self, signal: &str) -> Account {
         self.process.signal(signal);
         let ended = self.process.wait();
         ended.assert_success();
-        let account = ended.account();
-        account.assert_nothing_lost_by_the_kernel();
-        account
+        ended.account()
     }
 }
