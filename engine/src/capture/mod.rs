@@ -6,6 +6,7 @@
 pub mod error;
 pub mod inherited;
 pub mod interface;
+pub mod rates;
 pub mod relay;
 pub mod ring;
 pub mod socket;

@@ -46,6 +46,24 @@ impl Ring {
         self.mapping.is_ours(self.next)
     }
 
+    /// Number of blocks that the kernel has handed over and that were not read, and number of all
+    /// blocks of the ring.
+    #[must_use]
+    pub fn filling(&self) -> (usize, usize) {
+        let blocks = self.mapping.blocks();
+        // Blocks that were handed over follow each other from the next one on.
+        let (mut handed_over, mut end) = (0, blocks);
+        while handed_over < end {
+            let middle = handed_over + (end - handed_over) / 2;
+            if self.mapping.is_ours((self.next + middle) % blocks) {
+                handed_over = middle + 1;
+            } else {
+                end = middle;
+            }
+        }
+        (handed_over, blocks)
+    }
+
     /// The next block that the kernel has handed over; `None` if there is none yet. Dropping it
     /// returns it to the kernel.
     pub fn block(&mut self) -> Option<Block<'_>> {

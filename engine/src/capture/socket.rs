@@ -82,7 +82,7 @@ impl Source {
     /// Packets without a link layer, each with an EtherType.
     const NETWORK: LinkType = LinkType::Network(0);
 
-    const EVERY_INTERFACE: Self = Self {
+    pub(crate) const EVERY_INTERFACE: Self = Self {
         index: ALL_INTERFACES,
         link: Self::NETWORK,
         loopback: Some(LOOPBACK),

@@ -11,9 +11,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use dnsflow_filters::Program;
-
 use super::snapshot::Snapshot;
+use crate::capture::rates::Rates;
 use crate::capture::ring::Ring;
 use crate::export::destination::Destination;
 use dnsflow_packet::Selection;
@@ -27,8 +26,9 @@ pub enum Command {
     Change(Arc<Change>),
     /// The interface of this index, in the order of `-i`, is up (true) or down (false).
     Present(usize, bool),
-    /// The interface of this index was replaced: drain the old ring, then read from this one.
-    Ring(usize, Ring),
+    /// The interface of this index was replaced: drain the old ring, then read from this one, to
+    /// which the first of these filters is attached.
+    Ring(usize, Ring, Box<Rates>),
 }
 
 /// New settings, which a shard applies as a whole between two blocks. If the kernel rejects a
@@ -48,10 +48,8 @@ pub struct Change {
 pub struct CaptureChange {
     /// The messages that the decoder selects.
     pub selection: Selection,
-    /// The capture filter of each interface, in the order of `-i`.
-    pub filters: Vec<Program>,
-    /// Sample rate: 1 of this many packets is kept; 0 if sampling is off.
-    pub sample: u32,
+    /// The capture filters of each interface, in the order of `-i`.
+    pub filters: Vec<Rates>,
 }
 
 /// Output settings that can change at run time.

@@ -10,9 +10,11 @@ use log::warn;
 
 use super::command::{Change, Command, CommandReceiver, Notice, OutputChange};
 use super::intake::Intake;
+use super::sampling::Sampling;
 use super::snapshot::Snapshot;
 use super::wait::{Event, Waiter};
 use super::{Report, Shard, ShardError};
+use crate::capture::rates::Rates;
 use crate::capture::ring::Ring;
 use crate::capture::socket::RETIRE_MS;
 
@@ -37,6 +39,8 @@ pub struct Live {
     shard: Shard,
     /// One for each interface, in the order of `-i`.
     intakes: Vec<Intake>,
+    /// Which packets the kernel leaves out.
+    sampling: Sampling,
     /// The flush interval: longest time that a set waits for others to fill its datagram.
     flush: Duration,
     /// Sends a notice to the supervisor.
@@ -55,14 +59,16 @@ struct Deadlines {
 }
 
 impl Live {
-    /// Shard number `core`, from 0, with an intake for each interface, in the order of `-i`.
-    /// `flush` is the flush interval: the longest time that a set waits for others to fill its
-    /// datagram. `notify` sends a notice to the supervisor and must not block.
+    /// Shard number `core`, from 0, with an intake for each interface, in the order of `-i`, and
+    /// `filters` for each of them, of which the first is attached. `flush` is the flush interval:
+    /// the longest time that a set waits for others to fill its datagram. `notify` sends a notice to
+    /// the supervisor and must not block.
     #[must_use]
     pub fn new(
         core: usize,
         shard: Shard,
         intakes: Vec<Intake>,
+        filters: Vec<Rates>,
         flush: Duration,
         notify: Box<dyn Fn(Notice)>,
     ) -> Self {
@@ -70,6 +76,7 @@ impl Live {
             core,
             shard,
             intakes,
+            sampling: Sampling::new(core, filters),
             flush,
             notify,
             undelivered: 0,
@@ -88,7 +95,10 @@ impl Live {
             let _ = self.shard.export.flush().await;
         }
         let taps = self.intakes.iter_mut().map(Intake::snapshot).collect();
-        self.shard.report(taps, failure)
+        Report {
+            sampled: self.sampling.sampled(),
+            ..self.shard.report(taps, failure)
+        }
     }
 
     async fn capture(&mut self, control: CommandReceiver) -> Result<(), ShardError> {
@@ -100,15 +110,18 @@ impl Live {
             flush: None,
         };
         loop {
-            let deadline = due.flush.map_or(due.stats, |at| due.stats.min(at));
-            match waiter.next(&self.intakes, deadline).await {
+            let others = [due.flush, self.sampling.deadline()];
+            let deadline = others.into_iter().flatten().fold(due.stats, Instant::min);
+            let event = waiter.next(&self.intakes, deadline).await;
+            let woken = Instant::now();
+            match event {
                 Event::Block(index) => waiter.record_block(self.block(index).await?),
                 Event::Command => self.handle_commands(&commands, &mut waiter).await?,
                 Event::Stop => break,
                 Event::Deadline => {}
                 Event::SocketError(index, error) => self.handle_socket_error(index, &error),
             }
-            self.meet_deadlines(&mut due).await?;
+            self.meet_deadlines(&mut due, woken).await?;
             // Under full load a block is always ready: let the executor poll its other sources.
             glommio::yield_if_needed().await;
         }
@@ -126,9 +139,21 @@ impl Live {
     }
 
     /// Flushes and sends stats if they are due, and sets the next deadlines.
-    async fn meet_deadlines(&mut self, due: &mut Deadlines) -> Result<(), ShardError> {
+    ///
+    /// The shard has worked since `woken`: if that is too much, fewer packets are kept.
+    async fn meet_deadlines(
+        &mut self,
+        due: &mut Deadlines,
+        woken: Instant,
+    ) -> Result<(), ShardError> {
         let now = Instant::now();
         self.notify_undelivered(now);
+        if self.sampling.worked(woken, now, &mut self.intakes) {
+            self.shard.sample_rate = self.sampling.rate();
+            // Collectors need the new sample rate before the next record.
+            self.stats().await?;
+            due.stats = now + STATS_INTERVAL;
+        }
         if due.flush.is_some_and(|at| at <= now) {
             self.shard.export.flush().await?;
         }
@@ -192,7 +217,9 @@ impl Live {
                         intake.present = present;
                     }
                 }
-                Command::Ring(index, ring) => self.replace(index, ring, waiter).await?,
+                Command::Ring(index, ring, filters) => {
+                    self.replace(index, ring, *filters, waiter).await?;
+                }
             }
         }
         Ok(())
@@ -202,7 +229,7 @@ impl Live {
     /// for. If the kernel rejects a filter, nothing else is changed.
     async fn change(&mut self, change: &Change) -> Result<(), ShardError> {
         let applied = match &change.capture {
-            Some(capture) => self.set_filters(&capture.filters),
+            Some(capture) => self.sampling.replace(&capture.filters, &self.intakes),
             None => Ok(()),
         };
         if applied.is_ok() {
@@ -215,7 +242,8 @@ impl Live {
             export.change(collectors, *datagram_bytes).await?;
             self.flush = *flush;
             if let Some(capture) = &change.capture {
-                let rate_changed = self.shard.select(capture);
+                let rate = self.sampling.rate();
+                let rate_changed = self.shard.select(&capture.selection, rate);
                 if rate_changed {
                     // Collectors need the new sample rate before the next record.
                     self.stats().await?;
@@ -224,11 +252,6 @@ impl Live {
         }
         (self.notify)(Notice::Changed(change.number, applied));
         Ok(())
-    }
-
-    fn set_filters(&self, filters: &[Program]) -> io::Result<()> {
-        let mut pairs = self.intakes.iter().zip(filters);
-        pairs.try_for_each(|(intake, filter)| intake.ring.set_filter(filter))
     }
 
     /// Notifies the supervisor of undelivered datagrams, at most once in [`UNDELIVERED_INTERVAL`].
@@ -246,6 +269,7 @@ impl Live {
         &mut self,
         index: usize,
         ring: Ring,
+        filters: Rates,
         waiter: &mut Waiter,
     ) -> Result<(), ShardError> {
         let Some(intake) = self.intakes.get_mut(index) else {
@@ -257,6 +281,7 @@ impl Live {
         Timer::new(SETTLE).await;
         intake.drain(&mut self.shard).await?;
         intake.replace(ring);
+        self.sampling.replace_one(index, filters, intake);
         Ok(())
     }
 
@@ -269,6 +294,7 @@ impl Live {
             local: self.shard.export.local(),
             held: self.shard.decoder.held(),
             ages: self.shard.export.ages(),
+            sample_rate: self.sampling.rate(),
         }
     }
 

@@ -11,6 +11,8 @@ pub mod deferred;
 pub mod file;
 pub mod intake;
 pub mod live;
+pub mod overload;
+pub mod sampling;
 pub mod snapshot;
 mod wait;
 
@@ -19,14 +21,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use dnsflow_wire::v4::Stats;
 
 use crate::export::{Export, ExportError, Sent};
-use command::CaptureChange;
 use dnsflow_capfile::FileError;
 use dnsflow_packet::Counters;
 use dnsflow_packet::{Decoder, Fate, Sink};
-use dnsflow_packet::{Frame, Timestamp};
+use dnsflow_packet::{Frame, Selection, Timestamp};
 use dnsflow_sys::KernelCounts;
 use dnsflow_wire::dns::MessageReject;
 use dnsflow_wire::response::Endpoints;
+use sampling::Sampled;
 use snapshot::TapSnapshot;
 
 /// The error that ended a shard early.
@@ -74,6 +76,8 @@ pub struct Report {
     pub taps: Vec<TapSnapshot>,
     /// Totals of the export stream.
     pub sent: Sent,
+    /// The sampling rates of a live shard.
+    pub sampled: Sampled,
     /// The error that ended the shard; `None` at the end of the input or after a stop.
     pub failure: Option<ShardError>,
 }
@@ -184,9 +188,9 @@ impl Shard {
     }
 
     /// Applies another selection and sample rate; returns whether the sample rate has changed.
-    fn select(&mut self, capture: &CaptureChange) -> bool {
-        self.decoder.select(capture.selection.clone());
-        std::mem::replace(&mut self.sample_rate, capture.sample) != capture.sample
+    fn select(&mut self, selection: &Selection, sample_rate: u32) -> bool {
+        self.decoder.select(selection.clone());
+        std::mem::replace(&mut self.sample_rate, sample_rate) != sample_rate
     }
 
     /// Ends the capture: incomplete datagrams and messages are given up and counted.
@@ -214,6 +218,7 @@ impl Shard {
             counters: self.total(&taps),
             taps,
             sent: self.export.sent(),
+            sampled: Sampled::default(),
             failure,
         }
     }

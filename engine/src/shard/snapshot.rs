@@ -27,6 +27,8 @@ pub struct Snapshot {
     pub held: Held,
     /// Ages of records when they were sent.
     pub ages: Ages,
+    /// Sampling rate: 1 of this many packets is kept; 0 if sampling is off.
+    pub sample_rate: u32,
 }
 
 /// The counters of one interface.

@@ -151,6 +151,10 @@ pub struct Options {
     )]
     pub sample: Option<u32>,
 
+    /// What a core does when packets arrive faster than it can process them
+    #[arg(long, value_enum, default_value_t = Overload::Drop, help_heading = "Selection")]
+    pub overload: Overload,
+
     /// Print the capture filter, as an expression and as a program, and exit
     #[arg(long, help_heading = "Selection")]
     pub print_filter: bool,
@@ -291,6 +295,15 @@ pub enum Fanout {
     Client,
     /// By the UDP checksum; by the client's address where it is zero
     Checksum,
+}
+
+/// What a core does when packets arrive faster than it can process them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Overload {
+    /// Let the kernel drop what the ring has no room for, and count it
+    Drop,
+    /// Sample: keep 1 of 2, 4, .. 1024 packets until all fit again, and report the rate
+    Sample,
 }
 
 /// The least severe messages that are logged.

@@ -4,15 +4,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use dnsflow_filters::{
-    Balance, FilterError, MAX_SNAP_LENGTH, Program, capture_filter, compile, sample,
-};
+use dnsflow_filters::{Balance, FilterError, MAX_SNAP_LENGTH, Program, capture_filter, compile};
 use log::LevelFilter;
 
 use crate::capture::interface::ANY;
-use crate::capture::socket::Spread;
+use crate::capture::rates::{Rates, sampled};
+use crate::capture::socket::{Source, Spread};
 use crate::export::destination::Destination;
-use crate::start::cli::{Fanout, Options, Share};
+use crate::start::cli::{Fanout, Options, Overload, Share};
 use crate::start::cores::Cores;
 use crate::start::error::StartError;
 use crate::start::privileges::Identity;
@@ -20,6 +19,9 @@ use dnsflow_packet::{LinkType, Selection};
 
 /// Most collectors of a sensor.
 pub const MAX_COLLECTORS: usize = 64;
+
+/// Most times that a core under load halves the number of packets that it keeps: 1 of 1024 remains.
+const MAX_OVERLOAD_STEPS: usize = 10;
 
 /// Bytes of the headers of IPv4 and UDP.
 const IPV4_UDP_BYTES: u16 = 20 + 8;
@@ -45,6 +47,8 @@ pub struct Capture {
     pub selection: Selection,
     /// One packet of this many is kept; 0 keeps all.
     pub sample: u32,
+    /// What a core does that can't keep up.
+    pub overload: Overload,
     /// The share of this sensor.
     pub share: Option<Share>,
     /// How packets are divided among cores.
@@ -176,6 +180,7 @@ impl Capture {
                 ..Selection::new(options.ports.iter().copied(), options.mdns)
             },
             sample: options.sample.unwrap_or(0),
+            overload: options.overload,
             share: options.share,
             fanout: if options.checksum {
                 Fanout::Checksum
@@ -191,17 +196,30 @@ impl Capture {
     /// # Errors
     /// If the expression is wrong, or the whole program is too long for the kernel.
     pub fn program(&self, link: LinkType) -> Result<Program, FilterError> {
-        let mut program = match &self.expression {
+        sampled(self.sample, self.unsampled(link)?)
+    }
+
+    /// The program for a source, and with `--overload sample` those that sample more sparsely.
+    ///
+    /// # Errors
+    /// As [`Capture::program`].
+    pub fn rates(&self, source: &Source) -> Result<Rates, FilterError> {
+        let further = match self.overload {
+            Overload::Drop => 0,
+            Overload::Sample => MAX_OVERLOAD_STEPS,
+        };
+        Rates::new(source, &self.unsampled(source.link)?, self.sample, further)
+    }
+
+    fn unsampled(&self, link: LinkType) -> Result<Program, FilterError> {
+        let program = match &self.expression {
             Some(expression) => compile(expression, link, MAX_SNAP_LENGTH)?,
             None => capture_filter(&self.selection, link, MAX_SNAP_LENGTH)?,
         };
-        if let Some(Share { index, count }) = self.share {
-            program = self.balance().share(index, count)?.then(program)?;
+        match self.share {
+            Some(Share { index, count }) => self.balance().share(index, count)?.then(program),
+            None => Ok(program),
         }
-        if self.sample > 1 {
-            program = sample(self.sample)?.then(program)?;
-        }
-        Ok(program)
     }
 
     /// How the kernel divides packets among the sockets of the shards.

@@ -6,11 +6,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Instant;
 
-use dnsflow_filters::Program;
 use log::error;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::capture::rates::Rates;
 use crate::export::destination::Destination;
 use crate::shard::command::Notice;
 use crate::shard::snapshot::Snapshot;
@@ -25,7 +25,7 @@ pub(crate) enum Event {
     /// SIGHUP: read the settings again.
     Reload,
     /// The capture filter of each interface for a reload, or why it can't be had.
-    Compiled(Box<Capture>, Result<Vec<Program>, StartError>),
+    Compiled(Box<Capture>, Result<Vec<Rates>, StartError>),
     /// The settings were read, or can't be.
     Loaded(Box<Result<Settings, StartError>>),
     /// The collectors, some of which have other addresses now.

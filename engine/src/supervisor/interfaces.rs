@@ -8,13 +8,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dnsflow_filters::Program;
 use log::{info, warn};
 
 use super::shards::Shards;
 use crate::capture::error::CaptureError;
 use crate::capture::inherited::InheritedSockets;
 use crate::capture::interface::InterfaceDrops;
+use crate::capture::rates::Rates;
 use crate::capture::socket::{Armed, Source, Spread, Tap};
 use crate::shard::command::Command;
 use crate::shard::intake::Intake;
@@ -63,27 +63,28 @@ enum State {
 
 impl Interfaces {
     /// Opens the sockets of all shards on all interfaces, and then lets packets in. Returns the
-    /// intakes of each shard.
+    /// intakes of each shard, and the filters of each interface.
     pub(super) fn open(
         taps: Vec<Tap>,
         mut inherited: InheritedSockets,
         capture: &Capture,
-    ) -> Result<(Self, Vec<Vec<Intake>>), StartError> {
+    ) -> Result<(Self, Vec<Vec<Intake>>, Vec<Rates>), StartError> {
         let shards = taps.first().map_or(0, |tap| tap.shards);
         let mut intakes: Vec<Vec<Intake>> = (0..shards).map(|_| Vec::new()).collect();
         let mut opened = Vec::new();
         for tap in taps {
             let source = tap.source()?;
-            let filter = filter(&source, capture)?;
+            let rates = filters(&source, capture)?;
             let armed = tap.open(source, &mut inherited)?;
-            opened.push((tap, armed, filter));
+            opened.push((tap, armed, rates));
         }
         let filter_name = opened
             .first()
-            .map(|(_, _, filter)| filter.name().to_owned());
-        let mut all = Vec::new();
-        for (tap, armed, filter) in opened {
-            armed.start(&filter)?;
+            .map(|(_, _, rates)| rates.first().name().to_owned());
+        let (mut all, mut filters) = (Vec::new(), Vec::new());
+        for (tap, armed, rates) in opened {
+            armed.start(rates.first())?;
+            filters.push(rates);
             let name: Arc<str> = tap.interface.as_str().into();
             let drops = InterfaceDrops::new(&name);
             all.push(Interface {
@@ -104,7 +105,7 @@ impl Interfaces {
             look_at: None,
             filter_name: filter_name.unwrap_or_default(),
         };
-        Ok((interfaces, intakes))
+        Ok((interfaces, intakes, filters))
     }
 
     /// The expression of what the capture filter keeps.
@@ -112,16 +113,16 @@ impl Interfaces {
         &self.filter_name
     }
 
-    /// What compiles the capture filter of each interface, for the link layer that it has now or
+    /// What compiles the capture filters of each interface, for the link layer that it has now or
     /// had last.
     pub(super) fn compiler(
         &self,
-    ) -> impl FnOnce(&Capture) -> Result<Vec<Program>, StartError> + Send + use<> {
+    ) -> impl FnOnce(&Capture) -> Result<Vec<Rates>, StartError> + Send + use<> {
         let sources: Vec<Source> = self.all.iter().map(|interface| interface.source).collect();
         move |capture| {
             sources
                 .iter()
-                .map(|source| filter(source, capture))
+                .map(|source| filters(source, capture))
                 .collect()
         }
     }
@@ -259,12 +260,12 @@ impl Interface {
         let reopened = self.reopen(capture, inherited);
         let name = &self.tap.interface;
         match reopened {
-            Ok(armed) => {
+            Ok((armed, filters)) => {
                 info!(interface = name.as_str(); "interface {name} is back; capturing on it again");
                 self.state = State::Up;
                 self.last_error = None;
                 for (core, ring) in armed.rings.into_iter().enumerate() {
-                    shards.tell_one(core, Command::Ring(index, ring));
+                    shards.tell_one(core, Command::Ring(index, ring, filters.clone()));
                 }
             }
             Err(error @ StartError::Capture(CaptureError::SocketsUsedUp { .. })) => {
@@ -289,22 +290,22 @@ impl Interface {
         &mut self,
         capture: &Capture,
         inherited: &mut InheritedSockets,
-    ) -> Result<Armed, StartError> {
+    ) -> Result<(Armed, Box<Rates>), StartError> {
         let source = self.tap.source()?;
         // Sockets that were bound can't be used again, so that everything else that may fail comes
         // before.
-        let filter = filter(&source, capture)?;
+        let filters = filters(&source, capture)?;
         let armed = self.tap.open(source, inherited)?;
         let socket = first_socket(&armed)?;
-        armed.start(&filter)?;
+        armed.start(filters.first())?;
         self.source = armed.source;
         self.socket = socket;
-        Ok(armed)
+        Ok((armed, Box::new(filters)))
     }
 }
 
-fn filter(source: &Source, capture: &Capture) -> Result<Program, StartError> {
-    Ok(source.filter(capture.program(source.link)?)?)
+fn filters(source: &Source, capture: &Capture) -> Result<Rates, StartError> {
+    Ok(capture.rates(source)?)
 }
 
 fn first_socket(armed: &Armed) -> Result<PacketSocket, StartError> {

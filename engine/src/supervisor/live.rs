@@ -6,7 +6,6 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use dnsflow_filters::Program;
 use log::{error, info, warn};
 
 use super::event::{Caught, Event, Events};
@@ -19,6 +18,7 @@ use super::resolver::{ReadSettings, ResolverThread};
 use super::shards::Shards;
 use crate::capture::inherited::InheritedSockets;
 use crate::capture::interface::default_interface;
+use crate::capture::rates::Rates;
 use crate::capture::socket::Tap;
 use crate::observe::inquiry::Inquiry;
 use crate::observe::metrics::Listening;
@@ -70,7 +70,7 @@ pub(super) fn run(
     let capture = settings.capture.clone();
     let caught = Caught::new(true)?;
     let opened = opening::unless_told_to_end(move || Interfaces::open(taps, inherited, &capture));
-    let (interfaces, intakes) = opened?;
+    let (interfaces, intakes, filters) = opened?;
     let outputs = Outputs::open(&settings.output, false)?;
     if let Some(user) = &settings.user {
         user.assume()?;
@@ -94,7 +94,7 @@ pub(super) fn run(
         watch: None,
     };
     for ((intakes, cpu), output) in intakes.into_iter().zip(cpus).zip(divided_output) {
-        sensor.spawn(*cpu, intakes, output)?;
+        sensor.spawn(*cpu, intakes, filters.clone(), output)?;
     }
     let questions = sensor.events.sender();
     let inquiry = Inquiry::new(cpus.len(), move |question| {
@@ -130,6 +130,7 @@ impl Sensor {
         &mut self,
         cpu: usize,
         intakes: Vec<Intake>,
+        filters: Vec<Rates>,
         output: Output,
     ) -> Result<(), StartError> {
         let capture = &self.reload.settings().capture;
@@ -143,7 +144,7 @@ impl Sensor {
         let work = move |control| async move {
             let flush = output.flush();
             let shard = Shard::new(Decoder::new(selection), output.export(), sample);
-            let live = Live::new(core, shard, intakes, flush, tell);
+            let live = Live::new(core, shard, intakes, filters, flush, tell);
             live.run(control).await
         };
         self.shards.spawn(cpu, self.events.sender(), work)
@@ -237,7 +238,7 @@ impl Sensor {
     fn prepare(
         &mut self,
         capture: &Capture,
-        filters: Result<Vec<Program>, StartError>,
+        filters: Result<Vec<Rates>, StartError>,
     ) -> Result<Prepared, StartError> {
         let filters = filters?;
         if let Err(error) = self.interfaces.respread(capture) {

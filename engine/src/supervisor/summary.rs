@@ -4,6 +4,7 @@ use log::{error, info, warn};
 
 use super::output::Outputs;
 use crate::export::Sent;
+use crate::shard::sampling::{Kept, Sampled};
 use crate::shard::snapshot::{LocalSnapshot, TapSnapshot};
 use crate::shard::{Report, kernel_totals};
 use dnsflow_packet::Counters;
@@ -25,6 +26,7 @@ pub(super) fn summarise(reports: &[Report], outputs: &Outputs, input: &str) -> b
         .iter()
         .flat_map(|report| report.taps.iter().cloned())
         .collect();
+    log_sampling(reports);
     log_interfaces(&taps);
     info!("{total}");
     if let Some(counts) = kernel_totals(&taps) {
@@ -56,6 +58,21 @@ fn summarise_outputs(outputs: &Outputs) -> bool {
         }
     }
     all_well
+}
+
+/// Logs what overload made of the sampling rate of each core.
+fn log_sampling(reports: &[Report]) {
+    for (core, report) in reports.iter().enumerate() {
+        let Sampled {
+            rate,
+            highest,
+            changes,
+        } = report.sampled;
+        if changes > 0 {
+            let (least, last) = (Kept(highest), Kept(rate));
+            info!(core; "core {core}: overload changed the sample rate {changes} times; least kept: {least}; at the end: {last}");
+        }
+    }
 }
 
 /// Logs the counts of each interface, summed over all cores, if there are several interfaces.

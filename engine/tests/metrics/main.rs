@@ -8,6 +8,7 @@ mod counts;
 mod dashboard;
 mod health;
 mod notify;
+mod overload;
 mod prometheus;
 mod promtool;
 mod reload;

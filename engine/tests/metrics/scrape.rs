@@ -46,7 +46,12 @@ pub(crate) fn get(namespace: &Namespace, address: &str, path: &str) -> (u16, Str
 impl Samples {
     /// What the sensor serves now.
     pub(crate) fn of(namespace: &Namespace) -> Self {
-        let (status, text) = get(namespace, METRICS, "/metrics");
+        Self::at(namespace, METRICS)
+    }
+
+    /// What a sensor serves at `address` now.
+    pub(crate) fn at(namespace: &Namespace, address: &str) -> Self {
+        let (status, text) = get(namespace, address, "/metrics");
         assert_eq!(status, 200, "{text}");
         let samples = text
             .lines()

@@ -113,6 +113,8 @@ impl View {
             let core = snapshot.core.to_string();
             page.add(&family::SETS, &[&core], snapshot.sent.sets);
             page.add(&family::DATAGRAMS, &[&core], snapshot.sent.datagrams);
+            let kept = f64::from(snapshot.sample_rate.max(1));
+            page.set(&family::SAMPLE_RATE, &[&core], kept);
             page.put(&family::AGES, &[&core], Value::Ages(snapshot.ages));
         }
     }

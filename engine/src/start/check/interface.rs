@@ -42,6 +42,8 @@ fn open(
     };
     let source = tap.source()?;
     let program = settings.capture.program(source.link)?;
+    // What `--overload sample` attaches later is made at the start.
+    settings.capture.rates(&source)?;
     tap.open(source, inherited)?;
     let mode = if settings.promiscuous {
         ", promiscuous"

@@ -79,6 +79,7 @@ mod tests {
             "filter" => "udp",
             "port" | "jmirror" | "pcap-record" | "sample" | "ring" => "77",
             "decap" => "gtp",
+            "overload" => "sample",
             "cores" => "2",
             "fanout" => "cpu",
             "share" => "0/2",

@@ -2,20 +2,18 @@
 
 use std::sync::Arc;
 
-use dnsflow_filters::Program;
-
+use crate::capture::rates::Rates;
 use crate::export::destination::Destination;
 use crate::shard::command::{CaptureChange, Change, OutputChange};
 use crate::start::settings::Settings;
 
 /// All of `settings`. `filters` has one for each interface, in the order of `-i`.
-pub(super) fn whole(number: u64, settings: &Settings, filters: Vec<Program>) -> Arc<Change> {
+pub(super) fn whole(number: u64, settings: &Settings, filters: Vec<Rates>) -> Arc<Change> {
     Arc::new(Change {
         number,
         capture: Some(CaptureChange {
             selection: settings.capture.selection.clone(),
             filters,
-            sample: settings.capture.sample,
         }),
         output: output(settings),
     })

@@ -18,8 +18,7 @@ mod change;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use dnsflow_filters::Program;
-
+use crate::capture::rates::Rates;
 use crate::export::destination::Destination;
 use crate::shard::command::Change;
 use crate::start::error::StartError;
@@ -50,8 +49,8 @@ pub(super) enum Input {
 /// What a change of all cores needs.
 #[derive(Debug)]
 pub(super) struct Prepared {
-    /// The capture filter of each interface, in the order of `-i`.
-    pub(super) filters: Vec<Program>,
+    /// The capture filters of each interface, in the order of `-i`.
+    pub(super) filters: Vec<Rates>,
     /// The cores that have not ended.
     pub(super) cores: BTreeSet<usize>,
 }

@@ -1,6 +1,8 @@
 use clap::Parser as _;
+use dnsflow_filters::Program;
 
 use super::*;
+use crate::capture::socket::Source;
 use crate::start::cli::Cli;
 
 const OLD: &str = "192.0.2.1";
@@ -26,8 +28,10 @@ fn wrong() -> StartError {
 }
 
 fn prepared(cores: &[usize]) -> Input {
+    let filter = Program::drop_all();
+    let filters = Rates::new(&Source::EVERY_INTERFACE, &filter, 0, 0);
     Input::Prepared(Ok(Prepared {
-        filters: vec![Program::drop_all()],
+        filters: vec![filters.expect("a short program")],
         cores: cores.iter().copied().collect(),
     }))
 }

@@ -64,6 +64,14 @@ impl Capturing {
         self.process.wait_until_it_has_said(text, times);
     }
 
+    /// Sends a signal, named as kill(1) does.
+    ///
+    /// # Panics
+    /// If there is no such signal.
+    pub fn signal(&mut self, name: &str) {
+        self.process.signal(name);
+    }
+
     /// Its process id.
     #[must_use]
     pub fn id(&self) -> u32 {
@@ -107,12 +115,14 @@ impl Capturing {
         ended.account()
     }
 
-    /// Sends a signal, named as kill(1) does.
+    /// Asks for the end with SIGTERM, after the kernel has had to drop packets.
     ///
     /// # Panics
-    /// If there is no such signal.
-    pub fn signal(&mut self, name: &str) {
-        self.process.signal(name);
+    /// As [`Capturing::end`], and if packets are missing that the kernel does not count as dropped.
+    pub fn stop_overloaded(self) -> Account {
+        let account = self.end();
+        account.assert_all_accounted_for();
+        account
     }
 
     /// Waits for the end, which it was asked for.
