@@ -1,5 +1,5 @@
-//! Why a packet or message is not exported, and what reassembly lost. Each reason has a counter of
-//! its own.
+//! Why a packet or message is not exported, and what was lost of others. Each reason has a counter
+//! of its own.
 
 use dnsflow_wire::dns::MessageReject;
 
@@ -71,7 +71,8 @@ reasons! {
 }
 
 reasons! {
-    /// What reassembly lost: parts of datagrams, streams and messages. Counted besides packets.
+    /// What reassembly lost: parts of datagrams, streams and messages, and aliases that were left out
+    /// of a record. Counted besides packets.
     Loss:
     Partial "partial" "A response of which the end is missing; what was whole was exported.",
     DatagramTimeout "datagram_timeout" "A datagram whose last fragment did not come in time.",
@@ -80,6 +81,7 @@ reasons! {
     StreamGap "stream_gap" "Bytes of a TCP stream that never came, or that no message could be made of.",
     StreamEvicted "stream_evicted" "A TCP stream that was given up because too many bytes wait.",
     MessageIncomplete "message_incomplete" "A DNS message over TCP of which a part never came.",
+    Oversized "oversized" "A response of which aliases were left out: the names of one message have at most 2 KiB.",
 }
 
 impl From<MessageReject> for Reject {

@@ -414,6 +414,15 @@ fn messages() -> Vec<Row> {
     vec![
         of("as it is", "received 1 = exported 1", &|_| {}),
         of(
+            "158 aliases of 13 bytes, which have more than 2,048",
+            "received 1 = exported 1; lost: oversized 1",
+            &|message| {
+                let alias = b"\xc0\x0c\0\x05\0\x01\0\0\0\x3c\0\x02\xc0\x0c";
+                message[7] += 158;
+                message.splice(29..29, alias.repeat(158));
+            },
+        ),
+        of(
             "11 bytes",
             "received 1 = exported 0 + message_short 1",
             &|message| message.truncate(11),

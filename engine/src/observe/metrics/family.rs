@@ -61,7 +61,7 @@ families! {
     REJECTED Counter "dnsflow_rejected_total" ["core" "interface" "reason"]
         "Packets and messages that gave no record, by the one reason for it.",
     LOST Counter "dnsflow_lost_total" ["core" "interface" "reason"]
-        "Parts of datagrams, streams and messages that never became whole.",
+        "Parts of datagrams, streams and messages that never became whole, and responses exported without all of their names.",
     KERNEL_PACKETS Counter "dnsflow_kernel_packets_total" ["core" "interface"]
         "Packets that passed the capture filter in the kernel, dropped ones included.",
     KERNEL_DROPS Counter "dnsflow_kernel_drops_total" ["core" "interface"]
