@@ -29,7 +29,7 @@ impl Counters {
         self.rejected[reason as usize] += 1;
     }
 
-    /// Counts a loss in reassembly.
+    /// Counts a loss.
     pub fn lose(&mut self, what: Loss) {
         self.lost[what as usize] += 1;
     }
@@ -38,7 +38,12 @@ impl Counters {
     #[inline]
     pub fn count(&mut self, fate: &Fate<'_>) {
         match fate {
-            Fate::Response(_) => self.exported += 1,
+            Fate::Response(response) => {
+                self.exported += 1;
+                if response.answers.omitted_names() > 0 {
+                    self.lose(Loss::Oversized);
+                }
+            }
             Fate::Reject(reason) => self.reject(*reason),
             Fate::Rebuilt => self.rebuilt += 1,
             Fate::Loss(what) => self.lose(*what),

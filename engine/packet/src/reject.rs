@@ -1,5 +1,5 @@
-//! Why a packet or message is not exported, and what reassembly lost. Each reason has a counter of
-//! its own.
+//! Why a packet or message is not exported, and what was lost of others. Each reason has a counter
+//! of its own.
 
 use dnsflow_wire::dns::MessageReject;
 
@@ -66,12 +66,14 @@ reasons! {
     QuestionDamaged "question_damaged" "The question is not whole or its name is none.",
     QuestionType "question_type" "Asks for something else than A, AAAA or ANY.",
     AnswerDamaged "answer_damaged" "A record of the answer section is not whole or not what its type calls for.",
+    NameBytes "name_bytes" "The names in it have more than 8 times as many bytes as the message, once their pointers are followed.",
     NoAddress "no_address" "No A and no AAAA in the answer section.",
     Cut "cut" "Cut by the snap length of the capture before the first address.",
 }
 
 reasons! {
-    /// What reassembly lost: parts of datagrams, streams and messages. Counted besides packets.
+    /// What reassembly lost: parts of datagrams, streams and messages, and aliases that were left out
+    /// of a record. Counted besides packets.
     Loss:
     Partial "partial" "A response of which the end is missing; what was whole was exported.",
     DatagramTimeout "datagram_timeout" "A datagram whose last fragment did not come in time.",
@@ -80,6 +82,7 @@ reasons! {
     StreamGap "stream_gap" "Bytes of a TCP stream that never came, or that no message could be made of.",
     StreamEvicted "stream_evicted" "A TCP stream that was given up because too many bytes wait.",
     MessageIncomplete "message_incomplete" "A DNS message over TCP of which a part never came.",
+    Oversized "oversized" "A response of which aliases were left out: the names of one message have at most 2 KiB.",
 }
 
 impl From<MessageReject> for Reject {
@@ -93,6 +96,7 @@ impl From<MessageReject> for Reject {
             MessageReject::QuestionDamaged => Self::QuestionDamaged,
             MessageReject::QuestionType => Self::QuestionType,
             MessageReject::AnswerDamaged => Self::AnswerDamaged,
+            MessageReject::NameBytes => Self::NameBytes,
             MessageReject::NoAddress => Self::NoAddress,
         }
     }

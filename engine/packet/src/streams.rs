@@ -12,7 +12,7 @@
 //!
 //! Memory is bounded. At the bound, the stream that has been idle longest is evicted.
 
-use dnsflow_wire::dns::NameAt;
+use dnsflow_wire::dns::MAX_NAME_BYTES;
 use dnsflow_wire::response::Endpoints;
 use hashlink::LinkedHashMap;
 
@@ -380,7 +380,8 @@ impl Stream {
         let mut seen = std::mem::take(&mut self.partial);
         seen.extend_from_slice(bytes);
         let mut rest = seen.as_slice();
-        while let Some(at) = boundary(rest) {
+        let mut steps = seen.len();
+        while let Some(at) = boundary(rest, &mut steps) {
             if at > 0 {
                 found(Found::Gap);
             }
@@ -496,40 +497,62 @@ fn message_length(bytes: &[u8]) -> Option<usize> {
 ///
 /// A message starts with a length and the header of a response with one question, of a valid name
 /// and a known class. If it ends inside `bytes`, another such message or nothing follows. Random
-/// bytes pass this less than once in 10⁹ tries.
-fn boundary(bytes: &[u8]) -> Option<usize> {
+/// bytes pass this less than once in 10⁹ tries. At most `steps` labels are read, and taken from it:
+/// bytes can be made to look like headers all over, each before a long name.
+fn boundary(bytes: &[u8], steps: &mut usize) -> Option<usize> {
     (0..bytes.len()).find(|at| {
         let rest = &bytes[*at..];
-        plausible(rest).is_some_and(|length| {
+        plausible(rest, steps).is_some_and(|length| {
             rest.get(LENGTH_BYTES + length..).is_none_or(|behind| {
-                behind.len() < LENGTH_BYTES + HEADER_BYTES || plausible(behind).is_some()
+                behind.len() < LENGTH_BYTES + HEADER_BYTES || plausible(behind, steps).is_some()
             })
         })
     })
 }
 
 /// The length of the message that `bytes` seem to start with, in bytes.
-fn plausible(bytes: &[u8]) -> Option<usize> {
+fn plausible(bytes: &[u8], steps: &mut usize) -> Option<usize> {
     /// QR, opcode 0.
     const RESPONSE: u8 = 0x80;
     const RESPONSE_MASK: u8 = 0xf8;
     /// Smallest record: a root owner, ten bytes, no RDATA.
     const RECORD_BYTES: usize = 11;
+    // Nearly all offsets end here.
+    let &[_, _, _, _, flags, _, 0, 1, ..] = bytes else {
+        return None;
+    };
+    if flags & RESPONSE_MASK != RESPONSE {
+        return None;
+    }
     let length = message_length(bytes)?;
     let message = bytes.get(LENGTH_BYTES..)?;
     let message = &message[..length.min(message.len())];
     let header: &[u8; HEADER_BYTES] = message.first_chunk()?;
     let count = |at: usize| usize::from(u16::from_be_bytes([header[at], header[at + 1]]));
     let records = count(6) + count(8) + count(10);
-    if header[2] & RESPONSE_MASK != RESPONSE
-        || count(4) != 1
-        || length < HEADER_BYTES + 5 + records * RECORD_BYTES
-    {
+    if length < HEADER_BYTES + 5 + records * RECORD_BYTES {
         return None;
     }
-    let (_, behind) = NameAt::parse(message, HEADER_BYTES).ok()?;
+    let behind = question_end(message, steps)?;
     let class = message.get(behind + 2..behind + 4)?;
     matches!(class, [0, 1 | 3 | 4 | 254 | 255]).then_some(length)
+}
+
+/// The offset behind the question's name. It is the first name of a message, so there is none before
+/// it that a pointer could refer to.
+fn question_end(message: &[u8], steps: &mut usize) -> Option<usize> {
+    let mut at = HEADER_BYTES;
+    loop {
+        *steps = steps.checked_sub(1)?;
+        let length = *message.get(at)?;
+        at += 1 + usize::from(length);
+        if length >= 0x40 || at > HEADER_BYTES + MAX_NAME_BYTES {
+            return None;
+        }
+        if length == 0 {
+            return Some(at);
+        }
+    }
 }
 
 /// The distance from one sequence number to another, in bytes.

@@ -414,6 +414,15 @@ fn messages() -> Vec<Row> {
     vec![
         of("as it is", "received 1 = exported 1", &|_| {}),
         of(
+            "158 aliases of 13 bytes, which have more than 2,048",
+            "received 1 = exported 1; lost: oversized 1",
+            &|message| {
+                let alias = b"\xc0\x0c\0\x05\0\x01\0\0\0\x3c\0\x02\xc0\x0c";
+                message[7] += 158;
+                message.splice(29..29, alias.repeat(158));
+            },
+        ),
+        of(
             "11 bytes",
             "received 1 = exported 0 + message_short 1",
             &|message| message.truncate(11),
@@ -450,6 +459,20 @@ fn messages() -> Vec<Row> {
             "an address of 5 bytes",
             "received 1 = exported 0 + answer_damaged 1",
             &|message| message[40] = 5,
+        ),
+        of(
+            "a name of 254 bytes, and 40 more that end in it",
+            "received 1 = exported 0 + name_bytes 1",
+            &|message| {
+                let longest = [
+                    &[0xc0, 12, 0, 16, 0, 1, 0, 0, 0, 60, 0, 253][..],
+                    &b"\x01a".repeat(126),
+                    b"\0",
+                ];
+                let more = b"\x01b\xc0\x29\0\x10\0\x01\0\0\0\x3c\0\0";
+                message[7] += 41;
+                message.splice(29..29, [longest.concat(), more.repeat(40)].concat());
+            },
         ),
         of(
             "no answers",

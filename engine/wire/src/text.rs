@@ -11,6 +11,9 @@
 //! written as `\DDD`, three decimal digits, as in zone files (RFC 1035, section 5.1). The root is
 //! `.`; case is kept as received. All output is ASCII.
 //!
+//! Of a response that has more names than are exported, the list of names ends with `...`, which is
+//! no name.
+//!
 //! ```
 //! use dnsflow_wire::text::NameText;
 //!
@@ -32,6 +35,10 @@ use crate::v4::Set;
 /// The header line: the names of the fields, separated by bars. Without a line end.
 pub const HEADER: &str = "sensor|resolver|client|time|names|ips|ip6s";
 
+/// The end of the list of names of a response that has more than
+/// [`MAX_NAMES_BYTES`](crate::dns::MAX_NAMES_BYTES) of them.
+pub const MORE_NAMES: &str = "...";
+
 /// One record: the fields of a line, in order.
 ///
 /// `N` iterates over names, each an iterator over its labels from left to right without the root's
@@ -52,6 +59,8 @@ pub struct Record<N, A, B> {
     pub ipv4: A,
     /// IPv6 addresses.
     pub ipv6: B,
+    /// Whether the response had more names than those.
+    pub has_more_names: bool,
 }
 
 impl<'n, N, A, B> Record<N, A, B>
@@ -74,6 +83,10 @@ where
         for name in self.names {
             comma.write(out)?;
             write_name(out, name)?;
+        }
+        if self.has_more_names {
+            comma.write(out)?;
+            out.write_str(MORE_NAMES)?;
         }
         out.write_char('|')?;
         write_list(out, self.ipv4)?;
@@ -102,11 +115,13 @@ pub fn write_set(
         names: set.names(),
         ipv4: set.ipv4(),
         ipv6: set.ipv6(),
+        has_more_names: false,
     }
     .write(out)
 }
 
-/// Writes the line of a response to be exported, line end included: the same as that of its set.
+/// Writes the line of a response to be exported, line end included: the same as that of its set,
+/// but for [`MORE_NAMES`].
 ///
 /// # Errors
 ///
@@ -126,6 +141,7 @@ pub fn write_response(
         names: answers.names(),
         ipv4: answers.ipv4().iter().map(|&octets| Ipv4Addr::from(octets)),
         ipv6: answers.ipv6().iter().map(|&octets| Ipv6Addr::from(octets)),
+        has_more_names: answers.omitted_names() > 0,
     }
     .write(out)
 }
@@ -160,18 +176,37 @@ fn write_name<'n>(out: &mut impl Write, labels: impl IntoIterator<Item = &'n [u8
             out.write_char('.')?;
         }
         root = false;
-        for &byte in label {
-            match byte {
-                b'.' | b',' | b'|' | b'\\' => write!(out, "\\{byte:03}")?,
-                0x21..=0x7e => out.write_char(char::from(byte))?,
-                _ => write!(out, "\\{byte:03}")?,
-            }
-        }
+        write_label(out, label)?;
     }
     if root {
         out.write_char('.')?;
     }
     Ok(())
+}
+
+/// Writes what needs no escape in whole pieces.
+fn write_label(out: &mut impl Write, label: &[u8]) -> fmt::Result {
+    let mut rest = label;
+    while !rest.is_empty() {
+        let plain = rest.iter().position(|&byte| is_escaped(byte));
+        let (piece, behind) = rest.split_at(plain.unwrap_or(rest.len()));
+        out.write_str(core::str::from_utf8(piece).map_err(|_| fmt::Error)?)?;
+        rest = match behind.split_first() {
+            Some((&byte, behind)) => {
+                out.write_char('\\')?;
+                for digit in [byte / 100, byte / 10 % 10, byte % 10] {
+                    out.write_char(char::from(b'0' + digit))?;
+                }
+                behind
+            }
+            None => behind,
+        };
+    }
+    Ok(())
+}
+
+fn is_escaped(byte: u8) -> bool {
+    !byte.is_ascii_graphic() || matches!(byte, b'.' | b',' | b'|' | b'\\')
 }
 
 fn write_known(out: &mut impl Write, address: Option<IpAddr>) -> fmt::Result {
@@ -220,6 +255,7 @@ mod tests {
             names: names.iter().map(|labels| labels.iter().copied()),
             ipv4: ipv4.iter().copied(),
             ipv6: ipv6.iter().copied(),
+            has_more_names: false,
         }
         .write(&mut out)
         .unwrap();
@@ -266,5 +302,22 @@ mod tests {
             line(&[&[]], &[], &[]),
             "192.0.2.1||198.51.100.7|09:26:53|.||\n"
         );
+    }
+
+    #[test]
+    fn a_list_that_lacks_names_says_so() {
+        let mut out = String::new();
+        let record = Record {
+            sensor: None,
+            resolver: None,
+            client: IpAddr::from([198, 51, 100, 7]),
+            time: Duration::ZERO,
+            names: [[&b"a"[..]]],
+            ipv4: [Ipv4Addr::LOCALHOST],
+            ipv6: [Ipv6Addr::LOCALHOST; 0],
+            has_more_names: true,
+        };
+        record.write(&mut out).unwrap();
+        assert_eq!(out, "||198.51.100.7|00:00:00|a,...|127.0.0.1|\n");
     }
 }

@@ -17,7 +17,8 @@ use crate::filter::Expression;
 /// targets in the order of the answer. Time is the time of day in UTC. Dots, commas, bars and
 /// backslashes inside a label, and bytes that are not printable ASCII, are written as \DDD in
 /// decimal; the root is ".". The resolver is empty for sensors that speak a version before 4;
-/// versions 0 to 4 are read.
+/// versions 0 to 4 are read. A sensor exports at most 2 KiB of the names of a response. In the lines
+/// of its own --print, "..." ends a list of names that lacks some; records do not tell.
 ///
 /// Statistics of a sensor are a line as well:
 ///

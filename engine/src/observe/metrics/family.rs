@@ -61,7 +61,7 @@ families! {
     REJECTED Counter "dnsflow_rejected_total" ["core" "interface" "reason"]
         "Packets and messages that gave no record, by the one reason for it.",
     LOST Counter "dnsflow_lost_total" ["core" "interface" "reason"]
-        "Parts of datagrams, streams and messages that never became whole.",
+        "Parts of datagrams, streams and messages that never became whole, and responses exported without all of their names.",
     SAMPLE_RATE Gauge "dnsflow_sample_rate" ["core"]
         "1 of this many packets is kept: 1 if all are, more by --sample, and for the time of overload by --overload.",
     KERNEL_PACKETS Counter "dnsflow_kernel_packets_total" ["core" "interface"]

@@ -7,7 +7,7 @@ use dns_parser::ResponseCode;
 
 use super::rules::{Dialect, Extent, HEADER_BYTES, MessageReject};
 use super::walk::Walk;
-use super::{Name, NameAt, Scratch};
+use super::{Name, NameText, Scratch};
 
 /// Longest message, in bytes: over TCP, its length has 16 bits (RFC 1035, section 4.2.2).
 const MAX_MESSAGE_BYTES: usize = 65_535;
@@ -36,7 +36,6 @@ const MAX_MESSAGE_BYTES: usize = 65_535;
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Answers<'a> {
-    message: &'a [u8],
     scratch: &'a Scratch,
     extent: Extent,
 }
@@ -56,8 +55,8 @@ impl<'a> Answers<'a> {
         extent: Extent,
         scratch: &'a mut Scratch,
     ) -> Result<Self, MessageReject> {
-        scratch.clear();
         let message = message.get(..MAX_MESSAGE_BYTES).unwrap_or(message);
+        scratch.next_message(message.len());
         let header = message.first_chunk().ok_or(MessageReject::HeaderShort)?;
         let questions = questions(header, dialect)?;
         let mut walk = Walk::new(message);
@@ -69,27 +68,30 @@ impl<'a> Answers<'a> {
         if scratch.ipv4.is_empty() && scratch.ipv6.is_empty() {
             return Err(MessageReject::NoAddress);
         }
-        Ok(Self {
-            message,
-            scratch,
-            extent,
-        })
+        Ok(Self { scratch, extent })
     }
 
-    /// The name asked for, then each CNAME target in the order of the answer section.
+    /// The name asked for, then each CNAME target in the order of the answer section, as far as they
+    /// have no more than [`MAX_NAMES_BYTES`](super::MAX_NAMES_BYTES).
     pub fn names(&self) -> impl ExactSizeIterator<Item = Name<'a>> + Clone {
-        let message = self.message;
-        self.scratch.names.iter().map(move |at| at.within(message))
+        let (names, text) = self.scratch.names.kept();
+        names
+            .iter()
+            .map(move |name| Name::from_wire(name.within(text)))
     }
 
-    /// Where those names are.
-    pub(crate) fn names_at(&self) -> &'a [NameAt] {
-        &self.scratch.names
+    /// The number of CNAME targets that [`names`](Self::names) leaves out, because there would be
+    /// more bytes.
+    #[inline]
+    #[must_use]
+    pub fn omitted_names(&self) -> usize {
+        self.scratch.names.omitted()
     }
 
-    /// The message they are in.
-    pub(crate) fn message(&self) -> &'a [u8] {
-        self.message
+    /// Those names, and the text that they are in.
+    #[inline]
+    pub(crate) fn names_text(&self) -> (&'a [NameText], &'a [u8]) {
+        self.scratch.names.kept()
     }
 
     /// The addresses of the A records, in order.

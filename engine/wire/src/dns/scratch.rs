@@ -1,22 +1,23 @@
 //! Memory for what was found in a message, reused from one message to the next.
 
-use super::NameAt;
+use super::names::Names;
 
 /// Memory of [`Answers::parse`](super::Answers::parse): the names and addresses of one message.
 ///
 /// Keep it from one message to the next, so that messages are read without allocation: its lists
-/// grow to what the largest message so far needed, which is at most 5,957 names or addresses (a
-/// message of 65,535 bytes has no room for more records of 11 bytes), and stay that large.
+/// grow to what the largest message so far needed, and stay that large. That is at most 5,957
+/// addresses (a message of 65,535 bytes has no room for more records of 11 bytes), and names of 8
+/// times 65,535 bytes. What is known of the places in a message takes 64 KiB.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    pub(super) names: Vec<NameAt>,
+    pub(super) names: Names,
     pub(super) ipv4: Vec<[u8; 4]>,
     pub(super) ipv6: Vec<[u8; 16]>,
 }
 
 impl Scratch {
-    pub(super) fn clear(&mut self) {
-        self.names.clear();
+    pub(super) fn next_message(&mut self, bytes: usize) {
+        self.names.next_message(bytes);
         self.ipv4.clear();
         self.ipv6.clear();
     }

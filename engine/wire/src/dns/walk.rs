@@ -6,10 +6,15 @@
 use dns_parser::{QueryType, Type};
 
 use super::rules::{Extent, HEADER_BYTES, MessageReject};
-use super::{NameAt, NameError, Scratch};
+use super::{NameError, Scratch};
 
 /// Bytes of a record between owner and RDATA: type, class, TTL, RDLENGTH (RFC 1035, section 4.1.3).
 const RECORD_FIXED_BYTES: usize = 10;
+
+/// TYPE of the records that are interpreted.
+const A: u16 = Type::A as u16;
+const AAAA: u16 = Type::AAAA as u16;
+const CNAME: u16 = Type::CNAME as u16;
 
 pub(super) struct Walk<'a> {
     message: &'a [u8],
@@ -25,14 +30,19 @@ impl<'a> Walk<'a> {
     }
 
     pub(super) fn question(&mut self, scratch: &mut Scratch) -> Result<(), MessageReject> {
-        let (name, behind) =
-            NameAt::parse(self.message, self.cursor).map_err(|_| MessageReject::QuestionDamaged)?;
+        let behind =
+            scratch
+                .names
+                .keep(self.message, self.cursor)
+                .map_err(|error| match error {
+                    NameError::Excess => MessageReject::NameBytes,
+                    _ => MessageReject::QuestionDamaged,
+                })?;
         let fixed: &[u8; 4] = self
             .message
             .get(behind..)
             .and_then(<[u8]>::first_chunk)
             .ok_or(MessageReject::QuestionDamaged)?;
-        scratch.names.push(name);
         self.cursor = behind + fixed.len();
         if asks_for_address(u16::from_be_bytes([fixed[0], fixed[1]])) {
             Ok(())
@@ -51,6 +61,7 @@ impl<'a> Walk<'a> {
             match self.answer(scratch) {
                 Ok(()) => {}
                 Err(Broken::Short) if extent == Extent::Cut => return Ok(Extent::Cut),
+                Err(Broken::Excess) => return Err(MessageReject::NameBytes),
                 Err(_) => return Err(MessageReject::AnswerDamaged),
             }
         }
@@ -65,11 +76,17 @@ impl<'a> Walk<'a> {
     ///
     /// (RFC 1035, section 4.1.3.)
     fn answer(&mut self, scratch: &mut Scratch) -> Result<(), Broken> {
-        let (owner, owner_end) =
-            NameAt::parse(self.message, self.cursor).map_err(|error| match error {
-                NameError::Short => Broken::Short,
-                _ => Broken::Wrong,
-            })?;
+        // Without a question, the owner of the first answer is the name asked for.
+        let owner = if scratch.names.is_empty() {
+            scratch.names.keep(self.message, self.cursor)
+        } else {
+            scratch.names.skip(self.message, self.cursor)
+        };
+        let owner_end = owner.map_err(|error| match error {
+            NameError::Short => Broken::Short,
+            NameError::Excess => Broken::Excess,
+            _ => Broken::Wrong,
+        })?;
         let (fixed, behind) = self
             .message
             .get(owner_end..)
@@ -81,20 +98,19 @@ impl<'a> Walk<'a> {
         }
         let rdata_at = owner_end + RECORD_FIXED_BYTES;
         self.cursor = rdata_at + length;
-        if scratch.names.is_empty() {
-            scratch.names.push(owner);
-        }
         let rdata = &behind[..length];
-        match Type::parse(u16::from_be_bytes([fixed[0], fixed[1]])) {
-            Ok(Type::A) => scratch.ipv4.push(address(rdata)?),
-            Ok(Type::AAAA) => scratch.ipv6.push(address(rdata)?),
-            Ok(Type::CNAME) => {
-                let (target, behind) =
-                    NameAt::parse(self.message, rdata_at).map_err(|_| Broken::Wrong)?;
-                if behind != self.cursor {
+        match u16::from_be_bytes([fixed[0], fixed[1]]) {
+            A => scratch.ipv4.push(address(rdata)?),
+            AAAA => scratch.ipv6.push(address(rdata)?),
+            CNAME => {
+                let target = scratch.names.keep(self.message, rdata_at);
+                let end = target.map_err(|error| match error {
+                    NameError::Excess => Broken::Excess,
+                    _ => Broken::Wrong,
+                })?;
+                if end != self.cursor {
                     return Err(Broken::Wrong);
                 }
-                scratch.names.push(target);
             }
             _ => {}
         }
@@ -105,8 +121,6 @@ impl<'a> Walk<'a> {
 /// Whether a question of this type asks for addresses.
 #[inline(always)]
 pub(crate) fn asks_for_address(kind: u16) -> bool {
-    const A: u16 = Type::A as u16;
-    const AAAA: u16 = Type::AAAA as u16;
     const ANY: u16 = QueryType::All as u16;
     matches!(kind, A | AAAA | ANY)
 }
@@ -121,4 +135,6 @@ pub(super) enum Broken {
     Short,
     /// The bytes are there, but invalid.
     Wrong,
+    /// Its names are too much for the message.
+    Excess,
 }

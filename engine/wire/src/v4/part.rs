@@ -2,12 +2,12 @@
 //!
 //! A response of many addresses or of long names can be larger than a datagram, and a set counts
 //! names and addresses in one byte each. [`parts`] divides such a response into several sets, each
-//! of which starts with the name asked for. Together they have every alias and every address once:
-//! nothing is dropped.
+//! of which starts with the name asked for. Together they have every name of
+//! [`Answers::names`](crate::dns::Answers::names) and every address once: nothing is dropped.
 
 use super::set_header::write_header;
 use super::{IPV4_BYTES, IPV6_BYTES, SET_HEADER_BYTES};
-use crate::dns::NameAt;
+use crate::dns::NameText;
 use crate::response::{Endpoints, Response};
 
 /// Most names, IPv4 or IPv6 addresses of one set.
@@ -29,9 +29,10 @@ pub const MIN_SET_ROOM_BYTES: usize = SET_HEADER_BYTES + 2 * 256 + IPV6_BYTES;
 #[derive(Clone, Copy, Debug)]
 pub struct Part<'a> {
     endpoints: &'a Endpoints,
-    message: &'a [u8],
-    asked: Option<&'a NameAt>,
-    aliases: &'a [NameAt],
+    /// What the names are in.
+    text: &'a [u8],
+    asked: Option<&'a NameText>,
+    aliases: &'a [NameText],
     ipv4: &'a [[u8; 4]],
     ipv6: &'a [[u8; 16]],
     /// Bytes of the names, the name asked for included, without padding.
@@ -60,12 +61,13 @@ impl Part<'_> {
             let counts = [1 + self.aliases.len(), self.ipv4.len(), self.ipv6.len()];
             write_header(head, counts, names_bytes, self.endpoints);
         }
-        let (names, addresses) = body.split_at_mut(names_bytes);
-        let mut filled = 0;
+        let (mut names, addresses) = body.split_at_mut(names_bytes);
         for name in self.asked.into_iter().chain(self.aliases) {
-            filled += name.write(self.message, &mut names[filled..]);
+            let (room, rest) = names.split_at_mut(name.wire_len());
+            room.copy_from_slice(name.within(self.text));
+            names = rest;
         }
-        names[filled..].fill(0);
+        names.fill(0);
         let (ipv4, ipv6) = addresses.split_at_mut(IPV4_BYTES * self.ipv4.len());
         ipv4.copy_from_slice(self.ipv4.as_flattened());
         ipv6[..IPV6_BYTES * self.ipv6.len()].copy_from_slice(self.ipv6.as_flattened());
@@ -75,15 +77,16 @@ impl Part<'_> {
 /// The response in one set, if it has no more than `room` bytes: the common case.
 fn whole<'a>(response: &'a Response<'a>, room: usize) -> Option<Part<'a>> {
     let answers = &response.answers;
-    let (asked, aliases) = answers.names_at().split_first()?;
+    let (names, text) = answers.names_text();
+    let (asked, aliases) = names.split_first()?;
     let part = Part {
         endpoints: &response.endpoints,
-        message: answers.message(),
+        text,
         asked: Some(asked),
         aliases,
         ipv4: answers.ipv4(),
         ipv6: answers.ipv6(),
-        names_len: answers.names_at().iter().map(|name| name.wire_len()).sum(),
+        names_len: names.iter().map(|name| name.wire_len()).sum(),
     };
     let counted =
         aliases.len() < MAX_COUNT && part.ipv4.len() <= MAX_COUNT && part.ipv6.len() <= MAX_COUNT;
@@ -97,7 +100,7 @@ fn whole<'a>(response: &'a Response<'a>, room: usize) -> Option<Part<'a>> {
 #[must_use]
 pub fn parts<'a>(response: &'a Response<'a>, room: usize) -> Parts<'a> {
     let answers = &response.answers;
-    let names = answers.names_at();
+    let (names, _) = answers.names_text();
     Parts {
         response,
         room: room.max(MIN_SET_ROOM_BYTES),
@@ -114,7 +117,7 @@ pub struct Parts<'a> {
     response: &'a Response<'a>,
     room: usize,
     /// What no set has had so far.
-    aliases: &'a [NameAt],
+    aliases: &'a [NameText],
     ipv4: &'a [[u8; 4]],
     ipv6: &'a [[u8; 16]],
     started: bool,
@@ -142,7 +145,8 @@ impl<'a> Parts<'a> {
     /// long as there are any, so that no set has names without an address.
     fn slice(&mut self) -> Part<'a> {
         let answers = &self.response.answers;
-        let asked = answers.names_at().first();
+        let (names, text) = answers.names_text();
+        let asked = names.first();
         let mut names_len = asked.map_or(1, |name| name.wire_len());
         let mut room = self.room - SET_HEADER_BYTES;
         let mut named = 0;
@@ -167,7 +171,7 @@ impl<'a> Parts<'a> {
         let ipv6 = take(&mut self.ipv6, limit.min(room / IPV6_BYTES));
         Part {
             endpoints: &self.response.endpoints,
-            message: answers.message(),
+            text,
             asked,
             aliases,
             ipv4,

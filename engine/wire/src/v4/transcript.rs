@@ -21,7 +21,9 @@ use core::array;
 use super::part::padded;
 use super::set_header::{SET_HEADER_BYTES, write_header};
 use super::{IPV4_BYTES, IPV6_BYTES};
-use crate::dns::{HEADER_BYTES, Header, MAX_NAME_BYTES, MessageReject, asks_for_address, header};
+use crate::dns::{
+    HEADER_BYTES, Header, MAX_NAME_BYTES, MessageReject, POINTABLE, asks_for_address, header,
+};
 use crate::encode::{Draft, MAX_TRANSCRIPT_BYTES, SPILL_BYTES};
 use crate::response::Endpoints;
 
@@ -31,11 +33,9 @@ const PIECE_BYTES: usize = 32;
 
 const _: () = assert!(SPILL_BYTES >= 2 * PIECE_BYTES);
 
-/// Offsets that a pointer can hold: it has 14 bits (RFC 1035, section 4.1.4).
-const POINTABLE: usize = 1 << 14;
-
-/// Most names of a set. A power of two, so that a mask replaces the bounds check.
-const MAX_NAMES: usize = 64;
+/// Most names of a set: resolvers follow about a dozen aliases. A power of two, so that a mask
+/// replaces the bounds check.
+const MAX_NAMES: usize = 16;
 
 /// Slots for addresses of each kind: powers of two too, and more than a set has room for.
 const MAX_IPV4: usize = 128;

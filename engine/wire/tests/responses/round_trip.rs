@@ -2,7 +2,7 @@
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use dnsflow_wire::dns::{Answers, Dialect, Extent, Scratch};
+use dnsflow_wire::dns::{Answers, Dialect, Extent, MAX_NAMES_BYTES, Scratch};
 use dnsflow_wire::response::{Endpoints, Response};
 use dnsflow_wire::v4::MIN_SET_ROOM_BYTES;
 use proptest::prelude::*;
@@ -30,20 +30,36 @@ fn any_endpoints() -> impl Strategy<Value = Endpoints> {
     ]
 }
 
+/// The names of a message, as far as they are kept.
+fn kept(message: &Message) -> Vec<Labels> {
+    let mut names = message.names();
+    let mut bytes = 0;
+    let omitted = names.iter().position(|labels| {
+        bytes += name_bytes(labels);
+        bytes > MAX_NAMES_BYTES
+    });
+    names.truncate(omitted.unwrap_or(names.len()));
+    names
+}
+
 fn wanted(message: &Message, endpoints: &Endpoints) -> Set {
     Set {
         client: endpoints.client(),
         resolver: Some(endpoints.resolver()),
-        names: message.names(),
+        names: kept(message),
         ipv4: message.ipv4().into_iter().map(Ipv4Addr::from).collect(),
         ipv6: message.ipv6().into_iter().map(Ipv6Addr::from).collect(),
     }
 }
 
+/// Bytes of a name in wire format.
+fn name_bytes(labels: &Labels) -> usize {
+    1 + labels.iter().map(|label| 1 + label.len()).sum::<usize>()
+}
+
 /// Bytes of a set that has all of it.
 fn bytes(set: &Set) -> usize {
-    let name = |labels: &Labels| 1 + labels.iter().map(|label| 1 + label.len()).sum::<usize>();
-    let names: usize = set.names.iter().map(name).sum();
+    let names: usize = set.names.iter().map(name_bytes).sum();
     40 + names.next_multiple_of(4) + 4 * set.ipv4.len() + 16 * set.ipv6.len()
 }
 
@@ -61,6 +77,8 @@ proptest! {
         let answers = Answers::parse(&bytes_on_wire, Dialect::Unicast, Extent::Whole, &mut scratch);
         let response = Response { endpoints, answers: answers.expect("a response that qualifies") };
         let wanted = wanted(&message, &endpoints);
+        let omitted = message.names().len() - wanted.names.len();
+        prop_assert_eq!(response.answers.omitted_names(), omitted);
         let most = wanted.names.len().max(wanted.ipv4.len()).max(wanted.ipv6.len());
         for room in ROOMS.into_iter().chain([room]) {
             let sets = carried(&response, room);
