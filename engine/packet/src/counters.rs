@@ -9,7 +9,7 @@ use std::fmt;
 use crate::{Fate, Loss, Reject};
 
 /// Counts since the start of a shard.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counters {
     /// Packets received from capture.
     pub received: u64,
@@ -19,6 +19,18 @@ pub struct Counters {
     pub exported: u64,
     rejected: [u64; Reject::COUNT],
     lost: [u64; Loss::COUNT],
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            received: 0,
+            rebuilt: 0,
+            exported: 0,
+            rejected: [0; Reject::COUNT],
+            lost: [0; Loss::COUNT],
+        }
+    }
 }
 
 impl Counters {

@@ -254,6 +254,82 @@ fn an_idle_stream_is_removed() {
     assert_eq!(feed.streams.streams.len(), 1);
 }
 
+fn key(client_port: u16) -> Key {
+    Key { client_port, ..KEY }
+}
+
+/// 100 streams that become idle at once are not one segment's to end; and what is idle has ended.
+#[test]
+fn one_segment_pays_for_few_idle_streams() {
+    let bytes = stream(&[message(1, 0)]);
+    let mut streams = Streams::default();
+    let mut found = Vec::new();
+    for port in 0..100 {
+        streams.segment(key(port), &syn(0), 0, &mut |_, _| {});
+        streams.segment(key(port), &data(1, &bytes[..8]), 0, &mut |_, _| {});
+    }
+    let late = data(9, &bytes[8..]);
+    let taken = streams.segment(key(50), &late, IDLE_SECONDS, &mut |key, what| {
+        found.push((key.client_port, what == Found::Incomplete));
+    });
+    assert_eq!(taken, Taken::New);
+    assert_eq!(found.len(), MAX_REMOVED + 1);
+    assert!(found.contains(&(50, true)), "it is another stream");
+    for port in 1000..1020 {
+        streams.segment(key(port), &syn(0), IDLE_SECONDS, &mut |_, _| {});
+    }
+    assert_eq!(streams.streams.len(), 1 + 20);
+}
+
+/// One byte a segment, each second one is missing: there is a bound on what is held, and behind it
+/// gaps are given up.
+#[test]
+fn segments_behind_a_gap_are_bounded_in_number() {
+    let mut feed = Feed::default();
+    feed.segment(&syn(0), 0);
+    for place in (3..3000).step_by(2) {
+        feed.segment(&data(place, &[0]), 0);
+        assert!(feed.streams.bytes < 256 << 10);
+    }
+    assert!(feed.losses.len() > 100);
+    let before = feed.losses.len();
+    let reset = Segment {
+        rst: true,
+        ..data(3001, &[])
+    };
+    feed.segment(&reset, 0);
+    assert!((1000..1100).contains(&(feed.losses.len() - before)));
+    assert_eq!(feed.streams.bytes, 0);
+}
+
+/// A place that could be the start of a message hides the one behind it, until there is no more.
+#[test]
+fn what_is_undecided_at_the_end_does_not_hide_a_message() {
+    let mut bytes = stream(&[message(1, 300)])[..14].to_vec();
+    // A name of which the end never comes.
+    bytes.extend([63; 5]);
+    bytes.extend(stream(&[message(2, 0)]));
+    let mut feed = Feed::default();
+    feed.segment(&data(0, &bytes), 0);
+    feed.drain();
+    assert_eq!(feed.messages, [message(2, 0)]);
+    assert_eq!(feed.losses, ["gap"]);
+}
+
+/// The second message is known by its header alone when the first has to be told.
+#[test]
+fn a_segment_that_ends_in_the_question_of_the_second_message() {
+    let bytes = stream(&[message(1, 400), message(2, 0)]);
+    let first = stream(&[message(1, 400)]).len();
+    let mut feed = Feed::default();
+    let middle = first + 2 + 12 + 1;
+    feed.segment(&data(0, &bytes[..middle]), 0);
+    assert_eq!(feed.messages, [message(1, 400)]);
+    let sequence = u32::try_from(middle).expect("it is short");
+    feed.segment(&data(sequence, &bytes[middle..]), 0);
+    assert_eq!(feed.messages, [message(1, 400), message(2, 0)]);
+}
+
 proptest! {
     /// Segments in any order, each once or twice, give every message once if the start of the
     /// stream is known.
@@ -278,16 +354,67 @@ proptest! {
         prop_assert_eq!(feed.losses, Vec::<&str>::new());
     }
 
+    /// A stream that began before the capture: whatever the segments, the messages from the first
+    /// whole one on are found.
+    #[test]
+    fn any_start_in_any_segments(
+        paddings in prop::collection::vec(0_usize..600, 2..8),
+        start in any::<prop::sample::Index>(),
+        sizes in prop::collection::vec(1_usize..200, 1..20),
+    ) {
+        let all: Vec<Vec<u8>> = (1..).zip(&paddings).map(|(id, padding)| message(id, *padding)).collect();
+        let bytes = stream(&all);
+        let first = stream(&all[..1]).len();
+        let start = start.index(first + 1);
+        let mut feed = Feed::default();
+        let (mut from, mut sizes) = (start, sizes.iter().cycle());
+        while from < bytes.len() {
+            let to = bytes.len().min(from + sizes.next().expect("it repeats"));
+            let sequence = u32::try_from(from).expect("it is short");
+            feed.segment(&data(at(0).wrapping_add(sequence), &bytes[from..to]), 0);
+            from = to;
+        }
+        feed.drain();
+        prop_assert_eq!(&feed.messages, if start == 0 { &all } else { &all[1..] });
+        let gaps = if start == 0 || start == first { vec![] } else { vec!["gap"] };
+        prop_assert_eq!(feed.losses, gaps);
+    }
+
+    /// Segments that overlap in any way, against the plain way: put all bytes in their places, then
+    /// divide them by their lengths.
+    #[test]
+    fn as_the_plain_way(pieces in prop::collection::vec((0_usize..800, 1_usize..300), 0..40)) {
+        let bytes = stream(&messages());
+        let mut there = vec![false; bytes.len()];
+        let mut feed = Feed::default();
+        feed.segment(&syn(at(0).wrapping_sub(1)), 0);
+        for (from, length) in pieces {
+            let from = from.min(bytes.len() - 1);
+            let to = bytes.len().min(from + length);
+            there[from..to].fill(true);
+            feed.segment(&data(at(0).wrapping_add(u32::try_from(from).expect("it is short")), &bytes[from..to]), 0);
+        }
+        let reached = there.iter().position(|there| !there).unwrap_or(bytes.len());
+        let whole = (0..=messages().len()).rfind(|count| stream(&messages()[..*count]).len() <= reached);
+        let whole = &messages()[..whole.expect("no message needs no bytes")];
+        prop_assert_eq!(&feed.messages, whole);
+        feed.drain();
+        prop_assert_eq!(feed.streams.bytes, 0);
+        prop_assert_eq!(&feed.messages[..whole.len()], whole);
+    }
+
     /// No bytes or sequence numbers cause a panic, and memory stays within its bounds.
     #[test]
     fn any_segments(segments in prop::collection::vec(
         (any::<u32>(), any::<[bool; 3]>(), prop::collection::vec(any::<u8>(), 0..80), 0_usize..3, 0_u64..200), 0..40)
     ) {
         let mut feed = Feed::default();
+        let mut now = 0;
         for (sequence, [syn, fin, rst], payload, cut, seconds) in &segments {
+            now += seconds;
             let near = sequence % 4096;
             let segment = Segment { sequence: near, syn: *syn, fin: *fin, rst: *rst, payload, cut: *cut };
-            feed.segment(&segment, *seconds);
+            feed.segment(&segment, now);
             prop_assert!(feed.streams.bytes <= MAX_BYTES);
         }
         feed.drain();
