@@ -19,6 +19,7 @@ use dnsflow_wire::dns::{Answers, Dialect, Extent, MessageReject, Scratch};
 use dnsflow_wire::response::{Endpoints, Response};
 use etherparse::{IpNumber, TcpHeaderSlice, UdpHeaderSlice};
 
+use crate::clock::Clock;
 use crate::fragments::{Datagram, Fragment, Fragments, GivenUp, Placed};
 use crate::link::Network;
 use crate::network::{Carried, Payload};
@@ -26,8 +27,8 @@ use crate::numbers::port;
 use crate::streams::{Found, Key, Segment, Streams, Taken};
 use crate::{Frame, Loss, Reject, Selection, Sink, Timestamp, link, network, usual};
 
-/// Tunnels inside each other that are followed.
-const MAX_TUNNELS: u8 = 4;
+/// Tunnels and fragmented datagrams inside each other that are followed.
+const MAX_DEPTH: u8 = 4;
 
 /// What became of a packet, or of something that was put together from several.
 ///
@@ -81,6 +82,7 @@ pub struct Decoder {
     scratch: Scratch,
     fragments: Fragments,
     streams: Streams,
+    clock: Clock,
 }
 
 impl Decoder {
@@ -93,6 +95,7 @@ impl Decoder {
             scratch: Scratch::default(),
             fragments: Fragments::default(),
             streams: Streams::default(),
+            clock: Clock::default(),
         }
     }
 
@@ -126,8 +129,9 @@ impl Decoder {
     #[inline(never)]
     pub fn decode_involved(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) {
         let mut tell = |fate: Fate<'_>| sink.take(fate, frame.at);
-        let done = link::network(frame)
-            .and_then(|network| self.network(&network, 0, frame.at.seconds, &mut tell));
+        let seconds = self.clock.at(frame.at.seconds);
+        let done =
+            link::network(frame).and_then(|network| self.network(&network, 0, seconds, &mut tell));
         if let Err(reason) = done {
             tell(Fate::Reject(reason));
         }
@@ -279,7 +283,7 @@ impl Decoder {
             }
             _ => self.in_ip(payload)?,
         };
-        if depth == MAX_TUNNELS {
+        if depth == MAX_DEPTH {
             return Err(Reject::TunnelDepth);
         }
         self.network(&inner, depth + 1, seconds, fate)
@@ -392,14 +396,23 @@ impl Decoder {
         seconds: u64,
         fate: &mut impl FnMut(Fate<'_>),
     ) -> Result<(), Reject> {
-        while let Some((why, datagram)) = self.fragments.give_up(seconds) {
+        let mut removed = 0;
+        while let Some((why, datagram)) = self.fragments.give_up(seconds, removed) {
+            self.given_up(why, datagram, fate);
+            removed += 1;
+        }
+        if let Some((why, datagram)) = self.fragments.give_up_one(fragment.key, seconds) {
             self.given_up(why, datagram, fate);
         }
-        let datagram = match self.fragments.place(fragment, seconds) {
+        let selection = &self.selection;
+        let foreign =
+            fragment.offset == 0 && !selection.may_take(fragment.protocol, fragment.payload);
+        let datagram = match self.fragments.place(fragment, foreign, seconds) {
             Placed::Held => return Err(Reject::Fragment),
             Placed::Duplicate => return Err(Reject::FragmentDuplicate),
             Placed::Overlap => return Err(Reject::FragmentOverlap),
             Placed::Damaged => return Err(Reject::FragmentDamaged),
+            Placed::Foreign => return Err(Reject::FragmentForeign),
             Placed::Whole(datagram) => datagram,
         };
         fate(Fate::Reject(Reject::Fragment));
@@ -409,8 +422,15 @@ impl Decoder {
             bytes: &datagram.payload,
             cut: 0,
         };
-        let done = network::extensions(datagram.endpoints, payload)
-            .and_then(|carried| self.carried(datagram.endpoints, carried, depth, seconds, fate));
+        let done = network::extensions(datagram.endpoints, payload).and_then(|carried| {
+            // A fragment may complete a datagram that is a fragment of another, and so on.
+            let deeper = !matches!(carried, Carried::Whole(_));
+            if deeper && depth == MAX_DEPTH {
+                return Err(Reject::TunnelDepth);
+            }
+            let depth = depth + u8::from(deeper);
+            self.carried(datagram.endpoints, carried, depth, seconds, fate)
+        });
         if let Err(reason) = done {
             fate(Fate::Reject(reason));
         }
@@ -420,11 +440,19 @@ impl Decoder {
 
     /// Gives up a datagram that stays incomplete. The answers at its start are exported.
     fn given_up(&mut self, why: GivenUp, datagram: Datagram, fate: &mut impl FnMut(Fate<'_>)) {
-        fate(Fate::Loss(match why {
+        let loss = match why {
             GivenUp::Timeout => Loss::DatagramTimeout,
             GivenUp::Evicted => Loss::DatagramEvicted,
             GivenUp::Ended => Loss::DatagramIncomplete,
-        }));
+            // Most likely it is foreign too: nothing that is known is lost.
+            GivenUp::Headless => {
+                fate(Fate::Rebuilt);
+                return fate(Fate::Reject(Reject::DatagramHeadless));
+            }
+            // Its fragments are counted as such.
+            GivenUp::Foreign => return,
+        };
+        fate(Fate::Loss(loss));
         if datagram.protocol == IpNumber::UDP.0 && !datagram.payload.is_empty() {
             fate(Fate::Rebuilt);
             let payload = Payload {

@@ -48,9 +48,10 @@
 //! # What it refuses to do
 //!
 //! It knows neither where packets come from nor where records go, and reads no clock: time is what
-//! the frames say. It does not judge addresses and checksums, and takes no length from a packet for
+//! the frames say, and never goes back. It does not judge addresses and checksums, and takes no length from a packet for
 //! granted: no bytes make it panic.
 
+mod clock;
 mod counters;
 mod decoder;
 mod fragments;

@@ -51,6 +51,8 @@ reasons! {
     FragmentDuplicate "fragment_duplicate" "A fragment that was there already.",
     FragmentOverlap "fragment_overlap" "A fragment of a datagram in which two overlap (RFC 5722).",
     FragmentDamaged "fragment_damaged" "A fragment whose place or length can't be.",
+    FragmentForeign "fragment_foreign" "A fragment of a datagram whose first one shows a port or protocol that is not selected.",
+    DatagramHeadless "datagram_headless" "Fragments of a datagram whose first one never came, so that its port is not known.",
     Protocol "protocol" "Neither UDP nor TCP.",
     UdpDamaged "udp_damaged" "A UDP header that is not whole, or whose length can't be.",
     TcpDamaged "tcp_damaged" "A TCP header that is not whole.",
@@ -74,7 +76,7 @@ reasons! {
     /// What reassembly lost: parts of datagrams, streams and messages. Counted besides packets.
     Loss:
     Partial "partial" "A response of which the end is missing; what was whole was exported.",
-    DatagramTimeout "datagram_timeout" "A datagram whose last fragment did not come in time.",
+    DatagramTimeout "datagram_timeout" "A datagram of which fragments did not come in time.",
     DatagramEvicted "datagram_evicted" "A datagram that was given up because too many wait for fragments.",
     DatagramIncomplete "datagram_incomplete" "A datagram that was not whole when the capture ended.",
     StreamGap "stream_gap" "Bytes of a TCP stream that never came, or that no message could be made of.",

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::numbers::port;
+use crate::numbers::{ip_protocol, port};
 use crate::tunnel::Tunnels;
 
 /// Which packets may hold a response.
@@ -68,6 +68,35 @@ impl Selection {
         self.ports.iter().copied().chain(mdns).collect()
     }
 
+    /// Whether a datagram of this IP protocol that starts with `head` may hold a response. What does
+    /// not show its ports yet may.
+    ///
+    /// ```text
+    /// UDP, TCP: source port 2 | destination port 2 | ..
+    /// ```
+    pub(crate) fn may_take(&self, protocol: u8, head: &[u8]) -> bool {
+        let ports = |test: fn(&Self, u16, u16) -> bool| match head {
+            [a, b, c, d, ..] => test(
+                self,
+                u16::from_be_bytes([*a, *b]),
+                u16::from_be_bytes([*c, *d]),
+            ),
+            _ => true,
+        };
+        match protocol {
+            ip_protocol::UDP => ports(|of, source, destination| {
+                of.any_port
+                    || of.ports.contains(&source)
+                    || (of.mdns && source == port::MDNS)
+                    || of.tunnels.are_in_udp(source, destination)
+            }),
+            ip_protocol::TCP => ports(|of, source, _| of.ports.contains(&source)),
+            _ => {
+                ip_protocol::IPV6_EXTENSIONS.contains(&protocol) || self.tunnels.are_in_ip(protocol)
+            }
+        }
+    }
+
     /// The port of the fast path; what comes from others takes longer.
     pub(crate) fn usual_port(&self) -> Option<u16> {
         self.ports.iter().copied().find(|port| *port != port::MDNS)
@@ -84,12 +113,48 @@ impl Default for Selection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tunnel::Kind;
 
     #[test]
     fn no_ports_stand_for_dns() {
         assert_eq!(Selection::default().ports, [port::DNS]);
         assert_eq!(Selection::new([], true).ports, [port::DNS, port::MDNS]);
         assert_eq!(Selection::new([99], false).ports, [99]);
+    }
+
+    #[test]
+    fn the_start_of_a_datagram_shows_whether_it_is_selected() {
+        let selection = Selection::new([99], false);
+        let tunnels = Tunnels::default()
+            .with(Kind::Vxlan)
+            .with(Kind::Gre)
+            .with_record_ports([9000]);
+        let tunnelled = selection.clone().tunnels(tunnels);
+        let of_any_port = Selection {
+            any_port: true,
+            ..selection.clone()
+        };
+        let head = |source: u16, destination: u16| {
+            [source.to_be_bytes(), destination.to_be_bytes()].concat()
+        };
+        for (protocol, head, expected) in [
+            (17, head(99, 1), [true, true, true]),
+            (17, head(1, 99), [false, false, true]),
+            (17, head(5, 4789), [false, true, true]),
+            (17, head(5, 9000), [false, true, true]),
+            (17, head(9000, 5), [false, false, true]),
+            (17, vec![5, 5], [true, true, true]),
+            (6, head(99, 1), [true, true, true]),
+            (6, head(1, 99), [false, false, false]),
+            (47, vec![], [false, true, false]),
+            (1, head(99, 1), [false, false, false]),
+            (60, head(1, 1), [true, true, true]),
+        ] {
+            let taken = [&selection, &tunnelled, &of_any_port]
+                .map(|selection| selection.may_take(protocol, &head));
+            assert_eq!(taken, expected, "protocol {protocol}, {head:?}");
+        }
+        assert!(Selection::new([99], true).may_take(17, &head(port::MDNS, 1)));
     }
 
     #[test]

@@ -74,6 +74,7 @@ pub(crate) fn rows() -> Vec<Row> {
         plain(),
         tunnels(),
         fragments(),
+        fragments_of_others(),
         fragments_given_up(),
         transport(),
         streams(),
@@ -280,6 +281,52 @@ fn fragments() -> Vec<Row> {
     ]
 }
 
+/// Fragments of another port: with the first one, and without it, as the capture filter leaves them.
+fn fragments_of_others() -> Vec<Row> {
+    let foreign = |of| {
+        let datagram = ends().udp_datagram(5060, 5060, &[0x2a; 900]);
+        let parts = ends().fragments(of, &datagram, 512);
+        let parts: Vec<Vec<u8>> = parts.iter().map(|packet| ethernet(&[], packet)).collect();
+        <[Vec<u8>; 2]>::try_from(parts).expect("908 bytes in pieces of 512")
+    };
+    let [first, second] = foreign(1);
+    let mut without = Row::new(
+        "three of another port without the first, the second a minute later",
+        vec![
+            foreign(2)[1].clone(),
+            foreign(3)[1].clone(),
+            foreign(4)[1].clone(),
+        ],
+        "received 3 + rebuilt 3 = exported 0 + fragment 3 + datagram_headless 3",
+    );
+    for captured in &mut without.packets[1..] {
+        captured.seconds = 60;
+    }
+    vec![
+        Row::new(
+            "of another port, in order",
+            vec![first.clone(), second.clone()],
+            "received 2 = exported 0 + fragment_foreign 2",
+        ),
+        Row::new(
+            "of another port, backwards",
+            vec![second, first.clone()],
+            "received 2 = exported 0 + fragment 1 + fragment_foreign 1",
+        ),
+        Row::new(
+            "of another port, never whole",
+            vec![first],
+            "received 1 = exported 0 + fragment_foreign 1",
+        ),
+        Row::new(
+            "of ICMP",
+            vec![ethernet(&[], &ends().ipv4(&[], 5, 0x2000, 1, &[8; 64]))],
+            "received 1 = exported 0 + fragment_foreign 1",
+        ),
+        without,
+    ]
+}
+
 fn fragments_given_up() -> Vec<Row> {
     /// Of 4,097 datagrams that wait the oldest has to go when the next fragment comes.
     const DATAGRAMS: u16 = 4096 + 3;
@@ -296,8 +343,20 @@ fn fragments_given_up() -> Vec<Row> {
          lost: datagram_timeout 1, datagram_incomplete 1",
     );
     late.packets[1].seconds = 60;
+    let large = Response::new(ends(), "big.example", 40);
+    let parts = ends().fragments(9, &large.datagram(), 512);
+    let parts: Vec<Vec<u8>> = parts.iter().map(|packet| ethernet(&[], packet)).collect();
+    let mut future = Row::new(
+        "a packet from the future, then two halves too far apart",
+        [vec![start(1)], vec![start(2); 8], parts].concat(),
+        "received 11 + rebuilt 4 = exported 1 + fragment 4 + fragment_duplicate 7 + datagram_headless 1 \
+         + cut 2; lost: partial 1, datagram_timeout 3",
+    );
+    future.packets[0].seconds = 1_000_000;
+    future.packets[10].seconds = 69;
     vec![
         late,
+        future,
         Row::new(
             "too many that wait",
             (0..DATAGRAMS).map(start).collect(),

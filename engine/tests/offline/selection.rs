@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use dnsflow_testkit::capture::{Order, Pcapng, pcap};
 use dnsflow_testkit::packets::{
-    COOKED, ETHERNET, MDNS_RESPONSE, Response, UNREADABLE, cooked, response,
+    COOKED, ETHERNET, Ends, MDNS_RESPONSE, Response, UNREADABLE, cooked, ethernet, response,
 };
 use dnsflow_testkit::requirements::core_counts;
 use dnsflow_testkit::sensor::Account;
@@ -144,4 +144,46 @@ fn the_filter_can_be_seen() {
     assert!(lines.len() > 20 && lines[1].is_empty(), "{lines:?}");
     let ended = BUILT.sensor(["--print-filter", "-f", "udp port 99"]).run();
     assert_eq!(ended.lines()[0], "udp port 99");
+}
+
+/// 300 whole datagrams of another protocol in two fragments each, and the same as the capture filter leaves them:
+/// nothing of it is a response, and nothing is lost.
+#[test]
+fn fragments_of_another_port() {
+    let datagrams = (0..300).map(|number| {
+        let ends = Ends::new(number % 2 == 1, number);
+        let datagram = ends.udp_datagram(5060, 5060, &[0x2a; 1600]);
+        let parts = ends.fragments(number, &datagram, 1480);
+        let parts: Vec<Vec<u8>> = parts.iter().map(|packet| ethernet(&[], packet)).collect();
+        <[Vec<u8>; 2]>::try_from(parts).expect("1,608 bytes in pieces of 1,480")
+    });
+    let datagrams: Vec<[Vec<u8>; 2]> = datagrams.collect();
+    let backwards = datagrams
+        .iter()
+        .flat_map(|parts| parts.iter().rev())
+        .cloned();
+    let without_first = datagrams.iter().map(|[_, second]| second.clone());
+    for (packets, account) in [
+        (
+            datagrams.concat(),
+            "received 600 = exported 0 + fragment_foreign 600",
+        ),
+        (
+            backwards.collect(),
+            "received 600 = exported 0 + fragment 300 + fragment_foreign 300",
+        ),
+        (
+            without_first.collect(),
+            "received 300 + rebuilt 300 = exported 0 + fragment 300 + datagram_headless 300",
+        ),
+    ] {
+        for cores in core_counts() {
+            let run = BUILT
+                .sensor(["-r", "-", "--cores", cores])
+                .fed(&pcap(&packets));
+            let (export, counted) = run.export();
+            assert_eq!(counted.total.line, account, "{cores} cores");
+            assert_eq!(export.sets(), Vec::<String>::new());
+        }
+    }
 }

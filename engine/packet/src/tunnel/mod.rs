@@ -179,14 +179,31 @@ impl Tunnels {
         if self.juniper_ports.contains(&ports[0]) {
             return Some(udp::juniper(body));
         }
-        let is = |kind: &Kind| ports.iter().any(|port| kind.udp_ports().contains(port));
-        match self.kinds().find(is)? {
+        match self.kind_in_udp(ports)? {
             Kind::Vxlan => Some(udp::vxlan(body)),
             Kind::Geneve => Some(udp::geneve(body)),
             Kind::Gre => self.in_gre(body),
             Kind::Gtp => Some(udp::gtp(body)),
             Kind::Erspan | Kind::Ipip | Kind::SixInFour => None,
         }
+    }
+
+    /// The chosen kind that one of these ports is of.
+    fn kind_in_udp(&self, ports: [u16; 2]) -> Option<Kind> {
+        let is = |kind: &Kind| ports.iter().any(|port| kind.udp_ports().contains(port));
+        self.kinds().find(is)
+    }
+
+    /// Whether UDP between these ports is that of a chosen tunnel or of a mirror.
+    pub(crate) fn are_in_udp(&self, source_port: u16, destination_port: u16) -> bool {
+        self.mirror_ports().any(|port| port == destination_port)
+            || self.kind_in_udp([destination_port, source_port]).is_some()
+    }
+
+    /// Whether this IP protocol is that of a chosen tunnel.
+    pub(crate) fn are_in_ip(&self, protocol: u8) -> bool {
+        self.kinds()
+            .any(|kind| kind.ip_protocol() == Some(protocol))
     }
 
     /// The packet inside an IP packet, or `None` if its protocol is not that of a chosen tunnel.
