@@ -343,8 +343,8 @@ fn fragments_given_up() -> Vec<Row> {
          lost: datagram_timeout 1, datagram_incomplete 1",
     );
     late.packets[1].seconds = 60;
-    let big = Response::new(ends(), "big.example", 40);
-    let parts = big.ends.fragments(9, &big.datagram(), 512);
+    let large = Response::new(ends(), "big.example", 40);
+    let parts = ends().fragments(9, &large.datagram(), 512);
     let parts: Vec<Vec<u8>> = parts.iter().map(|packet| ethernet(&[], packet)).collect();
     let mut future = Row::new(
         "a packet from the future, then two halves too far apart",

@@ -157,31 +157,30 @@ fn fragments_of_another_port() {
         let parts: Vec<Vec<u8>> = parts.iter().map(|packet| ethernet(&[], packet)).collect();
         <[Vec<u8>; 2]>::try_from(parts).expect("1,608 bytes in pieces of 1,480")
     });
-    let (first, second): (Vec<_>, Vec<_>) =
-        datagrams.map(|[first, second]| (first, second)).unzip();
-    let in_order: Vec<Vec<u8>> = first
+    let datagrams: Vec<[Vec<u8>; 2]> = datagrams.collect();
+    let backwards = datagrams
         .iter()
-        .zip(&second)
-        .flat_map(|(a, b)| [a.clone(), b.clone()])
-        .collect();
+        .flat_map(|parts| parts.iter().rev())
+        .cloned();
+    let without_first = datagrams.iter().map(|[_, second]| second.clone());
     for (packets, account) in [
         (
-            &in_order,
+            datagrams.concat(),
             "received 600 = exported 0 + fragment_foreign 600",
         ),
         (
-            &[&second[..], &first].concat(),
+            backwards.collect(),
             "received 600 = exported 0 + fragment 300 + fragment_foreign 300",
         ),
         (
-            &second,
+            without_first.collect(),
             "received 300 + rebuilt 300 = exported 0 + fragment 300 + datagram_headless 300",
         ),
     ] {
         for cores in core_counts() {
             let run = BUILT
                 .sensor(["-r", "-", "--cores", cores])
-                .fed(&pcap(packets));
+                .fed(&pcap(&packets));
             let (export, counted) = run.export();
             assert_eq!(counted.total.line, account, "{cores} cores");
             assert_eq!(export.sets(), Vec::<String>::new());

@@ -6,8 +6,8 @@
 //!
 //! Each place is looked at a bounded number of times, whatever the bytes are and however they are
 //! divided into segments. Nearly all places are refused by their header. What is behind the first
-//! place that is not refused waits until that one is decided, which takes at most
-//! [`QUESTION_BYTES`]; its walk through the name goes on where it ran out of bytes. Places that
+//! place that is not refused waits until that one is decided, which takes at most the 273 bytes of
+//! the longest question; its walk through the name goes on where it ran out of bytes. Places that
 //! are looked at, and labels walked, are limited to a part of the bytes that came: beyond that, all
 //! places are refused unseen. The name of a question has no pointer, since no name precedes it.
 

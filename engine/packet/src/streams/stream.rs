@@ -6,6 +6,9 @@ use super::{
     Found, GAP_SECONDS, HEADER_BYTES, LENGTH_BYTES, Segment, Taken, WINDOW_BYTES, message_length,
 };
 
+/// Capacity that the bytes kept by a search may have: the longest question has 273.
+const KEPT_BYTES: usize = 512;
+
 /// Whether the start of the next message is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Framing {
@@ -17,6 +20,7 @@ enum Framing {
     Lost { told: bool },
 }
 
+/// The framing where synchronisation has just been lost.
 const LOST: Framing = Framing::Lost { told: false };
 
 #[derive(Debug)]
@@ -328,9 +332,6 @@ impl Stream {
         };
     }
 }
-
-/// Capacity that the bytes kept by a search may have: the longest question has 273.
-const KEPT_BYTES: usize = 512;
 
 /// Position of the first sequence number of a stream. It leaves room behind, so that what comes
 /// late has a position.
