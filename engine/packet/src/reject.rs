@@ -66,6 +66,7 @@ reasons! {
     QuestionDamaged "question_damaged" "The question is not whole or its name is none.",
     QuestionType "question_type" "Asks for something else than A, AAAA or ANY.",
     AnswerDamaged "answer_damaged" "A record of the answer section is not whole or not what its type calls for.",
+    NameBytes "name_bytes" "The names in it have more than 8 times as many bytes as the message, once their pointers are followed.",
     NoAddress "no_address" "No A and no AAAA in the answer section.",
     Cut "cut" "Cut by the snap length of the capture before the first address.",
 }
@@ -95,6 +96,7 @@ impl From<MessageReject> for Reject {
             MessageReject::QuestionDamaged => Self::QuestionDamaged,
             MessageReject::QuestionType => Self::QuestionType,
             MessageReject::AnswerDamaged => Self::AnswerDamaged,
+            MessageReject::NameBytes => Self::NameBytes,
             MessageReject::NoAddress => Self::NoAddress,
         }
     }

@@ -461,6 +461,20 @@ fn messages() -> Vec<Row> {
             &|message| message[40] = 5,
         ),
         of(
+            "a name of 254 bytes, and 40 more that end in it",
+            "received 1 = exported 0 + name_bytes 1",
+            &|message| {
+                let longest = [
+                    &[0xc0, 12, 0, 16, 0, 1, 0, 0, 0, 60, 0, 253][..],
+                    &b"\x01a".repeat(126),
+                    b"\0",
+                ];
+                let more = b"\x01b\xc0\x29\0\x10\0\x01\0\0\0\x3c\0\0";
+                message[7] += 41;
+                message.splice(29..29, [longest.concat(), more.repeat(40)].concat());
+            },
+        ),
+        of(
             "no answers",
             "received 1 = exported 0 + no_address 1",
             &|message| {

@@ -55,8 +55,8 @@ impl<'a> Answers<'a> {
         extent: Extent,
         scratch: &'a mut Scratch,
     ) -> Result<Self, MessageReject> {
-        scratch.next_message();
         let message = message.get(..MAX_MESSAGE_BYTES).unwrap_or(message);
+        scratch.next_message(message.len());
         let header = message.first_chunk().ok_or(MessageReject::HeaderShort)?;
         let questions = questions(header, dialect)?;
         let mut walk = Walk::new(message);

@@ -20,6 +20,9 @@ pub enum NameError {
     Loop,
     /// Over [`MAX_NAME_BYTES`] once the pointers are followed.
     Long,
+    /// A name by itself, but the different names of its message have more than 8 times as many
+    /// bytes as the message once their pointers are followed.
+    Excess,
 }
 
 /// A name, case as received: one of a DNS message, or one of a decoded set.

@@ -27,6 +27,14 @@ pub(crate) const POINTABLE: usize = 1 << 14;
 /// names of the greatest length, or 40 of 50 bytes.
 pub const MAX_NAMES_BYTES: usize = 2048;
 
+/// Most bytes of text for each byte of a message: names that are written out once, however often
+/// they are pointed to.
+///
+/// A name that is short in the message, such as a label and a pointer, can have 255 bytes, and so
+/// can each of a hundred. Of 1,301 messages of public captures, none has more than 0.73 bytes for
+/// each of its own.
+const TEXT_RATIO: usize = 8;
+
 /// Pointers followed in one name; with more, it is taken for a loop.
 ///
 /// A name of 255 bytes has at most 127 labels, so no compression needs more.
@@ -62,8 +70,9 @@ pub(super) struct Names {
     /// Every name that is more than a pointer to what was read before, uncompressed; then memory for
     /// the next one.
     text: Vec<u8>,
-    /// Bytes of those names.
+    /// Bytes of those names, and the most that the message may have.
     filled: usize,
+    most_filled: usize,
     /// The names to be exported.
     kept: Vec<NameText>,
     kept_bytes: usize,
@@ -116,6 +125,7 @@ impl Default for Names {
             runs: Vec::new(),
             text: Vec::new(),
             filled: 0,
+            most_filled: 0,
             kept: Vec::new(),
             kept_bytes: 0,
             omitted: 0,
@@ -127,10 +137,11 @@ impl Default for Names {
 
 impl Names {
     /// Forgets the names of the message before. Every name from here on has to be of one message of
-    /// at most 65,535 bytes, which is given up at its first damaged name.
-    pub(super) fn next_message(&mut self) {
+    /// `bytes`, at most 65,535, which is given up at its first name that is refused.
+    pub(super) fn next_message(&mut self, bytes: usize) {
         self.runs.clear();
         self.filled = 0;
+        self.most_filled = TEXT_RATIO * bytes;
         self.kept.clear();
         self.kept_bytes = 0;
         self.omitted = 0;
@@ -214,9 +225,9 @@ impl Names {
         offset: usize,
     ) -> Result<(Range<usize>, usize), NameError> {
         let (start, first_run) = (self.filled, self.runs.len());
-        let most_filled = start + MAX_NAME_BYTES + PIECE_BYTES;
-        if self.text.len() < most_filled {
-            self.text.resize(2 * most_filled, 0);
+        let memory = start + MAX_NAME_BYTES + PIECE_BYTES;
+        if self.text.len() < memory {
+            self.text.resize(2 * memory, 0);
         }
         let (mut cursor, mut behind, mut pointers) = (offset, None, 0);
         let behind = loop {
@@ -270,6 +281,9 @@ impl Names {
             }
         };
         let end = self.filled;
+        if end > self.most_filled {
+            return Err(NameError::Excess);
+        }
         for run in self.runs.iter_mut().skip(first_run) {
             run.end = end;
             run.pointers = pointers - run.pointers;

@@ -6,8 +6,8 @@ use super::names::Names;
 ///
 /// Keep it from one message to the next, so that messages are read without allocation: its lists
 /// grow to what the largest message so far needed, and stay that large. That is at most 5,957
-/// addresses (a message of 65,535 bytes has no room for more records of 11 bytes), and as many
-/// names of 255 bytes. What is known of the places in a message takes 64 KiB.
+/// addresses (a message of 65,535 bytes has no room for more records of 11 bytes), and names of 8
+/// times 65,535 bytes. What is known of the places in a message takes 64 KiB.
 #[derive(Debug, Default)]
 pub struct Scratch {
     pub(super) names: Names,
@@ -16,8 +16,8 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    pub(super) fn next_message(&mut self) {
-        self.names.next_message();
+    pub(super) fn next_message(&mut self, bytes: usize) {
+        self.names.next_message(bytes);
         self.ipv4.clear();
         self.ipv6.clear();
     }

@@ -30,10 +30,14 @@ impl<'a> Walk<'a> {
     }
 
     pub(super) fn question(&mut self, scratch: &mut Scratch) -> Result<(), MessageReject> {
-        let behind = scratch
-            .names
-            .keep(self.message, self.cursor)
-            .map_err(|_| MessageReject::QuestionDamaged)?;
+        let behind =
+            scratch
+                .names
+                .keep(self.message, self.cursor)
+                .map_err(|error| match error {
+                    NameError::Excess => MessageReject::NameBytes,
+                    _ => MessageReject::QuestionDamaged,
+                })?;
         let fixed: &[u8; 4] = self
             .message
             .get(behind..)
@@ -57,6 +61,7 @@ impl<'a> Walk<'a> {
             match self.answer(scratch) {
                 Ok(()) => {}
                 Err(Broken::Short) if extent == Extent::Cut => return Ok(Extent::Cut),
+                Err(Broken::Excess) => return Err(MessageReject::NameBytes),
                 Err(_) => return Err(MessageReject::AnswerDamaged),
             }
         }
@@ -79,6 +84,7 @@ impl<'a> Walk<'a> {
         };
         let owner_end = owner.map_err(|error| match error {
             NameError::Short => Broken::Short,
+            NameError::Excess => Broken::Excess,
             _ => Broken::Wrong,
         })?;
         let (fixed, behind) = self
@@ -98,7 +104,11 @@ impl<'a> Walk<'a> {
             AAAA => scratch.ipv6.push(address(rdata)?),
             CNAME => {
                 let target = scratch.names.keep(self.message, rdata_at);
-                if target.map_err(|_| Broken::Wrong)? != self.cursor {
+                let end = target.map_err(|error| match error {
+                    NameError::Excess => Broken::Excess,
+                    _ => Broken::Wrong,
+                })?;
+                if end != self.cursor {
                     return Err(Broken::Wrong);
                 }
             }
@@ -125,4 +135,6 @@ pub(super) enum Broken {
     Short,
     /// The bytes are there, but invalid.
     Wrong,
+    /// Its names are too much for the message.
+    Excess,
 }

@@ -5,10 +5,13 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// Bytes of a message that may have as much text as any of these.
+const PLENTY: usize = 1 << 20;
+
 /// The name at `at`, written out, and the offset behind it.
 fn parse(message: &[u8], at: usize) -> Result<(Vec<u8>, usize), NameError> {
     let mut names = Names::default();
-    names.next_message();
+    names.next_message(PLENTY);
     let behind = names.keep(message, at)?;
     Ok((kept(&names).concat(), behind))
 }
@@ -141,7 +144,7 @@ proptest! {
         places in vec((any::<bool>(), any::<prop::sample::Index>()), 1..100),
     ) {
         let mut names = Names::default();
-        names.next_message();
+        names.next_message(PLENTY);
         let (mut wanted, mut bytes, mut omitted, mut begun) = (Vec::new(), 0, 0, 0);
         for (keep, place) in &places {
             let at = place.index(message.len() + 1);
@@ -187,7 +190,7 @@ fn a_chain_of_pointers_is_as_valid_as_without_marks() {
         (0..127).map(place).collect(),
     ] {
         let mut names = Names::default();
-        names.next_message();
+        names.next_message(PLENTY);
         for at in before {
             assert_eq!(
                 names.skip(&message, at).is_ok(),
@@ -207,10 +210,10 @@ fn marks_of_another_message_are_not_known() {
     // The numbers of messages start over on the way.
     names.message = 0_u32.wrapping_sub(3 << 16);
     for _ in 0..3 {
-        names.next_message();
+        names.next_message(PLENTY);
         assert_eq!(names.keep(long, 5), Ok(7));
         assert_eq!(kept(&names), [b"\x01b\0"]);
-        names.next_message();
+        names.next_message(PLENTY);
         assert_eq!(names.keep(short, 5), Ok(7));
         assert_eq!(kept(&names), [b"\x01b\0"]);
         assert_ne!(names.message, 0);
@@ -227,7 +230,7 @@ fn names_are_kept_as_far_as_there_is_room() {
     }
     message.extend([0, 0xc0, 0, 0]);
     let mut names = Names::default();
-    names.next_message();
+    names.next_message(PLENTY);
     for _ in 0..20 {
         assert_eq!(names.keep(&message, 255), Ok(257));
     }
@@ -236,6 +239,38 @@ fn names_are_kept_as_far_as_there_is_room() {
     assert_eq!((kept(&names).len(), names.omitted()), (8, 13));
     assert!(kept(&names).iter().all(|name| name == &message[..255]));
     assert!(!names.is_empty());
-    names.next_message();
+    names.next_message(PLENTY);
     assert!(names.is_empty());
+}
+
+#[test]
+fn text_is_bounded_by_the_bytes_of_the_message() {
+    // A name of 253 bytes, then labels before pointers to it.
+    let mut message = [&b"\x01a".repeat(126)[..], b"\0"].concat();
+    let places: Vec<usize> = (0..10).map(|number| 253 + 4 * number).collect();
+    for _ in &places {
+        message.extend(b"\x01b\xc0\x00");
+    }
+    let mut names = Names::default();
+    let mut read = |bytes| {
+        names.next_message(bytes);
+        places
+            .iter()
+            .map_while(|at| {
+                names.skip(&message, *at).err().map_or(Some(()), |error| {
+                    assert_eq!(error, NameError::Excess);
+                    None
+                })
+            })
+            .count()
+    };
+    assert_eq!(
+        (
+            read(PLENTY),
+            read(255 * 3 / 8),
+            read(255 * 3 / 8 + 1),
+            read(0)
+        ),
+        (10, 2, 3, 0)
+    );
 }

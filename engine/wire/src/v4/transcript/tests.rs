@@ -196,6 +196,60 @@ proptest! {
     }
 }
 
+/// A message whose names point into each other: of each record the owner, its type, and the alias'
+/// label and what it points to, as indices of the places that names were seen at.
+fn tangled(records: &[(usize, u32, Option<u8>, usize)]) -> Vec<u8> {
+    // Of the name asked for and its parts.
+    let mut places = vec![12, 14, 16];
+    let mut at = 12 + 5 + 4;
+    let mut parts = Vec::new();
+    for &(owner, kind, label, target) in records {
+        let pointer = |index: usize| (0xc000_u16 | places[index % places.len()]).to_be_bytes();
+        let owner = pointer(owner);
+        let rdata = match kind {
+            A => vec![192, 0, 2, 1],
+            AAAA => vec![9; 16],
+            CNAME => [
+                label.map_or(vec![], |byte| vec![1, byte]),
+                pointer(target).to_vec(),
+            ]
+            .concat(),
+            _ => vec![7; 5],
+        };
+        if kind == CNAME {
+            places.push(at + 12);
+        }
+        at += 12 + u16::try_from(rdata.len()).expect("short");
+        parts.push((owner, kind, rdata));
+    }
+    let records: Vec<(&[u8], u32, &[u8])> = parts
+        .iter()
+        .map(|(owner, kind, rdata)| (&owner[..], *kind, &rdata[..]))
+        .collect();
+    message(b"\x01b\x01c\x00", &records)
+}
+
+proptest! {
+    #[test]
+    fn names_that_point_into_each_other_are_the_same_on_both_paths(
+        records in proptest::collection::vec(
+            (
+                any::<usize>(),
+                prop_oneof![3 => Just(CNAME), 1 => Just(A), 1 => Just(AAAA), 1 => Just(16)],
+                any::<Option<u8>>(),
+                any::<usize>(),
+            ),
+            0..40,
+        ),
+    ) {
+        let message = tangled(&records);
+        is_the_same_on_the_slow_path(&mut Transcriber::default(), &message);
+        // All of them are valid.
+        let has_address = records.iter().any(|(_, kind, ..)| [A, AAAA].contains(kind));
+        prop_assert_eq!(slow_path(&message).is_ok(), has_address);
+    }
+}
+
 #[test]
 fn one_changed_byte_is_the_same_on_both_paths() {
     let mut transcriber = Transcriber::default();
