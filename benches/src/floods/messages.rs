@@ -225,12 +225,11 @@ mod tests {
 
     #[test]
     fn expensive_messages_are_valid() {
-        let too_long = Err(MessageReject::NameBytes);
         assert_eq!(read(&chain(0, 1472, A)), Ok((1, 57)));
-        assert_eq!(read(&chain(0, 1472, CNAME)), Ok((8, 1)));
+        assert_eq!(read(&chain(0, 1472, CNAME)), Ok((9, 1)));
         assert_eq!(read(&chain(0, 1472, TXT)), Ok((1, 1)));
         assert_eq!(read(&pointers(0, 1472)), Ok((1, 1)));
-        assert_eq!(read(&aliases(0, 1472, &many_labels(0))), too_long);
+        assert_eq!(read(&aliases(0, 1472, &many_labels(0))), Ok((9, 1)));
         assert_eq!(read(&addresses(0, 65_535, A)), Ok((1, 4367)));
         assert_eq!(read(&tiny(0)), Ok((1, 1)));
     }

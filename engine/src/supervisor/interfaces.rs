@@ -41,6 +41,15 @@ pub(super) struct Interfaces {
     filter_name: String,
 }
 
+/// What is opened for capture.
+pub(super) struct Opened {
+    pub(super) interfaces: Interfaces,
+    /// For each shard, an intake for each interface.
+    pub(super) intakes: Vec<Vec<Intake>>,
+    /// The filters of each interface.
+    pub(super) filters: Vec<Rates>,
+}
+
 #[derive(Debug)]
 struct Interface {
     tap: Tap,
@@ -62,13 +71,12 @@ enum State {
 }
 
 impl Interfaces {
-    /// Opens the sockets of all shards on all interfaces, and then lets packets in. Returns the
-    /// intakes of each shard, and the filters of each interface.
+    /// Opens the sockets of all shards on all interfaces, and then lets packets in.
     pub(super) fn open(
         taps: Vec<Tap>,
         mut inherited: InheritedSockets,
         capture: &Capture,
-    ) -> Result<(Self, Vec<Vec<Intake>>, Vec<Rates>), StartError> {
+    ) -> Result<Opened, StartError> {
         let shards = taps.first().map_or(0, |tap| tap.shards);
         let mut intakes: Vec<Vec<Intake>> = (0..shards).map(|_| Vec::new()).collect();
         let mut opened = Vec::new();
@@ -105,7 +113,11 @@ impl Interfaces {
             look_at: None,
             filter_name: filter_name.unwrap_or_default(),
         };
-        Ok((interfaces, intakes, filters))
+        Ok(Opened {
+            interfaces,
+            intakes,
+            filters,
+        })
     }
 
     /// The expression of what the capture filter keeps.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use log::{error, info, warn};
 
 use super::event::{Caught, Event, Events};
-use super::interfaces::Interfaces;
+use super::interfaces::{Interfaces, Opened};
 use super::opening;
 use super::output::{Output, Outputs};
 use super::reload::{Action, Input, Prepared, Reload};
@@ -70,7 +70,11 @@ pub(super) fn run(
     let capture = settings.capture.clone();
     let caught = Caught::new(true)?;
     let opened = opening::unless_told_to_end(move || Interfaces::open(taps, inherited, &capture));
-    let (interfaces, intakes, filters) = opened?;
+    let Opened {
+        interfaces,
+        intakes,
+        filters,
+    } = opened?;
     let outputs = Outputs::open(&settings.output, false)?;
     if let Some(user) = &settings.user {
         user.assume()?;
