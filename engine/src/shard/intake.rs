@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Shard;
 use super::snapshot::TapSnapshot;
 use crate::capture::interface::InterfaceDrops;
+use crate::capture::rates::Rates;
 use crate::capture::ring::Ring;
 use crate::export::ExportError;
 use dnsflow_packet::Counters;
@@ -17,6 +18,8 @@ pub struct Intake {
     interface: Arc<str>,
     /// The receive ring.
     pub(super) ring: Ring,
+    /// The capture filters, one of which is attached to the ring.
+    pub(super) filters: Rates,
     /// Drops counted by the interface.
     drops: InterfaceDrops,
     /// Whether the interface exists and is up.
@@ -28,13 +31,14 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// The intake of `ring`, which receives packets of `interface`. `drops` are those of the
-    /// interface.
+    /// The intake of `ring`, which receives packets of `interface` through the first of `filters`.
+    /// `drops` are those of the interface.
     #[must_use]
-    pub fn new(interface: Arc<str>, ring: Ring, drops: InterfaceDrops) -> Self {
+    pub fn new(interface: Arc<str>, ring: Ring, filters: Rates, drops: InterfaceDrops) -> Self {
         Self {
             interface,
             ring,
+            filters,
             drops,
             present: true,
             counters: Counters::default(),
@@ -76,10 +80,12 @@ impl Intake {
         std::mem::swap(&mut shard.counters, &mut self.counters);
     }
 
-    /// Continues with `ring`, which belongs to the interface that replaced the old one.
-    pub(super) fn replace(&mut self, ring: Ring) {
+    /// Continues with `ring`, which belongs to the interface that replaced the old one, and its
+    /// filters.
+    pub(super) fn replace(&mut self, ring: Ring, filters: Rates) {
         self.replaced = self.kernel_counts();
         self.ring = ring;
+        self.filters = filters;
         self.present = true;
     }
 

@@ -59,24 +59,22 @@ struct Deadlines {
 }
 
 impl Live {
-    /// Shard number `core`, from 0, with an intake for each interface, in the order of `-i`, and
-    /// `filters` for each of them, of which the first is attached. `flush` is the flush interval:
-    /// the longest time that a set waits for others to fill its datagram. `notify` sends a notice to
-    /// the supervisor and must not block.
+    /// Shard number `core`, from 0, with an intake for each interface, in the order of `-i`.
+    /// `flush` is the flush interval: the longest time that a set waits for others to fill its
+    /// datagram. `notify` sends a notice to the supervisor and must not block.
     #[must_use]
     pub fn new(
         core: usize,
         shard: Shard,
         intakes: Vec<Intake>,
-        filters: Vec<Rates>,
         flush: Duration,
         notify: Box<dyn Fn(Notice)>,
     ) -> Self {
         Self {
             core,
             shard,
+            sampling: Sampling::new(core, &intakes),
             intakes,
-            sampling: Sampling::new(core, filters),
             flush,
             notify,
             undelivered: 0,
@@ -229,7 +227,7 @@ impl Live {
     /// for. If the kernel rejects a filter, nothing else is changed.
     async fn change(&mut self, change: &Change) -> Result<(), ShardError> {
         let applied = match &change.capture {
-            Some(capture) => self.sampling.replace(&capture.filters, &self.intakes),
+            Some(capture) => self.sampling.replace(&capture.filters, &mut self.intakes),
             None => Ok(()),
         };
         if applied.is_ok() {
@@ -280,8 +278,8 @@ impl Live {
             .map_err(system("can't wait for packets"))?;
         Timer::new(SETTLE).await;
         intake.drain(&mut self.shard).await?;
-        intake.replace(ring);
-        self.sampling.replace_one(index, filters, intake);
+        intake.replace(ring, filters);
+        self.sampling.join(intake);
         Ok(())
     }
 

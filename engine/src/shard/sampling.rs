@@ -27,57 +27,47 @@ pub struct Sampled {
     pub changes: u64,
 }
 
-/// The filters of a shard, and which of them are attached.
+/// The load of a shard, and the step of its capture filters that follows from it.
 #[derive(Debug)]
 pub struct Sampling {
     /// Index of the shard, for messages.
     core: usize,
-    /// One for each interface, in the order of `-i`.
-    filters: Vec<Rates>,
     overload: Overload,
     /// When the next look at the load may be taken.
     look_at: Instant,
     /// Time for which the shard has worked since the start.
     busy: Duration,
-    highest: u32,
-    changes: u64,
+    sampled: Sampled,
 }
 
 impl Sampling {
-    /// The sampling of shard number `core`. `filters` has one for each interface, in the order of
-    /// `-i`; the first step of each is attached.
+    /// The sampling of shard number `core`. The first filter of each intake is attached.
     #[must_use]
-    pub fn new(core: usize, filters: Vec<Rates>) -> Self {
+    pub fn new(core: usize, intakes: &[Intake]) -> Self {
         let now = Instant::now();
-        let mut sampling = Self {
+        let first = intakes.first().map(|intake| &intake.filters);
+        let rate = first.map_or(0, |filters| filters.rate(0));
+        Self {
             core,
-            overload: Overload::new(last_step(&filters), now),
-            filters,
+            overload: Overload::new(first.map_or(0, Rates::last_step), now),
             look_at: now,
             busy: Duration::ZERO,
-            highest: 0,
-            changes: 0,
-        };
-        sampling.highest = sampling.rate();
-        sampling
+            sampled: Sampled {
+                rate,
+                highest: rate,
+                changes: 0,
+            },
+        }
     }
 
     /// The rates so far.
     pub(super) fn sampled(&self) -> Sampled {
-        Sampled {
-            rate: self.rate(),
-            highest: self.highest,
-            changes: self.changes,
-        }
+        self.sampled
     }
 
     /// The rate in force: 1 of this many packets is kept; 0 if sampling is off.
     pub(super) fn rate(&self) -> u32 {
-        self.rate_of(self.overload.step())
-    }
-
-    fn rate_of(&self, step: usize) -> u32 {
-        self.filters.first().map_or(0, |rates| rates.rate(step))
+        self.sampled.rate
     }
 
     /// When a look at the load is due even if no packet arrives.
@@ -102,15 +92,15 @@ impl Sampling {
             return false;
         };
         let core = self.core;
-        if let Err(error) = attach(&self.filters, step, intakes) {
+        if let Err(error) = attach(step, intakes) {
             // The filters of before were attached once, so that there is memory for them.
-            let _ = attach(&self.filters, before, intakes);
+            let _ = attach(before, intakes);
             self.overload.stay(before);
             warn!(core; "core {core}: can't change the sample rate: {error}");
             return false;
         }
-        self.changes += 1;
-        self.highest = self.highest.max(self.rate());
+        self.sampled.changes += 1;
+        self.set_rate(intakes);
         let kept = Kept(self.rate());
         if step > before {
             warn!(core; "core {core} is overloaded: keeping {kept} from now on");
@@ -135,37 +125,43 @@ impl Sampling {
         load
     }
 
-    /// Attaches other filters, at the step in force or the last one that they have. If the kernel
-    /// rejects one, those of before are to be attached again: some interfaces may have others.
-    pub(super) fn replace(&mut self, filters: &[Rates], intakes: &[Intake]) -> io::Result<()> {
-        let step = self.overload.step().min(last_step(filters));
-        attach(filters, step, intakes)?;
-        self.filters = filters.to_vec();
-        self.overload.set_last_step(last_step(filters));
-        self.highest = self.highest.max(self.rate());
+    /// Gives the intakes other filters, and attaches those of the step in force, or of the last one
+    /// that there is. If the kernel rejects one, the intakes keep theirs, and those are to be
+    /// attached again.
+    pub(super) fn replace(&mut self, filters: &[Rates], intakes: &mut [Intake]) -> io::Result<()> {
+        let step = self.overload.step();
+        for (intake, filters) in intakes.iter().zip(filters) {
+            filters.attach(step, &intake.ring)?;
+        }
+        for (intake, filters) in intakes.iter_mut().zip(filters) {
+            intake.filters = filters.clone();
+        }
+        let last_step = filters.first().map_or(0, Rates::last_step);
+        self.overload.set_last_step(last_step);
+        self.set_rate(intakes);
         Ok(())
     }
 
-    /// The interface of this index got another ring, with these filters.
-    pub(super) fn replace_one(&mut self, index: usize, filters: Rates, intake: &Intake) {
+    /// An intake has another ring, to which its first filter is attached.
+    pub(super) fn join(&self, intake: &Intake) {
         let core = self.core;
-        if let Err(error) = filters.attach(self.overload.step(), &intake.ring) {
+        if let Err(error) = intake.filters.attach(self.overload.step(), &intake.ring) {
             warn!(core; "core {core}: can't attach the capture filter: {error}; it keeps more packets than the others");
         }
-        if let Some(place) = self.filters.get_mut(index) {
-            *place = filters;
-        }
+    }
+
+    /// All intakes have the same rates.
+    fn set_rate(&mut self, intakes: &[Intake]) {
+        let step = self.overload.step();
+        let first = intakes.first();
+        self.sampled.rate = first.map_or(0, |intake| intake.filters.rate(step));
+        self.sampled.highest = self.sampled.highest.max(self.sampled.rate);
     }
 }
 
-/// The steps of all interfaces are the same.
-fn last_step(filters: &[Rates]) -> usize {
-    filters.first().map_or(0, Rates::last_step)
-}
-
-fn attach(filters: &[Rates], step: usize, intakes: &[Intake]) -> io::Result<()> {
-    let mut pairs = intakes.iter().zip(filters);
-    pairs.try_for_each(|(intake, rates)| rates.attach(step, &intake.ring))
+fn attach(step: usize, intakes: &[Intake]) -> io::Result<()> {
+    let mut intakes = intakes.iter();
+    intakes.try_for_each(|intake| intake.filters.attach(step, &intake.ring))
 }
 
 /// Formats a sampling rate.

@@ -41,15 +41,6 @@ pub(super) struct Interfaces {
     filter_name: String,
 }
 
-/// What is opened for capture.
-pub(super) struct Opened {
-    pub(super) interfaces: Interfaces,
-    /// For each shard, an intake for each interface.
-    pub(super) intakes: Vec<Vec<Intake>>,
-    /// The filters of each interface.
-    pub(super) filters: Vec<Rates>,
-}
-
 #[derive(Debug)]
 struct Interface {
     tap: Tap,
@@ -71,12 +62,13 @@ enum State {
 }
 
 impl Interfaces {
-    /// Opens the sockets of all shards on all interfaces, and then lets packets in.
+    /// Opens the sockets of all shards on all interfaces, and then lets packets in. Returns the
+    /// intakes of each shard.
     pub(super) fn open(
         taps: Vec<Tap>,
         mut inherited: InheritedSockets,
         capture: &Capture,
-    ) -> Result<Opened, StartError> {
+    ) -> Result<(Self, Vec<Vec<Intake>>), StartError> {
         let shards = taps.first().map_or(0, |tap| tap.shards);
         let mut intakes: Vec<Vec<Intake>> = (0..shards).map(|_| Vec::new()).collect();
         let mut opened = Vec::new();
@@ -89,10 +81,9 @@ impl Interfaces {
         let filter_name = opened
             .first()
             .map(|(_, _, rates)| rates.first().name().to_owned());
-        let (mut all, mut filters) = (Vec::new(), Vec::new());
+        let mut all = Vec::new();
         for (tap, armed, rates) in opened {
             armed.start(rates.first())?;
-            filters.push(rates);
             let name: Arc<str> = tap.interface.as_str().into();
             let drops = InterfaceDrops::new(&name);
             all.push(Interface {
@@ -104,7 +95,8 @@ impl Interfaces {
                 tap,
             });
             for (ring, intakes) in armed.rings.into_iter().zip(&mut intakes) {
-                intakes.push(Intake::new(Arc::clone(&name), ring, drops.clone()));
+                let filters = rates.clone();
+                intakes.push(Intake::new(Arc::clone(&name), ring, filters, drops.clone()));
             }
         }
         let interfaces = Self {
@@ -113,11 +105,7 @@ impl Interfaces {
             look_at: None,
             filter_name: filter_name.unwrap_or_default(),
         };
-        Ok(Opened {
-            interfaces,
-            intakes,
-            filters,
-        })
+        Ok((interfaces, intakes))
     }
 
     /// The expression of what the capture filter keeps.

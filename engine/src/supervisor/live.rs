@@ -9,7 +9,7 @@ use std::sync::Arc;
 use log::{error, info, warn};
 
 use super::event::{Caught, Event, Events};
-use super::interfaces::{Interfaces, Opened};
+use super::interfaces::Interfaces;
 use super::opening;
 use super::output::{Output, Outputs};
 use super::reload::{Action, Input, Prepared, Reload};
@@ -18,7 +18,6 @@ use super::resolver::{ReadSettings, ResolverThread};
 use super::shards::Shards;
 use crate::capture::inherited::InheritedSockets;
 use crate::capture::interface::default_interface;
-use crate::capture::rates::Rates;
 use crate::capture::socket::Tap;
 use crate::observe::inquiry::Inquiry;
 use crate::observe::metrics::Listening;
@@ -70,11 +69,7 @@ pub(super) fn run(
     let capture = settings.capture.clone();
     let caught = Caught::new(true)?;
     let opened = opening::unless_told_to_end(move || Interfaces::open(taps, inherited, &capture));
-    let Opened {
-        interfaces,
-        intakes,
-        filters,
-    } = opened?;
+    let (interfaces, intakes) = opened?;
     let outputs = Outputs::open(&settings.output, false)?;
     if let Some(user) = &settings.user {
         user.assume()?;
@@ -98,7 +93,7 @@ pub(super) fn run(
         watch: None,
     };
     for ((intakes, cpu), output) in intakes.into_iter().zip(cpus).zip(divided_output) {
-        sensor.spawn(*cpu, intakes, filters.clone(), output)?;
+        sensor.spawn(*cpu, intakes, output)?;
     }
     let questions = sensor.events.sender();
     let inquiry = Inquiry::new(cpus.len(), move |question| {
@@ -134,7 +129,6 @@ impl Sensor {
         &mut self,
         cpu: usize,
         intakes: Vec<Intake>,
-        filters: Vec<Rates>,
         output: Output,
     ) -> Result<(), StartError> {
         let capture = &self.reload.settings().capture;
@@ -148,7 +142,7 @@ impl Sensor {
         let work = move |control| async move {
             let flush = output.flush();
             let shard = Shard::new(Decoder::new(selection), output.export(), sample);
-            let live = Live::new(core, shard, intakes, filters, flush, tell);
+            let live = Live::new(core, shard, intakes, flush, tell);
             live.run(control).await
         };
         self.shards.spawn(cpu, self.events.sender(), work)

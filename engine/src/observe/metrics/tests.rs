@@ -62,7 +62,13 @@ fn view() -> View {
     }
     View {
         cores: 2,
-        snapshots: vec![first, core(1)],
+        snapshots: vec![
+            first,
+            Snapshot {
+                sample_rate: 8,
+                ..core(1)
+            },
+        ],
         interface_drops: vec![("eth0".into(), 5)],
         ..View::default()
     }
@@ -103,6 +109,8 @@ fn samples() {
         (r#"dnsflow_interface_up{interface="eth0"}"#, "1"),
         (r#"dnsflow_interface_up{interface="eth1"}"#, "0"),
         (r#"dnsflow_interface_drops_total{interface="eth0"}"#, "5"),
+        (r#"dnsflow_sample_rate{core="0"}"#, "1"),
+        (r#"dnsflow_sample_rate{core="1"}"#, "8"),
         (r#"dnsflow_sent_sets_total{core="1"}"#, "7"),
         (
             r#"dnsflow_collector_datagrams_total{core="0",collector="c"}"#,

@@ -4,8 +4,8 @@
 //! Each step leaves out half of the packets that the one before kept. A step up, to fewer packets,
 //! follows at once from loss or from a ring that stays more than half full. A step down needs a
 //! long time in which twice the packets would have fitted: the ring was nearly empty, and the shard
-//! worked for at most [`FITTING_SHARE`] of each second. A step down that proves wrong soon makes
-//! that time twice as long, so that a load near a boundary does not make the rate swing.
+//! worked for at most two fifths of each second. A step down that proves wrong soon makes that time
+//! twice as long, so that a load near a boundary does not make the rate swing.
 
 use std::time::{Duration, Instant};
 
