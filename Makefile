@@ -157,6 +157,14 @@ DENY = $(CARGO_TOOLS)/bin/cargo-deny --offline check --hide-inclusion-graph
 # Where cargo-deny keeps advisory databases.
 ADVISORIES = $(CARGO_HOME)/advisory-dbs
 
+# How long `make soak` takes.
+MINUTES ?= 10
+
+.PHONY: soak
+soak: build ## Run the sensor for MINUTES=10 under everything at once; fails if it loses or leaks; needs root
+	cargo build --release --package dnsflow-benches --bins
+	$(SUDO) $(RELEASE)/soak --minutes $(MINUTES) $(BENCH)
+
 .PHONY: install
 install: ## Install programs, pages, completions, units and defaults; PREFIX and DESTDIR say where
 	@[ -d $(RELEASE)/pages ] || { echo "make install: run 'make build' first, as yourself" >&2; exit 1; }

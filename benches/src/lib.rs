@@ -7,6 +7,7 @@
 //! - [`offline`]: the sensor and other [`programs`] on the same capture file;
 //! - [`live`]: the sensor and tcpdump on one wire, as [`process`]es in a [`network`] with a
 //!   [`collector`]; an [`interrupt`] ends them;
+//! - [`soak`]: the sensor for a long time, under everything at once;
 //! - [`model`]: extrapolation of the measured times to larger machines;
 //! - [`report`], [`chart`] and [`files`]: tables, targets, plots, and where they are written.
 //!
@@ -28,4 +29,5 @@ pub mod parts;
 pub mod process;
 pub mod programs;
 pub mod report;
+pub mod soak;
 pub mod steps;

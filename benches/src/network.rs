@@ -123,6 +123,34 @@ impl Network {
         )?;
         Ok(network)
     }
+
+    /// Takes the sensor's end of the wire down.
+    ///
+    /// # Errors
+    /// If ip(8) fails.
+    pub fn lower(&self) -> Result<(), Box<dyn Error>> {
+        self.sensor.ip(&format!("link set dev {TAP} down"))
+    }
+
+    /// Brings the sensor's end of the wire up again.
+    ///
+    /// # Errors
+    /// If ip(8) fails, or the interface does not come up.
+    pub fn raise(&self) -> Result<(), Box<dyn Error>> {
+        self.sensor.ip(&format!("link set dev {TAP} up"))?;
+        wait_until_up(&self.sensor, TAP)?;
+        wait_until_up(&self.sender, OUT)
+    }
+
+    /// Removes the wire between sender and sensor, and creates another of the same names.
+    ///
+    /// # Errors
+    /// If ip(8) fails, or the interfaces do not come up.
+    pub fn replace(&self) -> Result<(), Box<dyn Error>> {
+        self.sensor.ip(&format!("link del dev {TAP}"))?;
+        let Self { sender, sensor, .. } = self;
+        wire(sender, OUT, "192.0.2.1/24", sensor, TAP, "192.0.2.2/24")
+    }
 }
 
 /// Creates a veth pair between two namespaces, and waits until it is up.
@@ -142,11 +170,16 @@ fn wire(
         namespace.ip(&format!("addr add {address} dev {interface}"))?;
         namespace.ip(&format!("link set dev {interface} up"))?;
     }
-    let path = format!("/sys/class/net/{far}/operstate");
+    wait_until_up(to, far)
+}
+
+/// Waits until an interface carries frames.
+fn wait_until_up(namespace: &Namespace, interface: &str) -> Result<(), Box<dyn Error>> {
+    let path = format!("/sys/class/net/{interface}/operstate");
     let start = Instant::now();
-    while to.command("cat").arg(&path).output()?.stdout != b"up\n" {
+    while namespace.command("cat").arg(&path).output()?.stdout != b"up\n" {
         if start.elapsed() > Duration::from_secs(10) {
-            return Err(format!("{far} does not come up").into());
+            return Err(format!("{interface} does not come up").into());
         }
         pause(Duration::from_millis(10))?;
     }

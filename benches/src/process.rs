@@ -93,6 +93,26 @@ impl Process {
         Ok(())
     }
 
+    /// Waits until so many lines of standard error contain `text`.
+    ///
+    /// # Errors
+    /// As [`Process::wait_for_log`].
+    pub fn wait_for_lines(&mut self, text: &str, count: u64) -> Result<(), Box<dyn Error>> {
+        let start = Instant::now();
+        let has = |log: &str| {
+            let lines = log.lines().filter(|line| line.contains(text)).count();
+            u64::try_from(lines).is_ok_and(|lines| lines >= count)
+        };
+        while !has(&self.log()) {
+            if self.child.try_wait()?.is_some() || start.elapsed() > TIMEOUT {
+                let (name, log) = (self.name, self.log());
+                return Err(format!("{name} did not say {text:?} {count} times: {log}").into());
+            }
+            pause(Duration::from_millis(20))?;
+        }
+        Ok(())
+    }
+
     /// Sends SIGTERM and waits for the end; returns what was written to standard error.
     ///
     /// # Errors

@@ -19,7 +19,7 @@ use nix::sys::socket::{
 };
 
 /// Frames a system call.
-pub(crate) const BATCH_FRAMES: usize = 64;
+pub const BATCH_FRAMES: usize = 64;
 /// How long to wait before a refused frame is offered again.
 const RETRY_PAUSE: Duration = Duration::from_micros(50);
 
