@@ -244,3 +244,46 @@ fn a_reload_while_a_core_samples() {
     }
     sensor.stop_overloaded();
 }
+
+/// The ring of an interface that is made anew gets the filter that is in force, not the first one.
+#[test]
+fn a_new_ring_while_a_core_samples() {
+    if !requirements("a_new_ring_while_a_core_samples", &[]) {
+        return;
+    }
+    let _alone = alone();
+    let (wire, folder) = (Wire::new(), Folder::new());
+    let options = "--overload sample --ring 2 -u 127.0.0.1:9 --metrics";
+    let options: Vec<&str> = options.split(' ').chain([METRICS]).collect();
+    let mut sensor = BUILT.capture(&wire.sensor, TAP, &options);
+    let sum = |metric| Samples::of(&wire.sensor).sum(metric, "");
+    let rate = || sum("dnsflow_sample_rate");
+    let mut times = 0;
+    until("a rate that stays while packets are sent", || {
+        sensor.signal("STOP");
+        let before = sent(&wire);
+        let generator = BUILT.generate(&wire.sender, OUT, &folder, STEADY);
+        until("the ring to be full", || {
+            (sent(&wire) > before + FRAMES as u64).then_some(())
+        });
+        sensor.signal("CONT");
+        until("the core to sample", || (rate() > 1.0).then_some(()));
+        let _ = generator.stop();
+        wire.sensor.ip("link del dev tap");
+        wire.connect("");
+        times += 1;
+        sensor.wait_until_it_has_said("interface tap is back; capturing", times);
+        // The core answers after it has taken the ring.
+        let (rate_before, passed) = (rate(), sum("dnsflow_kernel_packets_total"));
+        let more = BUILT.send(&wire.sender, OUT, &folder, "--count 4000 --noise 0");
+        let (kept, rate_after) = (sum("dnsflow_kernel_packets_total") - passed, rate());
+        // On a slow machine it may have room again by now.
+        let stayed = rate_before > 1.0 && (rate_before - rate_after).abs() < 0.5;
+        stayed.then(|| {
+            let all = more.number("packets") as f64;
+            // Half of 4,000 is 2,000; seven standard deviations are 222.
+            assert!(kept < 0.56 * all, "{kept} of {all} at 1 of {rate_after}");
+        })
+    });
+    sensor.stop_overloaded();
+}
