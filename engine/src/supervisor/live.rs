@@ -18,6 +18,7 @@ use super::resolver::{ReadSettings, ResolverThread};
 use super::shards::Shards;
 use crate::capture::inherited::InheritedSockets;
 use crate::capture::interface::default_interface;
+use crate::capture::rates::Rates;
 use crate::capture::socket::Tap;
 use crate::observe::inquiry::Inquiry;
 use crate::observe::metrics::Listening;
