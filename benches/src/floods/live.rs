@@ -70,11 +70,12 @@ impl Outcome {
     }
 }
 
-/// Whether a flood can be sent as it is: its frames fit, and it needs no time to pass.
+/// Whether a flood can be sent as it is: its frames fit, it needs no time to pass, and the sensor,
+/// which does not print, is what it is meant for.
 #[must_use]
 pub fn can_send(flood: &Flood) -> bool {
     let mut packets = flood.before.iter().chain(&flood.packets);
-    packets.all(|packet| packet.bytes.len() <= WIRE_BYTES && packet.seconds == 0)
+    !flood.printed && packets.all(|packet| packet.bytes.len() <= WIRE_BYTES && packet.seconds == 0)
 }
 
 /// Runs a sensor with ordinary traffic, and with `flood` beside it.

@@ -74,11 +74,13 @@ pub fn measure(
     for round in 0..=rounds.max(1) {
         for (flood, runs) in floods.iter().zip(&mut runs) {
             progress(round, flood.name);
-            let ordinary = mix.ns()?;
+            let ordinary = mix.ns(flood.printed)?;
             let ns = average_ns(flood, &mix)?;
             let each = each_ns(flood, &mix)?;
             if round > 0 {
-                ordinary_ns.push(ordinary);
+                if !flood.printed {
+                    ordinary_ns.push(ordinary);
+                }
                 runs.add(ordinary, ns, each);
             }
         }
@@ -184,12 +186,20 @@ impl Ordinary {
         Self(Case::mix().frames)
     }
 
-    /// CPU time a packet, in nanoseconds.
-    fn ns(&self) -> Result<f64, Box<dyn Error>> {
-        let mut shard = self.warmed_up(new_shard());
+    /// CPU time a packet, in nanoseconds; with `printed`, of one whose response becomes a line.
+    fn ns(&self, printed: bool) -> Result<f64, Box<dyn Error>> {
+        if printed {
+            self.ns_with(Lines::new())
+        } else {
+            self.ns_with(new_shard())
+        }
+    }
+
+    fn ns_with(&self, taker: impl Take) -> Result<f64, Box<dyn Error>> {
+        let mut taker = self.warmed_up(taker);
         let spent = cpu(|| {
             for _ in 0..ORDINARY_PASSES {
-                self.frames().for_each(|frame| shard.take(&frame));
+                self.frames().for_each(|frame| taker.take(&frame));
             }
         })?;
         Ok(spent / as_f64(ORDINARY_PASSES * self.0.len()))

@@ -79,7 +79,10 @@ pub struct Flood {
     /// How often the packets are decoded in one measurement. More than once only if no packet
     /// changes what another costs.
     pub passes: usize,
-    /// Whether responses are printed, as with `--print`.
+    /// Responses that are whole in one packet, on average. They are as many records, so that the
+    /// packet may cost as many ordinary ones.
+    pub responses: f64,
+    /// Whether responses are printed, as with `--print`; ordinary packets beside them are, too.
     pub printed: bool,
 }
 
@@ -113,7 +116,16 @@ impl Flood {
             before: at(0, before),
             packets: at(0, frames),
             passes: 1,
+            responses: 0.0,
             printed: false,
+        }
+    }
+
+    /// The same, where each byte belongs to a response of so many bytes.
+    fn of_responses(self, bytes: usize) -> Self {
+        Self {
+            responses: as_f64(self.average_bytes()) / as_f64(bytes),
+            ..self
         }
     }
 
@@ -138,11 +150,12 @@ impl Flood {
             / self.packets.len()
     }
 
-    /// The limit for the average packet: the average of the packets' limits, in ordinary packets.
+    /// The limit for the average packet: the average of the packets' limits, or the responses in
+    /// it, in ordinary packets.
     #[must_use]
     pub fn limit(&self) -> f64 {
         let limits = self.packets.iter().map(|packet| limit(packet.bytes.len()));
-        limits.sum::<f64>() / as_f64(self.packets.len())
+        (limits.sum::<f64>() / as_f64(self.packets.len())).max(self.responses)
     }
 }
 

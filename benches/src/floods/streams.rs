@@ -55,12 +55,14 @@ pub(super) fn floods() -> Vec<Flood> {
             "the smallest responses, TCP",
             TCP_BYTES,
             &repeat(&in_stream(&tiny(1)), 1 << 18),
-        ),
+        )
+        .of_responses(in_stream(&tiny(1)).len()),
         cut_into(
             "the smallest responses, offloaded",
             OFFLOADED_BYTES,
             &repeat(&in_stream(&tiny(1)), 1 << 20),
-        ),
+        )
+        .of_responses(in_stream(&tiny(1)).len()),
         cut_into(
             "headers alone, TCP",
             TCP_BYTES,

@@ -68,7 +68,7 @@ reasons! {
     QuestionDamaged "question_damaged" "The question is not whole or its name is none.",
     QuestionType "question_type" "Asks for something else than A, AAAA or ANY.",
     AnswerDamaged "answer_damaged" "A record of the answer section is not whole or not what its type calls for.",
-    NameBytes "name_bytes" "The names in it have more than 8 times as many bytes as the message, once their pointers are followed.",
+    NameBytes "name_bytes" "The names in it have more than 4 times as many bytes as the message, once their pointers are followed.",
     NoAddress "no_address" "No A and no AAAA in the answer section.",
     Cut "cut" "Cut by the snap length of the capture before the first address.",
 }

@@ -20,7 +20,7 @@ pub enum NameError {
     Loop,
     /// Over [`MAX_NAME_BYTES`] once the pointers are followed.
     Long,
-    /// A name by itself, but the different names of its message have more than 8 times as many
+    /// A name by itself, but the different names of its message have more than 4 times as many
     /// bytes as the message once their pointers are followed.
     Excess,
 }

@@ -33,7 +33,7 @@ pub const MAX_NAMES_BYTES: usize = 2048;
 /// A name that is short in the message, such as a label and a pointer, can have 255 bytes, and so
 /// can each of a hundred. Of 1,301 messages of public captures, none has more than 0.73 bytes for
 /// each of its own.
-const TEXT_RATIO: usize = 8;
+const TEXT_RATIO: usize = 4;
 
 /// Pointers followed in one name; with more, it is taken for a loop.
 ///

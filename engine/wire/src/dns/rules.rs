@@ -23,7 +23,7 @@ pub enum MessageReject {
     /// The message ends in the answer section, an owner name is invalid, or the RDATA of an A, AAAA
     /// or CNAME record is not exactly an address or a name.
     AnswerDamaged,
-    /// The different names up to the end of the answer section have more than 8 times as many bytes
+    /// The different names up to the end of the answer section have more than 4 times as many bytes
     /// as the message once their pointers are followed: made to cost much, not to say something.
     NameBytes,
     /// No A and no AAAA in the answer section.

@@ -267,8 +267,8 @@ fn text_is_bounded_by_the_bytes_of_the_message() {
     assert_eq!(
         (
             read(PLENTY),
-            read(255 * 3 / 8),
-            read(255 * 3 / 8 + 1),
+            read(255 * 3 / 4),
+            read(255 * 3 / 4 + 1),
             read(0)
         ),
         (10, 2, 3, 0)
