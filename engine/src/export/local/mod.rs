@@ -191,7 +191,7 @@ impl LocalOutput {
     }
 
     /// Removes what a file of ours held before, and writes the header; only the first call does
-    /// anything. Until then, [`write`](Self::write) does nothing.
+    /// anything. Until then, nothing is written.
     pub fn begin(&self) {
         self.begun.call_once(|| {
             let header = &self.manner.header;
