@@ -2,7 +2,7 @@
 //!
 //! | | `domain` | sensor |
 //! |---|---|---|
-//! | a pointer that does not point back | refused | followed |
+//! | a pointer that does not point back, or to labels that go on past the name | refused | followed |
 //! | pointers in one name | 255 at most | 127 at most |
 //! | names of a message | all | the first ones, if all have more than 2 KiB |
 
@@ -134,7 +134,7 @@ fn labels(name: &ParsedName<&[u8]>) -> Vec<Vec<u8>> {
 #[derive(Debug, Default)]
 struct Pointers {
     count: usize,
-    /// One does not point back.
+    /// One does not point back, or to labels that go on past the name.
     goes_ahead: bool,
 }
 
@@ -177,6 +177,7 @@ fn follow(message: &[u8], at: usize) -> Option<(Pointers, usize)> {
     let mut pointers = Pointers::default();
     let (mut at, mut behind) = (at, None);
     loop {
+        pointers.goes_ahead |= behind.is_some_and(|behind| at >= behind);
         let byte = usize::from(*message.get(at)?);
         match byte {
             0 => return Some((pointers, behind.unwrap_or(at + 1))),
