@@ -5,6 +5,7 @@
 //! | a pointer that does not point back, or to labels that go on past the name | refused | followed |
 //! | pointers in one name | 255 at most | 127 at most |
 //! | names of a message | all | the first ones, if all have more than 2 KiB |
+//! | names that have more than 4 times the message's bytes | read | refused |
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -19,6 +20,9 @@ const MAX_POINTERS: usize = 127;
 
 /// Bytes of names, uncompressed, that the sensor keeps at least.
 const NAMES_BYTES: usize = 2048;
+
+/// Bytes of names, uncompressed, for each byte of a message that the sensor reads at least.
+const NAMES_RATIO: usize = 4;
 
 /// Bytes of the header.
 const HEADER_BYTES: usize = 12;
@@ -74,10 +78,12 @@ pub fn compare(message: &[u8], sensor: Result<&Answers<'_>, MessageReject>) {
             assert_eq!(opinion.limited_as(&sensor), sensor);
         }
         (Some(opinion), Err(reason)) => {
-            let is_long = pointers(message)
-                .iter()
-                .any(|name| name.count > MAX_POINTERS);
-            assert!(is_long, "{reason:?}: {opinion:?}");
+            let names = pointers(message);
+            let is_long = names.iter().any(|name| name.count > MAX_POINTERS);
+            let bytes: usize = names.iter().map(|name| name.bytes).sum();
+            let is_excess =
+                reason == MessageReject::NameBytes && bytes > NAMES_RATIO * message.len();
+            assert!(is_long || is_excess, "{reason:?}: {opinion:?}");
         }
         (None, Ok(answers)) => {
             let goes_ahead = pointers(message).iter().any(|name| name.goes_ahead);
@@ -134,6 +140,8 @@ fn labels(name: &ParsedName<&[u8]>) -> Vec<Vec<u8>> {
 #[derive(Debug, Default)]
 struct Pointers {
     count: usize,
+    /// Bytes of the labels, without the root.
+    bytes: usize,
     /// One does not point back, or to labels that go on past the name.
     goes_ahead: bool,
 }
@@ -181,7 +189,10 @@ fn follow(message: &[u8], at: usize) -> Option<(Pointers, usize)> {
         let byte = usize::from(*message.get(at)?);
         match byte {
             0 => return Some((pointers, behind.unwrap_or(at + 1))),
-            1..0x40 => at += 1 + byte,
+            1..0x40 => {
+                at += 1 + byte;
+                pointers.bytes += 1 + byte;
+            }
             0xc0.. => {
                 let to = half(message.get(at..at + 2)?, 0) & 0x3fff;
                 behind = behind.or(Some(at + 2));
