@@ -9,6 +9,7 @@ use dnsflow_testkit::folder::Folder;
 use dnsflow_testkit::network::{OUT, TAP, Wire};
 use dnsflow_testkit::process::Process;
 use dnsflow_testkit::requirements::{alone, core_counts, requirements};
+use dnsflow_testkit::sensor::output_dropped;
 
 use crate::BUILT;
 
@@ -27,15 +28,6 @@ fn start(wire: &Wire, options: &[&str], stdout: impl Into<Stdio>) -> Process {
     let mut process = Process::start("dnsflow", &mut command);
     process.wait_until_it_says("dnsflow: filter:");
     process
-}
-
-/// Lines or datagrams that the sensor says were dropped.
-fn dropped(stderr: &str) -> usize {
-    let counts = stderr.lines().filter_map(|line| {
-        let (_, count) = line.split_once("output_dropped ")?;
-        count.split(' ').next()?.parse::<usize>().ok()
-    });
-    counts.sum()
 }
 
 #[test]
@@ -63,7 +55,10 @@ fn standard_output_that_nobody_reads() {
         assert!(text.ends_with('\n'), "whole lines");
         let printed = text.lines().count() - 1;
         assert!(printed > 0, "the pipe is full");
-        assert_eq!(printed + dropped(&ended.stderr), sent.sets.len());
+        assert_eq!(
+            printed as u64 + output_dropped(&ended.stderr, "lines"),
+            sent.sets.len() as u64
+        );
         assert_eq!(account.lines_with("is not read fast enough"), 1);
     }
 }
@@ -90,7 +85,7 @@ fn a_fifo_that_nobody_reads() {
         let ended = sensor.wait();
         ended.assert_success();
         assert_same(&sent.sets, &collector.finish().sets());
-        let lost = u64::try_from(dropped(&ended.stderr)).expect("a count");
+        let lost = output_dropped(&ended.stderr, "datagrams");
         assert_eq!(lost, ended.account().datagrams);
     }
 }
@@ -118,7 +113,7 @@ fn a_file_that_is_full() {
         let account = ended.account();
         assert_eq!(account.lines_with("No space left"), 1);
         assert_same(&sent.sets, &collector.finish().sets());
-        let lost = u64::try_from(dropped(&ended.stderr)).expect("a count");
+        let lost = output_dropped(&ended.stderr, "datagrams");
         assert_eq!(lost, account.datagrams);
     }
 }

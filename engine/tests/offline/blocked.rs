@@ -12,7 +12,7 @@ use dnsflow_testkit::folder::Folder;
 use dnsflow_testkit::generator::Traffic;
 use dnsflow_testkit::patience::until;
 use dnsflow_testkit::requirements::core_counts;
-use dnsflow_testkit::sensor::Running;
+use dnsflow_testkit::sensor::{Running, output_dropped};
 
 use crate::BUILT;
 
@@ -54,15 +54,6 @@ fn until_it_is_blocked(running: &Running, reader: &mut io::PipeReader) {
     });
 }
 
-/// Lines or datagrams that the sensor says were dropped.
-fn dropped(stderr: &str) -> usize {
-    let counts = stderr.lines().filter_map(|line| {
-        let (_, count) = line.split_once("output_dropped ")?;
-        count.split(' ').next()?.parse::<usize>().ok()
-    });
-    counts.sum()
-}
-
 #[test]
 fn a_slow_reader_loses_nothing_of_a_file() {
     let traffic = many();
@@ -80,7 +71,9 @@ fn a_slow_reader_loses_nothing_of_a_file() {
             reader.read_to_end(&mut bytes).expect("a pipe");
             let ended = running.wait();
             ended.assert_success();
-            assert_eq!(dropped(&ended.stderr), 0, "{}", ended.stderr);
+            for unit in ["lines", "datagrams"] {
+                assert_eq!(output_dropped(&ended.stderr, unit), 0, "{}", ended.stderr);
+            }
             if option == "--print" {
                 let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
                 assert_eq!(lines, traffic.sets.len() + 1);
@@ -115,15 +108,15 @@ fn a_signal_ends_a_run_that_waits_for_its_reader() {
             let mut text = String::new();
             reader.read_to_string(&mut text).expect("text");
             assert!(text.ends_with('\n'));
-            let exported = usize::try_from(ended.account().total.exported).expect("a count");
+            let exported = ended.account().total.exported;
             let printed = text.lines().count() - 1;
             assert_eq!(
-                printed + dropped(&ended.stderr),
+                printed as u64 + output_dropped(&ended.stderr, "lines"),
                 exported,
                 "{}",
                 ended.stderr
             );
-            assert!(exported < traffic.sets.len(), "it was ended early");
+            assert!(exported < traffic.sets.len() as u64, "it was ended early");
             assert!(ended.stderr.contains("lines"), "{}", ended.stderr);
         }
     }
@@ -146,7 +139,10 @@ fn a_signal_ends_the_wait_for_the_last_lines() {
     let mut text = String::new();
     reader.read_to_string(&mut text).expect("text");
     let printed = text.lines().count() - 1;
-    assert_eq!(printed + dropped(&ended.stderr), traffic.sets.len());
+    assert_eq!(
+        printed as u64 + output_dropped(&ended.stderr, "lines"),
+        traffic.sets.len() as u64
+    );
 }
 
 #[test]
@@ -177,7 +173,7 @@ fn a_fifo_that_nobody_reads_is_waited_for_and_the_wait_ends_with_a_signal() {
         first.signal("TERM");
         assert!(first.wait().status.success());
         let said = fs::read_to_string(&stderr).expect("a file");
-        assert!(dropped(&said) > 0, "{said}");
+        assert!(output_dropped(&said, "datagrams") > 0, "{said}");
         // The same, with a reader that comes late.
         let second = running(File::create(&stderr).expect("a file"));
         waits();

@@ -9,20 +9,11 @@ use dnsflow_testkit::folder::Folder;
 use dnsflow_testkit::network::Namespace;
 use dnsflow_testkit::process::{Ended, Process};
 use dnsflow_testkit::requirements::{core_counts, requirements};
+use dnsflow_testkit::sensor::output_dropped;
 
 use crate::BUILT;
 
 const SMALL_BYTES: usize = 256 << 10;
-
-/// Datagrams that the sensor says were dropped.
-fn dropped(stderr: &str, unit: &str) -> u64 {
-    let counts = stderr.lines().filter_map(|line| {
-        let (_, count) = line.split_once("output_dropped ")?;
-        let (count, of) = count.split_once(' ')?;
-        (of == unit).then(|| count.parse::<u64>().ok())?
-    });
-    counts.sum()
-}
 
 /// How the run ended, and the bytes of the file that had no room for all.
 fn run_into_small(options: &[&str], capture: &Path) -> (Ended, Vec<u8>) {
@@ -68,7 +59,7 @@ fn collectors_get_everything_beside_a_file_that_is_full() {
         let written = u64::try_from(export.datagrams()).expect("a count");
         assert!(written > 0, "{}", ended.stderr);
         assert_eq!(
-            written + dropped(&ended.stderr, "datagrams"),
+            written + output_dropped(&ended.stderr, "datagrams"),
             account.datagrams
         );
     }
@@ -84,7 +75,7 @@ fn printed_records_go_on_beside_a_file_that_is_full() {
         let (ended, _) = run_into_small(&["--print --cores", cores], &traffic.capture);
         ended.assert_failure(1, &["export.pcap", "No space left"]);
         assert_eq!(ended.lines().len(), traffic.sets.len() + 1);
-        assert_eq!(dropped(&ended.stderr, "lines"), 0);
+        assert_eq!(output_dropped(&ended.stderr, "lines"), 0);
     }
 }
 
@@ -107,7 +98,7 @@ fn a_closed_reader_beside_another_output() {
         ended.assert_failure(1, &["standard output", "pipe"]);
         assert_same(&traffic.sets, &Export::of(&written).sets());
         let lines = u64::try_from(traffic.sets.len()).expect("a count");
-        assert_eq!(dropped(&ended.stderr, "lines"), lines);
+        assert_eq!(output_dropped(&ended.stderr, "lines"), lines);
     }
 }
 
@@ -125,7 +116,7 @@ fn the_only_output_ends_the_run_and_stays_readable() {
         let export = Export::parse_start(&bytes).expect("whole records");
         let written = u64::try_from(export.datagrams()).expect("a count");
         assert_eq!(
-            written + dropped(&ended.stderr, "datagrams"),
+            written + output_dropped(&ended.stderr, "datagrams"),
             account.datagrams
         );
     }

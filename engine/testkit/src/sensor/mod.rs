@@ -207,3 +207,14 @@ impl Ended {
         Account::found_in(&self.stderr).unwrap_or_else(|| panic!("no account in: {}", self.stderr))
     }
 }
+
+/// Records or lines that outputs did not take, as the sensor has said at its end; `unit` is `datagrams` or `lines`.
+#[must_use]
+pub fn output_dropped(said: &str, unit: &str) -> u64 {
+    let counts = said.lines().filter_map(|line| {
+        let (_, count) = line.split_once("output_dropped ")?;
+        let (count, of) = count.split_once(' ')?;
+        (of == unit).then(|| count.parse::<u64>().ok())?
+    });
+    counts.sum()
+}
