@@ -17,7 +17,6 @@ use dnsflow_benches::counting::allocations_of;
 use dnsflow_benches::parts::{DATAGRAM_BYTES, discarding_export, scaled, send};
 use dnsflow_packet::Sets;
 use dnsflow_wire::v4::Encoder;
-use glommio::LocalExecutorBuilder;
 
 /// Number of different sets; more of them would measure the caches.
 const SETS: usize = 256;
@@ -84,22 +83,17 @@ fn measure(criterion: &mut Criterion, name: &str, export: &mut Export) {
 
 fn export(criterion: &mut Criterion) {
     measure(criterion, "export in order", &mut discarding_export());
-    let executor = LocalExecutorBuilder::default()
-        .make()
-        .expect("an io_uring for the collector's socket");
-    executor.run(async {
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("a port on the loopback");
-        let address = socket.local_addr().expect("a bound socket has an address");
-        let sinks = Sinks {
-            collectors: vec![Collector::new(address.into(), DATAGRAM_BYTES)],
-            ..Sinks::default()
-        };
-        measure(
-            criterion,
-            "export to one size",
-            &mut Export::new(Encoder::default(), DATAGRAM_BYTES, sinks),
-        );
-    });
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port on the loopback");
+    let address = socket.local_addr().expect("a bound socket has an address");
+    let sinks = Sinks {
+        collectors: vec![Collector::new(address.into(), DATAGRAM_BYTES)],
+        ..Sinks::default()
+    };
+    measure(
+        criterion,
+        "export to one size",
+        &mut Export::new(Encoder::default(), DATAGRAM_BYTES, sinks),
+    );
 }
 
 criterion_group!(benches, export);

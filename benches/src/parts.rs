@@ -3,14 +3,15 @@
 //! These are the decoder and the shard of the sensor, fed from memory, so that each step can be
 //! measured by itself.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use dnsflow::export::{Export, ExportError, Sinks};
 use dnsflow::shard::Shard;
 use dnsflow_capfile::Records;
 use dnsflow_packet::{Counters, Decoder, Frame, Sets, Timestamp};
+use dnsflow_sys::Uring;
 use dnsflow_wire::v4::Encoder;
-use futures_lite::future::block_on;
 
 /// UDP payload of a full datagram at an MTU of 1500 over IPv4, in bytes.
 pub const DATAGRAM_BYTES: usize = 1472;
@@ -79,12 +80,15 @@ pub fn whole(capture: &[u8], shard: &mut Shard) -> Counters {
     shard.counters
 }
 
-/// Sends the finished datagrams.
+/// Sends the finished datagrams, through a ring of this thread.
 ///
 /// # Panics
-/// If a sink fails.
+/// If a sink fails, or there is no io_uring.
 pub fn send(export: &mut Export) {
-    let sent: Result<(), ExportError> = block_on(export.send());
+    thread_local! {
+        static URING: RefCell<Uring> = RefCell::new(Uring::new().expect("an io_uring"));
+    }
+    let sent: Result<(), ExportError> = URING.with_borrow_mut(|uring| export.send(uring, None));
     sent.expect("no file and no standard output");
 }
 

@@ -10,7 +10,6 @@ use dnsflow::export::collector::Collector;
 use dnsflow::export::{Export, Sinks};
 use dnsflow_packet::Decoder;
 use dnsflow_wire::v4::Encoder;
-use glommio::LocalExecutorBuilder;
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::UdpGroSegment;
 use nix::time::{ClockId, clock_gettime};
@@ -46,44 +45,39 @@ pub struct Steps {
 /// Measures `rounds` times on the records of `capture`.
 ///
 /// # Errors
-/// If io_uring or a socket is not available, or if a datagram could not be sent.
+/// If a socket is not available, or if a datagram could not be sent.
 pub fn measure(capture: &[u8], rounds: usize) -> Result<Steps, Box<dyn Error>> {
     let (gro_socket, plain_socket) = (receiver(true)?, receiver(false)?);
-    let executor = LocalExecutorBuilder::default()
-        .make()
-        .map_err(|error| format!("can't create an io_uring for sending: {error}"))?;
-    executor.run(async {
-        let new = |export| shard(Decoder::new(selection()), export);
-        let (mut gro, mut segmented) = (new(exporter(&gro_socket)?), new(exporter(&plain_socket)?));
-        let (mut discarding, mut decoder) = (new(discarding_export()), Decoder::new(selection()));
-        let counters = whole(capture, &mut discarding);
-        let packets = as_f64(counters.received);
-        let responses = as_f64(counters.exported);
-        let mut found = [const { Vec::new() }; 5];
-        for _ in 0..rounds.max(1) {
-            let walked = cpu(|| walk(capture))?;
-            let decoded = cpu(|| decode(capture, &mut decoder))?;
-            let exported = cpu(|| whole(capture, &mut discarding))?;
-            let sent = cpu(|| whole(capture, &mut gro))?;
-            let sent_segmented = cpu(|| whole(capture, &mut segmented))?;
-            found[0].push(walked / packets);
-            found[1].push((decoded - walked) / packets);
-            found[2].push((exported - decoded) / responses);
-            found[3].push((sent - decoded) / responses);
-            found[4].push((sent_segmented - decoded) / responses);
-        }
-        if gro.export.sent().failed + segmented.export.sent().failed > 0 {
-            return Err("datagrams could not be sent on the loopback".into());
-        }
-        let [walk, decode, export, send, apart] = found.map(|values| Spread::of(values).median);
-        Ok(Steps {
-            walk,
-            decode,
-            export,
-            send,
-            apart,
-            bandwidth: bandwidth(rounds),
-        })
+    let new = |export| shard(Decoder::new(selection()), export);
+    let (mut gro, mut segmented) = (new(exporter(&gro_socket)?), new(exporter(&plain_socket)?));
+    let (mut discarding, mut decoder) = (new(discarding_export()), Decoder::new(selection()));
+    let counters = whole(capture, &mut discarding);
+    let packets = as_f64(counters.received);
+    let responses = as_f64(counters.exported);
+    let mut found = [const { Vec::new() }; 5];
+    for _ in 0..rounds.max(1) {
+        let walked = cpu(|| walk(capture))?;
+        let decoded = cpu(|| decode(capture, &mut decoder))?;
+        let exported = cpu(|| whole(capture, &mut discarding))?;
+        let sent = cpu(|| whole(capture, &mut gro))?;
+        let sent_segmented = cpu(|| whole(capture, &mut segmented))?;
+        found[0].push(walked / packets);
+        found[1].push((decoded - walked) / packets);
+        found[2].push((exported - decoded) / responses);
+        found[3].push((sent - decoded) / responses);
+        found[4].push((sent_segmented - decoded) / responses);
+    }
+    if gro.export.sent().failed + segmented.export.sent().failed > 0 {
+        return Err("datagrams could not be sent on the loopback".into());
+    }
+    let [walk, decode, export, send, apart] = found.map(|values| Spread::of(values).median);
+    Ok(Steps {
+        walk,
+        decode,
+        export,
+        send,
+        apart,
+        bandwidth: bandwidth(rounds),
     })
 }
 

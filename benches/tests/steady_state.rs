@@ -19,11 +19,10 @@ use dnsflow_capfile::Records;
 use dnsflow_packet::tunnel::Tunnels;
 use dnsflow_packet::{Decoder, Selection};
 use dnsflow_packet::{Frame, LinkType, Timestamp};
+use dnsflow_sys::Uring;
 use dnsflow_testkit::capture::pcap;
 use dnsflow_testkit::packets::{Ends, Response};
 use dnsflow_wire::v4::Encoder;
-use futures_lite::future::block_on;
-use glommio::LocalExecutorBuilder;
 use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recvmsg, setsockopt, sockopt};
@@ -50,6 +49,7 @@ fn packets_of_a_file_cost_no_allocation() {
     let capture = pcap(packets.iter().cycle().take(WARM_UP + COUNTED));
     let mut records = Records::open(capture.as_slice()).expect("a capture of our own");
     let mut shard = shard(Sinks::default());
+    let mut uring = Uring::new().expect("an io_uring");
     let mut before = 0;
     for packet in 0..WARM_UP + COUNTED {
         if packet == WARM_UP {
@@ -58,7 +58,8 @@ fn packets_of_a_file_cost_no_allocation() {
         let frame = records.next_frame().expect("a capture of our own");
         let frame = frame.expect("as many packets as were written");
         if shard.fill(&mut once(frame)) {
-            block_on(shard.export.send()).expect("no sink that can fail");
+            let sent = shard.export.send(&mut uring, None);
+            sent.expect("no sink that can fail");
         }
     }
     let allocated = allocations() - before;
@@ -74,38 +75,33 @@ fn packets_sent_to_a_collector_cost_no_allocation_and_few_sends() {
         .socket
         .local_addr()
         .expect("a bound socket has an address");
-    let executor = LocalExecutorBuilder::default().make().expect("an executor");
-    executor.run(async move {
-        let sinks = Sinks {
-            collectors: vec![Collector::new(address.into(), DATAGRAM_BYTES)],
-            ..Sinks::default()
-        };
-        let mut shard = shard(sinks);
-        let mut before = (0, 0);
-        for packet in 0..WARM_UP + COUNTED {
-            if packet == WARM_UP {
-                before = (allocations(), receiver.sends);
-            }
-            if shard.fill(&mut once(frame(&packets[packet % packets.len()]))) {
-                shard
-                    .export
-                    .send()
-                    .await
-                    .expect("a collector may fail, the export may not");
-                receiver.drain();
-            }
+    let mut uring = Uring::new().expect("an io_uring");
+    let sinks = Sinks {
+        collectors: vec![Collector::new(address.into(), DATAGRAM_BYTES)],
+        ..Sinks::default()
+    };
+    let mut shard = shard(sinks);
+    let mut before = (0, 0);
+    for packet in 0..WARM_UP + COUNTED {
+        if packet == WARM_UP {
+            before = (allocations(), receiver.sends);
         }
-        let after = (allocations(), receiver.sends);
-        assert_all_exported(&shard, WARM_UP + COUNTED);
-        assert_eq!(shard.export.sent().failed, 0);
-        assert_eq!(receiver.datagrams, shard.export.sent().datagrams);
-        assert_eq!(after.0 - before.0, 0, "allocations for {COUNTED} packets");
-        let sends = after.1 - before.1;
-        assert!(
-            sends > 0 && sends <= COUNTED / 100,
-            "{sends} sends for {COUNTED} packets"
-        );
-    });
+        if shard.fill(&mut once(frame(&packets[packet % packets.len()]))) {
+            let sent = shard.export.send(&mut uring, None);
+            sent.expect("a collector may fail, the export may not");
+            receiver.drain();
+        }
+    }
+    let after = (allocations(), receiver.sends);
+    assert_all_exported(&shard, WARM_UP + COUNTED);
+    assert_eq!(shard.export.sent().failed, 0);
+    assert_eq!(receiver.datagrams, shard.export.sent().datagrams);
+    assert_eq!(after.0 - before.0, 0, "allocations for {COUNTED} packets");
+    let sends = after.1 - before.1;
+    assert!(
+        sends > 0 && sends <= COUNTED / 100,
+        "{sends} sends for {COUNTED} packets"
+    );
 }
 
 /// A shard that looks for plain answers.

@@ -9,6 +9,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use dnsflow_filters::Program;
+use socket2::SockRef;
 
 use dnsflow_packet::{Frame, LinkType, Timestamp};
 use dnsflow_sys::{BlockBytes, KernelCounts, Mapping, PacketSocket};
@@ -97,6 +98,18 @@ impl Ring {
             self.counts.add(&new);
         }
         self.counts
+    }
+
+    /// The error of the socket, such as ENETDOWN, if it has one; said once.
+    #[must_use]
+    pub fn take_error(&self) -> Option<io::Error> {
+        SockRef::from(&self.socket).take_error().ok().flatten()
+    }
+
+    /// Number of all blocks.
+    #[must_use]
+    pub fn blocks(&self) -> usize {
+        self.mapping.blocks()
     }
 
     /// A second handle of the socket, for queries.

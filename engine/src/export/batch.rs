@@ -27,8 +27,10 @@ pub(super) struct Batch<E> {
     memory: Vec<u8>,
     /// End offset of each finished datagram.
     ends: Vec<usize>,
-    /// Number of finished datagrams at which the batch is full: as many as one send takes.
+    /// Number of finished datagrams at which the batch is full: those of all its runs.
     full_count: usize,
+    /// Runs that a full batch has, each as many datagrams as one send takes.
+    full_runs: usize,
     /// Builds the open datagram.
     builder: Builder<E>,
     /// If datagrams are to have equal sizes, the sets from which the last of each is chosen.
@@ -39,18 +41,28 @@ pub(super) struct Batch<E> {
 
 impl<E: Encode> Batch<E> {
     /// An empty batch. Datagrams have at most `datagram_bytes` bytes; with `equal_sizes`, nearly
-    /// all have exactly that size.
-    pub(super) fn new(datagram_bytes: usize, equal_sizes: bool) -> Self {
-        let full_count = (MAX_RUN_BYTES / datagram_bytes.max(1)).clamp(1, MAX_RUN_DATAGRAMS);
+    /// all have exactly that size. The batch is full once it has `full_runs` runs.
+    pub(super) fn new(datagram_bytes: usize, equal_sizes: bool, full_runs: usize) -> Self {
+        let run_count = (MAX_RUN_BYTES / datagram_bytes.max(1)).clamp(1, MAX_RUN_DATAGRAMS);
+        let full_count = full_runs * run_count;
         Self {
             memory: vec![0; (full_count + 1) * datagram_bytes + size_of::<Draft>()],
-            ends: Vec::with_capacity(2 * MAX_RUN_DATAGRAMS),
+            ends: Vec::with_capacity(full_count + MAX_RUN_DATAGRAMS),
             full_count,
+            full_runs,
             builder: Builder::default(),
             pool: equal_sizes.then(Pool::default),
             datagram_bytes,
             sequence: 1,
         }
+    }
+
+    /// Has the batch be full once it has `full_runs` runs. It must be empty.
+    pub(super) fn gather(&mut self, full_runs: usize) {
+        *self = Self {
+            sequence: self.sequence,
+            ..Self::new(self.datagram_bytes, self.pool.is_some(), full_runs)
+        };
     }
 
     /// Changes the datagram size; the sequence continues. The batch must be empty: pending sets are
@@ -59,7 +71,7 @@ impl<E: Encode> Batch<E> {
         if (self.datagram_bytes, self.pool.is_some()) != (datagram_bytes, equal_sizes) {
             *self = Self {
                 sequence: self.sequence,
-                ..Self::new(datagram_bytes, equal_sizes)
+                ..Self::new(datagram_bytes, equal_sizes, self.full_runs)
             };
         }
     }
@@ -163,8 +175,9 @@ impl<E: Encode> Batch<E> {
             let (mut last, mut count) = (size, 1);
             while last == size
                 && count < MAX_RUN_DATAGRAMS
-                && let Some(next) = ranges.next_if(|next| next.len() <= size)
-                && next.end - run.start <= MAX_RUN_BYTES
+                && let Some(next) = ranges.next_if(|next| {
+                    next.len() <= size && next.end - run.start <= MAX_RUN_BYTES
+                })
             {
                 last = next.len();
                 count += 1;
@@ -345,6 +358,9 @@ mod tests {
     fn datagrams_of<E: Encode>(batch: &mut Batch<E>, words: &[usize]) -> Vec<Vec<u8>> {
         let mut taken = Vec::new();
         let mut take = |batch: &mut Batch<E>| {
+            let runs = batch.runs().flat_map(|(run, size)| run.chunks(size));
+            assert!(runs.eq(batch.datagrams()), "the runs are the datagrams");
+            assert!(batch.runs().all(|(run, _)| run.len() <= MAX_RUN_BYTES));
             taken.extend(batch.datagrams().map(<[u8]>::to_vec));
             batch.clear();
         };
@@ -371,8 +387,10 @@ mod tests {
             words in proptest::collection::vec(any_words(), 0..2000),
             datagram_bytes in prop_oneof![Just(576_usize), Just(1472), Just(8972), Just(40_000)],
             equal_sizes: bool,
+            runs in 1_usize..4,
         ) {
-            let datagrams = datagrams_of(&mut Batch::<Encoder>::new(datagram_bytes, equal_sizes), &words);
+            let mut batch = Batch::<Encoder>::new(datagram_bytes, equal_sizes, runs);
+            let datagrams = datagrams_of(&mut batch, &words);
             prop_assert!(datagrams.iter().all(|datagram| datagram.len() <= datagram_bytes));
             let mut found: Vec<u32> = datagrams.iter().flat_map(|datagram| numbers(datagram)).collect();
             if !equal_sizes {
@@ -389,7 +407,7 @@ mod tests {
         let words: Vec<usize> = (0..20_000_usize)
             .map(|n| 12 + n * n * 7 % 1009 % 35)
             .collect();
-        let datagrams = datagrams_of(&mut Batch::<Encoder>::new(1472, true), &words);
+        let datagrams = datagrams_of(&mut Batch::<Encoder>::new(1472, true, 1), &words);
         let full = datagrams
             .iter()
             .filter(|datagram| datagram.len() == 1472)
@@ -442,7 +460,7 @@ mod tests {
     fn header_and_largest_number_of_sets_are_those_of_the_format() {
         for equal_sizes in [false, true] {
             let words = vec![12; 100];
-            let datagrams = datagrams_of(&mut Batch::<Threes>::new(1472, equal_sizes), &words);
+            let datagrams = datagrams_of(&mut Batch::<Threes>::new(1472, equal_sizes, 1), &words);
             let sets: usize = datagrams
                 .iter()
                 .map(|datagram| numbers_from(datagram, Threes::HEADER_BYTES).len())

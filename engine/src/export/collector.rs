@@ -5,13 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use glommio::GlommioError;
-use glommio::timer::timeout;
 use log::warn;
-use socket2::SockRef;
 
+use super::held::Held;
 use super::runs::{MARK_BYTES, Runs};
-use super::wait_budget::WaitBudget;
 use crate::export::destination::Destination;
 
 /// Least time between two log lines about the same collector.
@@ -31,16 +28,20 @@ pub struct Collector {
     /// Size of a full datagram, in bytes.
     datagram_bytes: usize,
     segmentation: Segmentation,
-    socket: Option<UdpSocket>,
-    /// Whether the last wait for room in the socket buffer timed out: the next send then does not
-    /// wait.
-    congested: bool,
+    /// Shared with a send that waits for room.
+    pub(super) socket: Option<Arc<UdpSocket>>,
+    /// Runs that wait for room in the socket buffer.
+    pub(super) held: Held,
+    /// Whether the last wait for room was in vain: until there is some, nothing waits.
+    pub(super) is_congested: bool,
+    /// Whether the present round has sends of this collector.
+    pub(super) takes_part: bool,
     /// Address of the last socket. Its port is reused, so that the collector sees one stream.
     local_address: Option<SocketAddr>,
     retry_at: Option<Instant>,
     /// The latest runs, for reports about them.
-    runs: Runs,
-    counts: Counts,
+    pub(super) runs: Runs,
+    pub(super) counts: Counts,
     failures: FailureLog,
 }
 
@@ -85,8 +86,6 @@ struct FailureLog {
 impl Collector {
     /// Opens a socket to `destination`. If that fails, a later send tries again. `datagram_bytes`
     /// is the size of a full datagram.
-    ///
-    /// Must be called on the thread of the executor that sends.
     #[must_use]
     pub fn new(destination: Destination, datagram_bytes: usize) -> Self {
         let mut collector = Self {
@@ -95,7 +94,9 @@ impl Collector {
             datagram_bytes,
             segmentation: Segmentation::On,
             socket: None,
-            congested: false,
+            held: Held::default(),
+            is_congested: false,
+            takes_part: false,
             local_address: None,
             retry_at: None,
             runs: Runs::default(),
@@ -125,39 +126,9 @@ impl Collector {
             // The new socket reuses the port of the old one, which must be closed first.
             self.socket = None;
             self.retry_at = None;
-            self.congested = false;
+            self.is_congested = false;
             if let Err(error) = self.open() {
                 self.fail(0, &error);
-            }
-        }
-    }
-
-    /// Sends a run of datagrams of `size` bytes, the last of which may be shorter. With
-    /// segmentation offload the run is one send. Failed datagrams are counted, and logged once in
-    /// [`LOG_INTERVAL`].
-    pub(super) async fn send(&mut self, run: &[u8], size: usize, budget: &mut WaitBudget) {
-        if self.segmentation == Segmentation::On && size == self.datagram_bytes && run.len() > size
-        {
-            match self.send_one(run, budget).await {
-                Ok(()) => {
-                    let datagrams = datagram_count(run, size);
-                    self.counts.delivered += datagrams;
-                    self.runs.remember(run, datagrams);
-                    return;
-                }
-                Err(error) if is_segmentation_error(&error) => self.disable_segmentation(),
-                // Nothing was sent, and there is no room for a single datagram either.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return self.fail(datagram_count(run, size), &error);
-                }
-                // Send one at a time: the error may concern only some of them.
-                Err(_) => {}
-            }
-        }
-        for datagram in run.chunks(size.max(1)) {
-            match self.send_one(datagram, budget).await {
-                Ok(()) => self.counts.delivered += 1,
-                Err(error) => self.fail(1, &error),
             }
         }
     }
@@ -176,45 +147,10 @@ impl Collector {
         }
     }
 
-    /// Performs one send. An error may be about earlier datagrams, which were refused or did not
-    /// arrive: these are counted, and the send is repeated.
-    async fn send_one(&mut self, bytes: &[u8], budget: &mut WaitBudget) -> io::Result<()> {
-        if self.socket.is_none() {
-            self.open()?;
-        }
-        let mut sent = self.try_send(bytes);
-        if let Err(error) = &sent
-            && self.count_reported(error)
-        {
-            sent = self.try_send(bytes);
-        }
-        if let Err(error) = &sent
-            && error.kind() == io::ErrorKind::WouldBlock
-        {
-            sent = self.send_when_writable(bytes, budget).await;
-        }
-        match sent {
-            Ok(length) if length == bytes.len() => {
-                self.congested = false;
-                Ok(())
-            }
-            Ok(_) => Err(io::ErrorKind::WriteZero.into()),
-            Err(error) => {
-                // More reports, or the first ones after a wait.
-                let is_late = self.count_reported(&error);
-                if !is_late && error.kind() != io::ErrorKind::WouldBlock {
-                    // The local address or the route may be gone: the next send opens a new socket.
-                    self.socket = None;
-                }
-                Err(error)
-            }
-        }
-    }
-
     /// Counts the datagrams that the kernel has reported with `error`, in order, at most
     /// [`MAX_REPORTS`]; returns whether there are any. The next send says if there are more.
     #[cold]
-    fn count_reported(&mut self, error: &io::Error) -> bool {
+    pub(super) fn count_reported(&mut self, error: &io::Error) -> bool {
         let Some(socket) = &self.socket else {
             return false;
         };
@@ -246,39 +182,12 @@ impl Collector {
         true
     }
 
-    fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
-        let socket = self.socket.as_ref().ok_or(io::ErrorKind::NotConnected)?;
-        SockRef::from(socket).send_with_flags(bytes, libc::MSG_DONTWAIT)
+    /// Whether one send takes the whole run, of datagrams of `size` bytes.
+    pub(super) fn takes_run(&self, run: &[u8], size: usize) -> bool {
+        self.segmentation == Segmentation::On && size == self.datagram_bytes && run.len() > size
     }
 
-    /// Waits for room in the socket buffer, through the executor, and sends. The wait budget bounds
-    /// the wait, because the other collectors wait meanwhile.
-    async fn send_when_writable(
-        &mut self,
-        bytes: &[u8],
-        budget: &mut WaitBudget,
-    ) -> io::Result<usize> {
-        let full = io::ErrorKind::WouldBlock;
-        let socket = self
-            .socket
-            .as_ref()
-            .filter(|_| !self.congested)
-            .ok_or(full)?;
-        let socket = dnsflow_sys::udp_socket(socket.try_clone()?);
-        let start = Instant::now();
-        let sent = timeout(budget.available(start), socket.send(bytes)).await;
-        let now = Instant::now();
-        budget.spend(now - start, now);
-        match sent {
-            Err(GlommioError::TimedOut(_)) => {
-                self.congested = true;
-                Err(full.into())
-            }
-            sent => sent.map_err(io::Error::from),
-        }
-    }
-
-    fn fail(&mut self, datagrams: u64, error: &io::Error) {
+    pub(super) fn fail(&mut self, datagrams: u64, error: &io::Error) {
         self.counts.failed += datagrams;
         self.failures.add(datagrams, &self.destination, error);
     }
@@ -286,20 +195,22 @@ impl Collector {
     fn enable_segmentation(&mut self) {
         let segment = u16::try_from(self.datagram_bytes).unwrap_or(0);
         self.segmentation = match &self.socket {
-            Some(socket) if dnsflow_sys::segment_sends(socket, segment).is_ok() => Segmentation::On,
+            Some(socket) if dnsflow_sys::segment_sends(&**socket, segment).is_ok() => {
+                Segmentation::On
+            }
             _ => Segmentation::Off,
         };
     }
 
-    fn disable_segmentation(&mut self) {
+    pub(super) fn disable_segmentation(&mut self) {
         self.segmentation = Segmentation::Off;
         if let Some(socket) = &self.socket {
             // If this fails, the socket has no segmentation to disable.
-            let _ = dnsflow_sys::segment_sends(socket, 0);
+            let _ = dnsflow_sys::segment_sends(&**socket, 0);
         }
     }
 
-    fn open(&mut self) -> io::Result<()> {
+    pub(super) fn open(&mut self) -> io::Result<()> {
         let now = Instant::now();
         if self.retry_at.is_some_and(|at| now < at) {
             return Err(io::ErrorKind::NotConnected.into());
@@ -315,31 +226,11 @@ impl Collector {
         socket.connect(address)?;
         dnsflow_sys::report_errors(&socket, address.is_ipv6())?;
         self.local_address = socket.local_addr().ok();
-        self.socket = Some(socket);
+        self.socket = Some(Arc::new(socket));
         self.enable_segmentation();
         self.retry_at = None;
         Ok(())
     }
-}
-
-/// Whether segmentation offload does not work on this path: the device computes no checksums, or
-/// the MTU is too small.
-fn is_segmentation_error(error: &io::Error) -> bool {
-    let code = error.raw_os_error();
-    [
-        libc::EIO,
-        libc::EINVAL,
-        libc::EMSGSIZE,
-        libc::ENOPROTOOPT,
-        libc::EOPNOTSUPP,
-    ]
-    .iter()
-    .any(|known| code == Some(*known))
-}
-
-/// Number of datagrams of `size` bytes in `run`.
-fn datagram_count(run: &[u8], size: usize) -> u64 {
-    u64::try_from(run.len().div_ceil(size.max(1))).unwrap_or(u64::MAX)
 }
 
 impl FailureLog {

@@ -2,26 +2,31 @@
 //!
 //! To a collector, a shard is one stream: one source port, and consecutive sequence numbers. An
 //! encoder ([`Encode`]) writes each response once, as one or more sets, into a `Batch` of
-//! contiguous datagrams. Finished datagrams are sent when they make a full run, and at the end of
-//! each block; the open datagram is sent at the end of the flush interval. Collectors and the file
-//! of `-w` receive every datagram in order; `--print` reads the encoded sets.
+//! contiguous datagrams. Finished datagrams are sent when the batch is full, and with the system
+//! call that waits for the next block; the open datagram is sent at the end of the flush interval.
+//! Collectors and the file of `-w` receive every datagram in order; `--print` reads the encoded
+//! sets.
 //!
-//! The module depends neither on packets nor on the format of records. It queues nothing for a
-//! collector that does not receive: the loss is counted.
+//! The module depends neither on packets nor on the format of records. For a collector without room
+//! it holds little, and not for long: what is lost is counted.
 
 pub mod age;
 pub(crate) mod batch;
 pub mod collector;
+mod delivery;
 pub mod destination;
 mod error;
 pub mod file;
+mod held;
 pub mod local;
 mod pool;
 pub mod print;
 mod runs;
-mod wait_budget;
+
+use std::time::{Duration, Instant};
 
 use dnsflow_packet::Timestamp;
+use dnsflow_sys::Uring;
 use dnsflow_wire::dns::MessageReject;
 use dnsflow_wire::encode::{Draft, Encode};
 use dnsflow_wire::response::{Endpoints, Response};
@@ -35,7 +40,9 @@ pub use error::ExportError;
 use file::PcapFile;
 use local::{LocalOutput, LocalSnapshot};
 use print::Print;
-use wait_budget::WaitBudget;
+
+/// Longest wait for a send that was given up and has yet to end.
+const MAX_END_WAIT: Duration = Duration::from_millis(10);
 
 /// Totals of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -106,9 +113,9 @@ pub struct Export<E = Encoder> {
     encoder: E,
     batch: Batch<E>,
     sinks: Sinks,
+    /// The totals, of collectors those that were removed.
     sent: Sent,
     ages: AgeTracker,
-    wait_budget: WaitBudget,
 }
 
 impl<E: Encode> Export<E> {
@@ -121,12 +128,19 @@ impl<E: Encode> Export<E> {
         let equal_sizes = !sinks.collectors.is_empty();
         Self {
             encoder,
-            batch: Batch::new(datagram_bytes, equal_sizes),
+            batch: Batch::new(datagram_bytes, equal_sizes, 1),
             sinks,
             sent: Sent::default(),
             ages: AgeTracker::default(),
-            wait_budget: WaitBudget::default(),
         }
+    }
+
+    /// Has the batch hold `runs` runs of datagrams before it is full, instead of one: they leave
+    /// with one system call.
+    #[must_use]
+    pub fn gather(mut self, runs: usize) -> Self {
+        self.batch.gather(runs);
+        self
     }
 
     /// Encodes the response in a whole unicast message, captured at `at`, in one pass (the fast
@@ -208,56 +222,85 @@ impl<E: Encode> Export<E> {
     }
 
     /// Sends the finished datagrams to all sinks. A sink that fails is counted, and is not an error
-    /// as long as there are others.
+    /// as long as there are others. The system call that sends to the collectors then waits for at
+    /// most `wait` for what `uring` watches; without `wait` it does not. A collector without room
+    /// gets its datagrams later.
     ///
     /// # Errors
     /// If file and standard output can't be written, and there is no collector; with
-    /// `--strict-output`, if one can't be written.
-    pub async fn send(&mut self) -> Result<(), ExportError> {
+    /// `--strict-output`, if one can't be written. If `uring` is of no more use.
+    pub fn send(&mut self, uring: &mut Uring, wait: Option<Duration>) -> Result<(), ExportError> {
         let datagrams = self.batch.count();
         self.sent.datagrams += datagrams;
-        for collector in &mut self.sinks.collectors {
-            let before = collector.counts();
-            for (run, size) in self.batch.runs() {
-                collector.send(run, size, &mut self.wait_budget).await;
-            }
-            let after = collector.counts();
-            self.sent.delivered =
-                (self.sent.delivered + after.delivered).saturating_sub(before.delivered);
-            self.sent.failed += after.failed - before.failed;
-        }
         if let Some(file) = &self.sinks.file {
             file.write(self.batch.datagrams());
         }
         if let Some(print) = &mut self.sinks.print {
             print.write();
         }
+        self.sinks.check()?;
         self.ages.record_send(datagrams, &self.batch);
+        delivery::round(&mut self.sinks.collectors, &self.batch, uring, wait)?;
         self.batch.clear();
-        self.sinks.check()
+        Ok(())
     }
 
-    /// Finishes all datagrams, full or not, and sends them.
+    /// Sends the finished datagrams as [`Export::send`] does, and waits until all collectors have
+    /// got theirs, or until the patience with those without room is over.
     ///
     /// # Errors
     /// As [`Export::send`].
-    pub async fn flush(&mut self) -> Result<(), ExportError> {
-        self.batch.finish();
-        self.send().await
+    pub fn deliver(&mut self, uring: &mut Uring) -> Result<(), ExportError> {
+        self.send(uring, None)?;
+        while self.sinks.collectors.iter().any(|it| !it.held.is_empty()) {
+            let now = Instant::now();
+            self.expire(now, uring)?;
+            let left = self.deadline().map(|at| at.saturating_duration_since(now));
+            self.send(uring, Some(left.unwrap_or(MAX_END_WAIT)))?;
+        }
+        Ok(())
     }
 
-    /// Replaces the collectors and the datagram size. Pending records are flushed first, to the old
+    /// When [`Export::expire`] is due.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        let waiting = self.sinks.collectors.iter();
+        waiting.filter_map(|it| it.held.until()).min()
+    }
+
+    /// Gives up datagrams for which a collector has had no room for too long.
+    ///
+    /// # Errors
+    /// If `uring` is of no more use.
+    pub fn expire(&mut self, now: Instant, uring: &mut Uring) -> Result<(), ExportError> {
+        let mut collectors = self.sinks.collectors.iter_mut();
+        Ok(collectors.try_for_each(|it| it.expire(now, uring))?)
+    }
+
+    /// Finishes all datagrams, full or not: the next [`Export::send`] sends them.
+    pub fn finish(&mut self) {
+        self.batch.finish();
+    }
+
+    /// Finishes all datagrams, and adds a stats datagram: the next [`Export::send`] sends them.
+    pub fn add_stats(&mut self, stats: &Stats) {
+        self.batch.stats(stats);
+    }
+
+    /// Replaces the collectors and the datagram size. Pending records are sent first, to the old
     /// collectors. A collector that stays keeps its socket; a new one starts at the present
     /// sequence number.
     ///
     /// # Errors
     /// As [`Export::send`].
-    pub async fn change(
+    pub fn change(
         &mut self,
         collectors: &[Destination],
         datagram_bytes: usize,
+        uring: &mut Uring,
     ) -> Result<(), ExportError> {
-        self.flush().await?;
+        self.finish();
+        self.deliver(uring)?;
         self.batch.reshape(datagram_bytes, !collectors.is_empty());
         let mut before = std::mem::take(&mut self.sinks.collectors);
         for destination in collectors {
@@ -273,22 +316,22 @@ impl<E: Encode> Export<E> {
             };
             self.sinks.collectors.push(collector);
         }
+        for removed in before {
+            self.sent.delivered += removed.counts().delivered;
+            self.sent.failed += removed.counts().failed;
+        }
         Ok(())
-    }
-
-    /// Flushes, then sends a stats datagram.
-    ///
-    /// # Errors
-    /// As [`Export::send`].
-    pub async fn stats(&mut self, stats: &Stats) -> Result<(), ExportError> {
-        self.batch.stats(stats);
-        self.send().await
     }
 
     /// Totals of the stream so far.
     #[must_use]
     pub fn sent(&self) -> Sent {
-        self.sent
+        let mut sent = self.sent;
+        for counts in self.sinks.collectors.iter().map(Collector::counts) {
+            sent.delivered += counts.delivered;
+            sent.failed += counts.failed;
+        }
+        sent
     }
 
     /// Delivery counts of each present collector.

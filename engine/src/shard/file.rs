@@ -11,6 +11,7 @@ use super::deferred::Deferred;
 use super::{Progress, Report, Shard, ShardError};
 use dnsflow_capfile::{FileError, Records};
 use dnsflow_packet::LinkType;
+use dnsflow_sys::Uring;
 
 /// Bytes of the file between two updates of [`Progress`].
 const PROGRESS_BYTES: u64 = 1 << 20;
@@ -26,16 +27,18 @@ pub struct Offline {
     pub progress: Arc<Progress>,
     /// The flush interval: longest time that a set waits for others to fill its datagram.
     pub flush: Duration,
+    /// The ring through which collectors are sent to, made by this thread.
+    pub uring: Uring,
 }
 
 impl Offline {
     /// Reads `source` to its end. If the file is damaged, the records before the damage are sent.
-    pub async fn run(mut self, source: Box<dyn Read>) -> Report {
+    pub fn run(mut self, source: Box<dyn Read>) -> Report {
         let read = match Records::open(source) {
             Ok(mut records) => {
                 let unfit = self.begin(records.link_types()).err();
                 let start = records.offset();
-                let read = self.read(&mut records, None).await;
+                let read = self.read(&mut records, None);
                 match unfit {
                     // All packets may have been those of other shards.
                     Some(error) if read.is_ok() && records.offset() > start => Err(error),
@@ -44,14 +47,14 @@ impl Offline {
             }
             Err(error) => Err(error.into()),
         };
-        self.end(read).await
+        self.end(read)
     }
 
     /// Reads a part of a divided file, then the packets of all parts that were deferred to this
     /// shard.
-    pub async fn run_part(mut self, file: File, part: Range<u64>, deferred: Deferred) -> Report {
-        let read = self.read_part(&file, part, deferred).await;
-        self.end(read).await
+    pub fn run_part(mut self, file: File, part: Range<u64>, deferred: Deferred) -> Report {
+        let read = self.read_part(&file, part, deferred);
+        self.end(read)
     }
 
     /// The report for a source that could not be opened.
@@ -71,7 +74,7 @@ impl Offline {
         Ok(())
     }
 
-    async fn end(mut self, read: Result<(), ShardError>) -> Report {
+    fn end(mut self, read: Result<(), ShardError>) -> Report {
         let read = read.or_else(|failure| self.unless_stopped(failure));
         if read.is_ok() {
             // The input may have ended before its head.
@@ -79,7 +82,8 @@ impl Offline {
         }
         self.shard.finish();
         let stats = self.shard.stats(&[], 0);
-        let flushed = self.shard.export.stats(&stats).await;
+        self.shard.export.add_stats(&stats);
+        let flushed = self.shard.export.deliver(&mut self.uring);
         let failure = read.err().or(flushed.err().map(ShardError::Export));
         self.shard.report(Vec::new(), failure)
     }
@@ -95,7 +99,7 @@ impl Offline {
     }
 
     /// Whatever is wrong with the input, packets before that are taken, also deferred ones.
-    async fn read_part(
+    fn read_part(
         &mut self,
         file: &File,
         part: Range<u64>,
@@ -104,7 +108,7 @@ impl Offline {
         let progress = Arc::clone(&self.progress);
         let read = match Records::part(file, part, || progress.is_stopped()) {
             Ok(mut records) => match self.begin(records.link_types()) {
-                Ok(()) => self.read(&mut records, Some(&mut deferred)).await,
+                Ok(()) => self.read(&mut records, Some(&mut deferred)),
                 Err(error) => Err(error),
             },
             Err(error) => Err(error.into()),
@@ -113,11 +117,11 @@ impl Offline {
         if let Err(ShardError::Export(_) | ShardError::Filter(_)) = read {
             return read;
         }
-        let taken = self.take_deferred(file, offsets).await;
+        let taken = self.take_deferred(file, offsets);
         read.and(taken)
     }
 
-    async fn take_deferred(&mut self, file: &File, offsets: Vec<u64>) -> Result<(), ShardError> {
+    fn take_deferred(&mut self, file: &File, offsets: Vec<u64>) -> Result<(), ShardError> {
         let mut records = Records::scattered(file)?;
         for offset in offsets {
             records.seek(offset)?;
@@ -125,7 +129,7 @@ impl Offline {
                 self.shard.take_involved(&frame);
             }
             if self.shard.export.is_full() {
-                self.shard.export.send().await?;
+                self.shard.export.deliver(&mut self.uring)?;
                 if self.progress.is_stopped() {
                     break;
                 }
@@ -134,7 +138,7 @@ impl Offline {
         Ok(())
     }
 
-    async fn read<R: Read>(
+    fn read<R: Read>(
         &mut self,
         records: &mut Records<R>,
         mut deferred: Option<&mut Deferred>,
@@ -143,11 +147,13 @@ impl Offline {
         let start = records.offset();
         loop {
             match self.fill(records, flush_at, deferred.as_deref_mut()) {
-                Ok(true) if Instant::now() < flush_at => self.shard.export.send().await?,
-                Ok(true) => self.shard.export.flush().await?,
+                Ok(true) if Instant::now() < flush_at => {
+                    self.shard.export.deliver(&mut self.uring)?
+                }
+                Ok(true) => self.flush()?,
                 // The pipe has no data at present: send the sets that wait for more.
                 Err(ShardError::Capture(error)) if error.is_pause() => {
-                    self.shard.export.flush().await?;
+                    self.flush()?;
                 }
                 done => return done.map(|_| ()),
             }
@@ -158,6 +164,11 @@ impl Offline {
                 return Ok(());
             }
         }
+    }
+
+    fn flush(&mut self) -> Result<(), ShardError> {
+        self.shard.export.finish();
+        Ok(self.shard.export.deliver(&mut self.uring)?)
     }
 
     /// Processes packets until there is something to send, to flush or to report; returns false at

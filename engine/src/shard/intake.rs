@@ -9,7 +9,7 @@ use crate::capture::rates::Rates;
 use crate::capture::ring::Ring;
 use crate::export::ExportError;
 use dnsflow_packet::Counters;
-use dnsflow_sys::KernelCounts;
+use dnsflow_sys::{KernelCounts, Uring};
 
 /// One interface's packets on one core.
 #[derive(Debug)]
@@ -46,8 +46,12 @@ impl Intake {
         }
     }
 
-    /// Processes the packets of one block, and sends runs of datagrams as they fill.
-    pub(super) async fn block(&mut self, shard: &mut Shard) -> Result<(), ExportError> {
+    /// Processes the packets of one block, and sends the batch whenever it is full.
+    pub(super) fn block(
+        &mut self,
+        shard: &mut Shard,
+        uring: &mut Uring,
+    ) -> Result<(), ExportError> {
         let Some(block) = self.ring.block() else {
             return Ok(());
         };
@@ -58,18 +62,22 @@ impl Intake {
         std::mem::swap(&mut shard.counters, &mut self.counters);
         let mut sent = Ok(());
         while sent.is_ok() && shard.fill(&mut frames) {
-            sent = shard.export.send().await;
+            sent = shard.export.send(uring, None);
         }
         std::mem::swap(&mut shard.counters, &mut self.counters);
         sent
     }
 
     /// Processes all blocks that the kernel has handed over, and sends the full datagrams.
-    pub(super) async fn drain(&mut self, shard: &mut Shard) -> Result<(), ExportError> {
+    pub(super) fn drain(
+        &mut self,
+        shard: &mut Shard,
+        uring: &mut Uring,
+    ) -> Result<(), ExportError> {
         while self.ring.is_ready() {
-            self.block(shard).await?;
+            self.block(shard, uring)?;
         }
-        shard.export.send().await
+        shard.export.send(uring, None)
     }
 
     /// Ends the capture: the decoder gives up incomplete datagrams and messages, which this intake

@@ -5,15 +5,17 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use dnsflow_filters::Program;
+use dnsflow_sys::Uring;
 use glommio::timer::Timer;
 use log::warn;
 
 use super::command::{Change, Command, CommandReceiver, Notice, OutputChange};
 use super::intake::Intake;
+use super::pace::Pace;
 use super::sampling::Sampling;
 use super::snapshot::Snapshot;
 use super::wait::{Event, Waiter};
-use super::{Report, Shard, ShardError};
+use super::{Report, Shard, ShardError, system};
 use crate::capture::rates::Rates;
 use crate::capture::ring::Ring;
 use crate::capture::socket::RETIRE_MS;
@@ -27,6 +29,10 @@ const RETIRE: Duration = Duration::from_millis(RETIRE_MS as u64);
 /// Time after which a ring that receives no more packets has handed over its last block: the kernel
 /// retires an open block within [`RETIRE`]; doubled as a margin.
 const SETTLE: Duration = Duration::from_millis(2 * RETIRE_MS as u64);
+
+/// Runs of datagrams that gather until a block has been read: those of a full block of ordinary
+/// responses.
+const GATHERED_RUNS: usize = 8;
 
 /// Least time between two [`Notice::Undelivered`].
 const UNDELIVERED_INTERVAL: Duration = Duration::from_secs(5);
@@ -72,7 +78,10 @@ impl Live {
     ) -> Self {
         Self {
             core,
-            shard,
+            shard: Shard {
+                export: shard.export.gather(GATHERED_RUNS),
+                ..shard
+            },
             sampling: Sampling::new(core, &intakes),
             intakes,
             flush,
@@ -83,15 +92,25 @@ impl Live {
     }
 
     /// Runs until the other end of `control` is closed, then drains the rings, sends all records
-    /// and returns the report.
-    pub async fn run(mut self, control: CommandReceiver) -> Report {
+    /// and returns the report. `uring` was made by this thread.
+    pub async fn run(mut self, control: CommandReceiver, uring: Uring) -> Report {
         self.shard.export.begin();
-        let failure = self.capture(control).await.err();
-        if failure.is_some() {
-            // What is pending is counted, and sent to those that still take it. The first failure
-            // is the one to report.
-            let _ = self.shard.export.flush().await;
-        }
+        let CommandReceiver { wake, commands } = control;
+        let pace = Pace::new(self.flush, self.blocks(), Instant::now());
+        let waiter = Waiter::new(uring, &self.intakes, wake, pace);
+        let failure = match waiter.map_err(system("can't wait for packets")) {
+            Ok(mut waiter) => {
+                let failure = self.capture(&commands, &mut waiter).await.err();
+                if failure.is_some() {
+                    // What is pending is counted, and sent to those that still take it. The first
+                    // failure is the one to report.
+                    self.shard.export.finish();
+                    let _ = self.shard.export.deliver(&mut waiter.uring);
+                }
+                failure
+            }
+            Err(failure) => Some(failure),
+        };
         let taps = self.intakes.iter_mut().map(Intake::snapshot).collect();
         Report {
             sampled: self.sampling.sampled(),
@@ -99,31 +118,35 @@ impl Live {
         }
     }
 
-    async fn capture(&mut self, control: CommandReceiver) -> Result<(), ShardError> {
-        let CommandReceiver { wake, commands } = control;
-        let mut waiter =
-            Waiter::new(&self.intakes, wake).map_err(system("can't wait for packets"))?;
+    async fn capture(
+        &mut self,
+        commands: &Receiver<Command>,
+        waiter: &mut Waiter,
+    ) -> Result<(), ShardError> {
         let mut due = Deadlines {
             stats: Instant::now() + STATS_INTERVAL,
             flush: None,
         };
         loop {
-            let others = [due.flush, self.sampling.deadline()];
+            let export = &mut self.shard.export;
+            let others = [due.flush, self.sampling.deadline(), export.deadline()];
             let deadline = others.into_iter().flatten().fold(due.stats, Instant::min);
-            let event = waiter.next(&self.intakes, deadline).await;
+            // Where load decides on sampling, sends count as work, and waiting does not.
+            let apart = self.sampling.can_change();
+            let event = waiter.next(export, &self.intakes, deadline, apart).await?;
             let woken = Instant::now();
             match event {
-                Event::Block(index) => waiter.record_block(self.block(index).await?),
-                Event::Command => self.handle_commands(&commands, &mut waiter).await?,
+                Event::Block(index) => self.block(index, waiter)?,
+                Event::Command => self.handle_commands(commands, waiter).await?,
                 Event::Stop => break,
                 Event::Deadline => {}
                 Event::SocketError(index, error) => self.handle_socket_error(index, &error),
             }
-            self.meet_deadlines(&mut due, woken).await?;
-            // Under full load a block is always ready: let the executor poll its other sources.
+            self.meet_deadlines(&mut due, woken, waiter)?;
+            // Once in a while the executor has a turn, also under load.
             glommio::yield_if_needed().await;
         }
-        self.end().await
+        self.end(&mut waiter.uring).await
     }
 
     /// Marks the interface as down on ENETDOWN; logs any other error of its socket.
@@ -136,27 +159,29 @@ impl Live {
         }
     }
 
-    /// Flushes and sends stats if they are due, and sets the next deadlines.
+    /// Finishes datagrams and adds stats if they are due, and sets the next deadlines.
     ///
     /// The shard has worked since `woken`: if that is too much, fewer packets are kept.
-    async fn meet_deadlines(
+    fn meet_deadlines(
         &mut self,
         due: &mut Deadlines,
         woken: Instant,
+        waiter: &mut Waiter,
     ) -> Result<(), ShardError> {
         let now = Instant::now();
+        self.shard.export.expire(now, &mut waiter.uring)?;
         self.notify_undelivered(now);
         if self.sampling.worked(woken, now, &mut self.intakes) {
             self.shard.sample_rate = self.sampling.rate();
             // Collectors need the new sample rate before the next record.
-            self.stats().await?;
+            self.stats();
             due.stats = now + STATS_INTERVAL;
         }
         if due.flush.is_some_and(|at| at <= now) {
-            self.shard.export.flush().await?;
+            self.shard.export.finish();
         }
         if due.stats <= now {
-            self.stats().await?;
+            self.stats();
             due.stats = now + STATS_INTERVAL;
         }
         due.flush = if self.shard.export.is_waiting() {
@@ -171,7 +196,7 @@ impl Live {
     }
 
     /// Closes the rings to new packets, processes what they hold, and sends all records.
-    async fn end(&mut self) -> Result<(), ShardError> {
+    async fn end(&mut self, uring: &mut Uring) -> Result<(), ShardError> {
         for intake in &self.intakes {
             intake
                 .ring
@@ -180,21 +205,28 @@ impl Live {
         }
         Timer::new(SETTLE).await;
         for intake in &mut self.intakes {
-            intake.drain(&mut self.shard).await?;
+            intake.drain(&mut self.shard, uring)?;
         }
         if let Some(first) = self.intakes.first_mut() {
             first.finish(&mut self.shard);
         }
-        self.stats().await
+        self.stats();
+        Ok(self.shard.export.deliver(uring)?)
     }
 
-    /// Processes a block and sends the full datagrams; returns the number of its packets.
-    async fn block(&mut self, index: usize) -> Result<u64, ShardError> {
+    /// Processes a block; the next wait sends its full datagrams.
+    fn block(&mut self, index: usize, waiter: &mut Waiter) -> Result<(), ShardError> {
         let intake = &mut self.intakes[index];
         let before = intake.counters.received;
-        intake.block(&mut self.shard).await?;
-        self.shard.export.send().await?;
-        Ok(intake.counters.received - before)
+        intake.block(&mut self.shard, &mut waiter.uring)?;
+        waiter.pace.took(intake.counters.received - before);
+        Ok(())
+    }
+
+    /// Blocks of the smallest ring.
+    fn blocks(&self) -> usize {
+        let blocks = self.intakes.iter().map(|intake| intake.ring.blocks());
+        blocks.min().unwrap_or(0)
     }
 
     /// Handles the queued commands, in order.
@@ -209,7 +241,7 @@ impl Live {
                     // The receiver may have timed out.
                     let _ = sender.send(self.snapshot());
                 }
-                Command::Change(change) => self.change(&change).await?,
+                Command::Change(change) => self.change(&change, waiter)?,
                 Command::Present(index, present) => {
                     if let Some(intake) = self.intakes.get_mut(index) {
                         intake.present = present;
@@ -225,7 +257,7 @@ impl Live {
 
     /// Applies other settings. Pending records are sent first, to the collectors they were meant
     /// for. If the kernel rejects a filter, nothing else is changed.
-    async fn change(&mut self, change: &Change) -> Result<(), ShardError> {
+    fn change(&mut self, change: &Change, waiter: &mut Waiter) -> Result<(), ShardError> {
         let applied = match &change.capture {
             Some(capture) => self.sampling.replace(&capture.filters, &mut self.intakes),
             None => Ok(()),
@@ -237,14 +269,15 @@ impl Live {
                 flush,
             } = &change.output;
             let export = &mut self.shard.export;
-            export.change(collectors, *datagram_bytes).await?;
+            export.change(collectors, *datagram_bytes, &mut waiter.uring)?;
             self.flush = *flush;
+            waiter.pace.limit(self.flush, self.blocks());
             if let Some(capture) = &change.capture {
                 let rate = self.sampling.rate();
                 let rate_changed = self.shard.select(&capture.selection, rate);
                 if rate_changed {
                     // Collectors need the new sample rate before the next record.
-                    self.stats().await?;
+                    self.stats();
                 }
             }
         }
@@ -277,7 +310,7 @@ impl Live {
             .replace(index, &ring)
             .map_err(system("can't wait for packets"))?;
         Timer::new(SETTLE).await;
-        intake.drain(&mut self.shard).await?;
+        intake.drain(&mut self.shard, &mut waiter.uring)?;
         intake.replace(ring, filters);
         self.sampling.join(intake);
         Ok(())
@@ -296,14 +329,11 @@ impl Live {
         }
     }
 
-    async fn stats(&mut self) -> Result<(), ShardError> {
+    /// Adds a stats datagram, which the next send takes.
+    fn stats(&mut self) {
         let taps: Vec<_> = self.intakes.iter_mut().map(Intake::snapshot).collect();
         let drops = self.intakes.iter_mut().map(Intake::drops).sum();
         let stats = self.shard.stats(&taps, drops);
-        Ok(self.shard.export.stats(&stats).await?)
+        self.shard.export.add_stats(&stats);
     }
-}
-
-fn system(what: &'static str) -> impl Fn(io::Error) -> ShardError {
-    move |source| ShardError::System { what, source }
 }

@@ -12,6 +12,7 @@ pub mod file;
 pub mod intake;
 pub mod live;
 pub mod overload;
+mod pace;
 pub mod sampling;
 pub mod snapshot;
 mod wait;
@@ -63,7 +64,7 @@ impl ShardError {
     /// Whether the error is about an output, which then knows it itself.
     #[must_use]
     pub fn is_about_output(&self) -> bool {
-        matches!(self, Self::Export(_))
+        matches!(self, Self::Export(ExportError::Local { .. }))
     }
 }
 
@@ -268,6 +269,11 @@ impl Sink for Stream<'_> {
             self.export.push(response, at);
         }
     }
+}
+
+/// The error of a system call that failed while the shard did `what`.
+fn system(what: &'static str) -> impl Fn(std::io::Error) -> ShardError {
+    move |source| ShardError::System { what, source }
 }
 
 /// The low 32 bits of a count: counters of the record format wrap.

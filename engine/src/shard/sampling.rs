@@ -70,6 +70,11 @@ impl Sampling {
         self.sampled.rate
     }
 
+    /// Whether load may change the rate.
+    pub(super) fn can_change(&self) -> bool {
+        self.overload.can_change()
+    }
+
     /// When a look at the load is due even if no packet arrives.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.overload.deadline().map(|at| at.max(self.look_at))

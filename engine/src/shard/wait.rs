@@ -1,31 +1,32 @@
 //! Waits for the next event of a live shard: a block, a command or a deadline. No timer polls.
 //!
-//! The wait normally goes through the io_uring of the executor. Under load a block is ready every
-//! few milliseconds, and one iteration of the executor, which takes ten system calls, costs more
-//! than the work on the block. The thread then waits for the next block itself, with one poll(2).
+//! One system call sends what is due to all collectors and waits for the event, on a ring of the
+//! shard's own ([`Uring`]). The executor's turn takes ten, so that it has one only where nothing
+//! came for a while: it then sleeps until there is something on that ring, or for its other tasks.
 
-use std::future::{Future, poll_fn};
-use std::io;
+use std::io::{self, Read as _};
 use std::os::fd::OwnedFd;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use futures_lite::AsyncRead;
-use glommio::net::UnixStream;
+use dnsflow_sys::{Ready, Uring};
+use futures_lite::future;
+use glommio::io::BufferedFile;
 use glommio::timer::Timer;
 
 use super::intake::Intake;
+use super::pace::Pace;
+use super::{ShardError, system};
 use crate::capture::ring::Ring;
 use crate::capture::socket::RETIRE_MS;
-use dnsflow_sys::Readiness;
+use crate::export::Export;
 
-/// Least number of packets in a block after which the next block is expected at once: 25,600
-/// packets a second, with one block in [`RETIRE_MS`].
-const BUSY_PACKETS: u64 = 256;
+/// Time without any event after which the executor waits.
+const IDLE_AFTER: Duration = Duration::from_millis(100);
 
-/// Longest wait of the thread itself for the next block, before the executor waits again.
-const BUSY_WAIT: Duration = Duration::from_millis(2 * RETIRE_MS as u64);
+/// Longest time for which blocks that are ready keep finished datagrams from being sent, and
+/// commands from being seen.
+const MAX_DELAY: Duration = Duration::from_millis(RETIRE_MS as u64);
 
 /// The event that ended a wait.
 #[derive(Debug)]
@@ -42,80 +43,144 @@ pub(super) enum Event {
     SocketError(usize, io::Error),
 }
 
-/// The descriptors of a shard.
+/// What a shard waits for.
 #[derive(Debug)]
 pub(super) struct Waiter {
-    rings: Vec<UnixStream>,
+    /// Watches the socket of each intake, in order, and then `control`.
+    pub(super) uring: Uring,
     control: UnixStream,
+    /// Readable once something is on the ring.
+    waker: BufferedFile,
     /// Index of the intake that is checked first.
     next_intake: usize,
-    /// All descriptors, for the wait without the executor.
-    readiness: Readiness,
-    /// Whether the last block had at least [`BUSY_PACKETS`].
-    busy: bool,
+    pub(super) pace: Pace,
+    /// When the ring is entered although blocks are ready.
+    enter_at: Instant,
 }
 
 impl Waiter {
-    pub(super) fn new(intakes: &[Intake], control: OwnedFd) -> io::Result<Self> {
-        let mut readiness = Readiness::default();
-        let mut rings = Vec::with_capacity(intakes.len());
+    /// # Errors
+    /// If a descriptor can't be had.
+    pub(super) fn new(
+        mut uring: Uring,
+        intakes: &[Intake],
+        control: OwnedFd,
+        pace: Pace,
+    ) -> io::Result<Self> {
         for intake in intakes {
-            readiness.push(intake.ring.descriptor()?);
-            rings.push(dnsflow_sys::unix_stream(intake.ring.descriptor()?));
+            uring.watch(intake.ring.descriptor()?);
         }
-        readiness.push(control.try_clone()?);
+        uring.watch(control.try_clone()?);
+        let control = UnixStream::from(control);
+        control.set_nonblocking(true)?;
         Ok(Self {
-            rings,
-            control: dnsflow_sys::unix_stream(control),
+            waker: dnsflow_sys::buffered_file(uring.waker()?),
+            uring,
+            control,
             next_intake: 0,
-            readiness,
-            busy: false,
+            pace,
+            enter_at: Instant::now(),
         })
     }
 
     /// Waits on `ring` in place of the ring of intake `index`.
     pub(super) fn replace(&mut self, index: usize, ring: &Ring) -> io::Result<()> {
-        if let Some(place) = self.rings.get_mut(index) {
-            self.readiness.replace(index, ring.descriptor()?);
-            *place = dnsflow_sys::unix_stream(ring.descriptor()?);
-        }
-        Ok(())
+        self.uring.replace(index, ring.descriptor()?)
     }
 
-    /// Records the number of packets in the last block.
-    pub(super) fn record_block(&mut self, packets: u64) {
-        self.busy = packets >= BUSY_PACKETS;
-    }
-
-    /// Waits for the next event. Events of the supervisor have priority, then the deadline. Rings
-    /// with blocks are served round robin.
-    pub(super) async fn next(&mut self, intakes: &[Intake], deadline: Instant) -> Event {
-        if self.busy && !intakes.iter().any(|intake| intake.ring.is_ready()) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            self.busy = self.readiness.wait(left.min(BUSY_WAIT));
-        }
-        let mut timer: Option<Timer> = None;
-        poll_fn(|context| {
-            if let Poll::Ready(event) = self.poll_control(context) {
-                return Poll::Ready(event);
-            }
-            let now = Instant::now();
-            if now >= deadline {
-                return Poll::Ready(Event::Deadline);
-            }
-            // The status word of the block decides; the descriptor serves only to wake the task.
-            if let Some(index) = self.ready_block(intakes) {
-                return Poll::Ready(Event::Block(index));
-            }
-            for (index, ring) in self.rings.iter_mut().enumerate() {
-                if let Poll::Ready(Err(error)) = poll_readable(ring, context) {
-                    return Poll::Ready(Event::SocketError(index, error));
+    /// Waits for the next event, and has the finished datagrams sent meanwhile; `apart` before, by
+    /// a call of its own. Events of the supervisor have priority, then the deadline. Rings with
+    /// blocks are served round robin.
+    pub(super) async fn next(
+        &mut self,
+        export: &mut Export,
+        intakes: &[Intake],
+        deadline: Instant,
+        apart: bool,
+    ) -> Result<Event, ShardError> {
+        let mut now = Instant::now();
+        let idle_at = now + IDLE_AFTER;
+        loop {
+            let may_sleep = !intakes.iter().any(|intake| intake.ring.is_ready()) && now < deadline;
+            if may_sleep {
+                let until = self.watch(intakes.len(), now, deadline.min(idle_at))?;
+                if apart {
+                    export.send(&mut self.uring, None)?;
                 }
+                export.send(&mut self.uring, Some(until.saturating_duration_since(now)))?;
+            } else if export.is_full() || now >= self.enter_at {
+                self.arm(intakes.len())?;
+                export.send(&mut self.uring, None)?;
             }
-            let timer = timer.get_or_insert_with(|| Timer::new(deadline - now));
-            Pin::new(timer).poll(context).map(|_| Event::Deadline)
-        })
-        .await
+            now = Instant::now();
+            if may_sleep || now >= self.enter_at {
+                self.enter_at = now + MAX_DELAY;
+            }
+            if let Some(event) = self.event(intakes, now, deadline) {
+                return Ok(event);
+            }
+            if now >= idle_at {
+                self.sleep(deadline.saturating_duration_since(now)).await;
+                now = Instant::now();
+            }
+        }
+    }
+
+    /// Has whatever comes next end the wait: also a block, unless the shard naps. Returns when the
+    /// wait is to end at the latest.
+    fn watch(
+        &mut self,
+        rings: usize,
+        now: Instant,
+        latest: Instant,
+    ) -> Result<Instant, ShardError> {
+        self.arm(rings)?;
+        if let Some(nap) = self.pace.nap(now) {
+            return Ok(latest.min(now + nap));
+        }
+        let armed = (0..rings).try_for_each(|index| self.uring.arm(index));
+        armed.map_err(system("can't wait for packets"))?;
+        Ok(latest)
+    }
+
+    /// Has commands end the wait.
+    fn arm(&mut self, rings: usize) -> Result<(), ShardError> {
+        let armed = self.uring.arm(rings);
+        armed.map_err(system("can't wait for commands"))
+    }
+
+    /// The event that is there, if one is.
+    fn event(&mut self, intakes: &[Intake], now: Instant, deadline: Instant) -> Option<Event> {
+        if self.uring.take_ready(intakes.len()).is_some()
+            && let Some(event) = self.read_control()
+        {
+            return Some(event);
+        }
+        if now >= deadline {
+            return Some(Event::Deadline);
+        }
+        for (index, intake) in intakes.iter().enumerate() {
+            // The status word of the block decides; the descriptor serves only to wake.
+            if self.uring.take_ready(index) == Some(Ready::Failed)
+                && let Some(error) = intake.ring.take_error()
+            {
+                return Some(Event::SocketError(index, error));
+            }
+        }
+        self.ready_block(intakes).map(Event::Block)
+    }
+
+    /// Sleeps until there is something on the ring, for at most `longest`. The executor runs its
+    /// other tasks meanwhile.
+    async fn sleep(&mut self, longest: Duration) {
+        let woken = async {
+            // A read that fails ends the sleep, as one that succeeds.
+            let _ = self.waker.read_at(0, size_of::<u64>()).await;
+        };
+        let over = async {
+            Timer::new(longest).await;
+        };
+        future::or(woken, over).await;
     }
 
     /// The next intake, round robin, whose ring has a block.
@@ -131,18 +196,13 @@ impl Waiter {
     }
 
     /// A byte announces commands; end of file ends the shard.
-    fn poll_control(&mut self, context: &mut Context<'_>) -> Poll<Event> {
-        poll_readable(&mut self.control, context).map(|read| match read {
-            Ok(1..) => Event::Command,
-            _ => Event::Stop,
-        })
+    fn read_control(&mut self) -> Option<Event> {
+        let mut bytes = [0; 64];
+        match self.control.read(&mut bytes) {
+            Ok(1..) => Some(Event::Command),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
+            _ => Some(Event::Stop),
+        }
     }
-}
-
-/// Reads from a descriptor to register for wake-ups. A read on a socket with a mapped ring never
-/// returns data, so the executor asks the kernel to wake it once the socket is readable. That
-/// request is level triggered: no wake-up is lost.
-fn poll_readable(stream: &mut UnixStream, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-    let mut bytes = [0; 64];
-    Pin::new(stream).poll_read(context, &mut bytes)
 }

@@ -140,11 +140,11 @@ impl Sensor {
             // It fails only once the supervisor has ended.
             let _ = events.send(Event::Notice(core, notice));
         });
-        let work = move |control| async move {
+        let work = move |control, uring| async move {
             let flush = output.flush();
             let shard = Shard::new(Decoder::new(selection), output.export(), sample);
             let live = Live::new(core, shard, intakes, flush, tell);
-            live.run(control).await
+            live.run(control, uring).await
         };
         self.shards.spawn(cpu, self.events.sender(), work)
     }

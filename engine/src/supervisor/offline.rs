@@ -176,18 +176,19 @@ fn spawn(
 ) -> Result<(), StartError> {
     let (selection, sample) = (settings.capture.selection.clone(), settings.capture.sample);
     let flush = settings.output.flush;
-    shards.spawn(cpu, events.sender(), move |_control| async move {
+    shards.spawn(cpu, events.sender(), move |_control, uring| async move {
         let shard = Shard::new(Decoder::new(selection), output.export(), sample);
         let offline = Offline {
             shard,
             admission: reader.admission,
             progress: reader.progress,
             flush,
+            uring,
         };
         match reader.share {
-            Share::Part(file, part, deferred) => offline.run_part(file, part, deferred).await,
+            Share::Part(file, part, deferred) => offline.run_part(file, part, deferred),
             Share::All(source) => match input::unpacked(source) {
-                Ok(source) => offline.run(source).await,
+                Ok(source) => offline.run(source),
                 Err(source) => offline.refused(ShardError::System {
                     what: "can't unpack the file",
                     source,

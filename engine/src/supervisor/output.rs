@@ -156,7 +156,7 @@ impl Output {
         self.flush
     }
 
-    /// The stream of the shard. To be called on the thread of its executor.
+    /// The stream of the shard.
     pub(super) fn export(self) -> Export {
         let (stream, datagram_bytes) = (self.stream, self.datagram_bytes);
         let sinks = Sinks {

@@ -6,7 +6,9 @@ use std::io;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
+use dnsflow_sys::Uring;
 use glommio::{LocalExecutor, LocalExecutorBuilder};
 use log::info;
 
@@ -18,6 +20,9 @@ use crate::start::error::StartError;
 
 /// Bytes of registered memory of an executor, which allocates more if that is not enough.
 const IO_MEMORY_BYTES: usize = 64 << 10;
+
+/// Longest time for which a busy shard keeps its executor from having a turn.
+const TURN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Entries of the submission ring of an executor. A shard waits for few events at a time.
 const RING_DEPTH: usize = 128;
@@ -64,7 +69,7 @@ impl Shards {
     }
 
     /// Starts a shard, on `cpu` if threads can be pinned. `work` gets the shard's end of the
-    /// command channel.
+    /// command channel, and the ring for its data path.
     ///
     /// # Errors
     /// If the channel or the thread can't be had.
@@ -75,7 +80,7 @@ impl Shards {
         work: Work,
     ) -> Result<(), StartError>
     where
-        Work: FnOnce(CommandReceiver) -> Ends + Send + 'static,
+        Work: FnOnce(CommandReceiver, Uring) -> Ends + Send + 'static,
         Ends: Future<Output = Report> + 'static,
     {
         let (commands, receiver) = command_channel().map_err(|source| StartError::System {
@@ -86,11 +91,12 @@ impl Shards {
         let pinned = self.pinned;
         let run = move || {
             let notice = notice;
-            let executor = executor(pinned.then_some(cpu)).inspect_err(|_| {
+            let rings = executor(pinned.then_some(cpu)).and_then(|it| Ok((it, Uring::new()?)));
+            let (executor, uring) = rings.inspect_err(|_| {
                 // A sensor without one of its cores would be noticed only at its end.
                 let _ = notice.1.send(Event::End);
             })?;
-            Ok(executor.run(async move { work(receiver).await }))
+            Ok(executor.run(async move { work(receiver, uring).await }))
         };
         let thread = thread::Builder::new()
             .name(format!("shard-{}", self.running.len() + 1))
@@ -173,6 +179,7 @@ fn executor(cpu: Option<usize>) -> io::Result<LocalExecutor> {
     cpu.map_or(Ok(()), dnsflow_sys::pin)?;
     let builder = LocalExecutorBuilder::default()
         .io_memory(IO_MEMORY_BYTES)
+        .preempt_timer(TURN_INTERVAL)
         .ring_depth(RING_DEPTH);
     Ok(builder.make()?)
 }

@@ -289,7 +289,7 @@ impl LocalOutput {
         {
             self.fail(error);
         }
-        self.failure.get().map(|error| ExportError {
+        self.failure.get().map(|error| ExportError::Local {
             output: self.name.clone(),
             source: copy(error),
         })
@@ -326,7 +326,8 @@ impl LocalOutput {
         } else {
             ""
         };
-        error!("{failure}{rest}{}", remedy(&failure.source));
+        let remedy = self.failure.get().map_or("", remedy);
+        error!("{failure}{rest}{remedy}");
     }
 
     /// What it has not taken so far.
