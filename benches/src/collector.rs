@@ -9,12 +9,15 @@ use std::io::IoSliceMut;
 use std::net::{SocketAddrV4, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg, setsockopt, sockopt};
+use nix::sys::socket::{
+    ControlMessageOwned, MsgFlags, SockaddrIn, recv, recvmsg, setsockopt, sockopt,
+};
 
 use crate::floods;
 use crate::network::{COLLECTOR, Namespace, TAP_ADDRESS};
@@ -24,6 +27,9 @@ const BUFFER_BYTES: usize = 64 << 20;
 
 /// Hexadecimal digits of the time of a probe, which are its first label.
 const DIGITS: usize = 16;
+
+/// Time between two looks at the sockets of [`discard`]: they have room for much more.
+const DISCARD_INTERVAL: Duration = Duration::from_millis(20);
 
 const DATAGRAM_HEADER_BYTES: usize = 8;
 const SET_HEADER_BYTES: usize = 40;
@@ -35,6 +41,8 @@ pub struct Arrived {
     pub records: u64,
     /// Of these, those of the resolvers of [`floods`].
     pub of_floods: u64,
+    /// Bytes of all datagrams.
+    pub bytes: u64,
     /// Datagrams, including stats datagrams.
     pub datagrams: u64,
     /// Receive calls: with UDP_GRO, one call returns the datagrams of one send.
@@ -50,7 +58,62 @@ pub struct Arrived {
 /// # Errors
 /// Those of setns(2), bind(2) and setsockopt(2).
 pub fn open(namespace: &Namespace) -> Result<UdpSocket, Box<dyn Error>> {
-    let socket = namespace.enter(|| UdpSocket::bind(COLLECTOR))??;
+    open_at(namespace, COLLECTOR.1)
+}
+
+/// Ports of so many collectors, of which the first is that of [`COLLECTOR`].
+pub(crate) fn ports(collectors: u16) -> impl Iterator<Item = u16> {
+    (0..collectors).map(|index| COLLECTOR.1 + index)
+}
+
+/// Opens a socket for each collector but the first, for [`discard`].
+///
+/// # Errors
+/// As [`open`].
+pub fn open_others(
+    namespace: &Namespace,
+    collectors: u16,
+) -> Result<Vec<UdpSocket>, Box<dyn Error>> {
+    let others = ports(collectors).skip(1);
+    others.map(|port| open_at(namespace, port)).collect()
+}
+
+/// Receives what comes to `sockets` and discards it, until `stop` is set and nothing is left; returns the
+/// number of bytes.
+///
+/// Datagrams are not copied, and no send has to wake the thread, which looks 50 times a second.
+///
+/// # Errors
+/// Those of recv(2).
+pub fn discard(sockets: &[UdpSocket], stop: &AtomicBool) -> Result<u64, Errno> {
+    let mut discarded = 0;
+    loop {
+        let ending = stop.load(Ordering::Acquire);
+        for socket in sockets {
+            loop {
+                // The length is that of the datagram, not of the memory for it.
+                let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
+                match recv(socket.as_raw_fd(), &mut [0], flags) {
+                    Ok(bytes) => discarded += length(bytes),
+                    Err(Errno::EINTR) => {}
+                    Err(Errno::EAGAIN) => break,
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        if ending || sockets.is_empty() {
+            return Ok(discarded);
+        }
+        thread::sleep(DISCARD_INTERVAL);
+    }
+}
+
+fn length(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
+fn open_at(namespace: &Namespace, port: u16) -> Result<UdpSocket, Box<dyn Error>> {
+    let socket = namespace.enter(|| UdpSocket::bind((COLLECTOR.0, port)))??;
     setsockopt(&socket, sockopt::RcvBufForce, &BUFFER_BYTES)?;
     setsockopt(&socket, sockopt::UdpGroSegment, &true)?;
     Ok(socket)
@@ -92,6 +155,7 @@ pub fn collect(socket: &UdpSocket, epoch: Instant, stop: &AtomicBool) -> Result<
             _ => None,
         });
         arrived.receives += 1;
+        arrived.bytes += length(bytes);
         let Some(source) = source.map(SocketAddrV4::from) else {
             continue;
         };

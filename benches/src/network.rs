@@ -23,6 +23,8 @@ pub const OUT_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 pub const TAP_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 /// Address and port of the collector.
 pub const COLLECTOR: (Ipv4Addr, u16) = (Ipv4Addr::new(198, 51, 100, 2), 5300);
+/// Address and port of a collector behind a queue of the sensor's that never moves.
+pub const FULL_QUEUE: (Ipv4Addr, u16) = (Ipv4Addr::new(203, 0, 113, 2), 5300);
 
 /// A network namespace. Dropping it removes it, with its interfaces.
 #[derive(Debug)]
@@ -122,6 +124,25 @@ impl Network {
             "198.51.100.2/24",
         )?;
         Ok(network)
+    }
+
+    /// Adds the wire to [`FULL_QUEUE`]. It carries a byte a second, and its queue holds more than a socket may send.
+    ///
+    /// # Errors
+    /// If ip(8) or tc(8) fails.
+    pub fn add_full_queue(&self) -> Result<(), Box<dyn Error>> {
+        let Self {
+            sensor, collector, ..
+        } = self;
+        let (near, far) = ("203.0.113.1/24", "203.0.113.2/24");
+        wire(sensor, "full", near, collector, "behind", far)?;
+        // No datagram waits for an answer to ARP, of which few may. None is delivered either, so any address will do.
+        sensor.ip(&format!(
+            "neigh add {} lladdr 02:00:00:00:00:98 nud permanent dev full",
+            FULL_QUEUE.0
+        ))?;
+        let queue = "qdisc add dev full root tbf rate 8bit burst 2000 limit 10m";
+        run(sensor.command("tc").args(queue.split_whitespace()))
     }
 
     /// Takes the sensor's end of the wire down.

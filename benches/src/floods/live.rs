@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::Flood;
 use crate::collector::{self, Arrived};
 use crate::interrupt::pause;
-use crate::live::{Sent, generator, sensor, totals};
+use crate::live::{Sensor, Sent, generator, totals};
 use crate::network::{Network, OUT};
 use crate::process::{Process, cpu_ns, pinned};
 
@@ -120,7 +120,7 @@ fn send(
     sensor_cpu: usize,
     others_cpu: usize,
 ) -> Result<Outcome, Box<dyn Error>> {
-    let mut command = sensor(network, 1, "hash")?;
+    let mut command = Sensor::by_hash(1).command(network)?;
     command.args(["--decap", "all", "--mdns"]);
     let mut sensor = Process::start("dnsflow", &mut pinned(&command, sensor_cpu))?;
     sensor.wait_for_log("dnsflow: filter:")?;

@@ -1,8 +1,12 @@
 //! Live capture: the sensor, compared with `tcpdump` on the same wire at the same rate.
 
+mod listener;
+pub mod plan;
+pub mod results;
+
 use std::error::Error;
 use std::fs;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -10,14 +14,12 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+pub use self::listener::{Listener, RING_MIB, Sensor};
 use crate::collector::{self, Arrived};
 use crate::interrupt::{Interrupted, pause};
-use crate::network::{COLLECTOR, Network, OUT, OUT_ADDRESS, TAP, TAP_ADDRESS};
+use crate::network::{Network, OUT, OUT_ADDRESS, TAP_ADDRESS};
 use crate::process::{Process, cpu_ns, peak_bytes, sleeps};
-use crate::programs::{ORIGINAL_EXPRESSION, ours};
-
-/// Ring size of each core of the sensor, in MiB: the default.
-pub const RING_MIB: u32 = 64;
+use crate::programs::ours;
 
 /// A destination address that no interface has: the receiving host drops such frames early.
 const FOREIGN_MAC: &str = "02:00:00:00:00:99";
@@ -33,35 +35,6 @@ const PROBE_PORT: u16 = 40_000;
 
 /// Time without packets over which wake-ups are counted.
 const IDLE_TIME: Duration = Duration::from_secs(10);
-
-/// The program that captures.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub enum Listener {
-    /// None: the cost of sending alone.
-    Nobody,
-    /// `tcpdump`, with the expression of the original sensor, writing to /dev/null.
-    Tcpdump,
-    /// The sensor, exporting to a collector.
-    Sensor {
-        /// Number of cores.
-        cores: usize,
-        /// Value of `--fanout`.
-        fanout: &'static str,
-    },
-}
-
-impl Listener {
-    /// Name in tables.
-    #[must_use]
-    pub fn name(&self) -> String {
-        match self {
-            Self::Nobody => "nobody".to_owned(),
-            Self::Tcpdump => "tcpdump".to_owned(),
-            Self::Sensor { cores: 1, .. } => "dnsflow, 1 core".to_owned(),
-            Self::Sensor { cores, fanout } => format!("dnsflow, {cores} cores, {fanout}"),
-        }
-    }
-}
 
 /// The results of one run.
 #[derive(Clone, Debug, Serialize)]
@@ -81,6 +54,10 @@ pub struct Run {
     pub lost_by_wire: u64,
     /// Records that the sensor exported and the collector did not receive.
     pub lost_behind: u64,
+    /// Datagrams that collectors did not take, as the sensor counts them.
+    pub not_taken: u64,
+    /// Bytes that a collector besides the first received, on average, of those that the first did.
+    pub others: Option<f64>,
     /// Average number of datagrams per receive of the collector: those of one send.
     pub datagrams_a_send: f64,
     /// Milliseconds from sending a response to the arrival of its record: median, 99th percentile,
@@ -103,17 +80,29 @@ pub fn run(
 ) -> Result<Run, Box<dyn Error>> {
     let (epoch, stop) = (Instant::now(), AtomicBool::new(false));
     let collector = collector::open(&network.collector)?;
+    let collectors = match listener {
+        Listener::Sensor(sensor) => sensor.collectors,
+        Listener::Nobody | Listener::Tcpdump => 1,
+    };
+    let others = collector::open_others(&network.collector, collectors)?;
     thread::scope(|scope| {
         let collecting = scope.spawn(|| collector::collect(&collector, epoch, &stop));
+        let discarding = scope.spawn(|| collector::discard(&others, &stop));
         let measured = measure(network, listener, rate, time, epoch);
         stop.store(true, Ordering::Release);
         let arrived = collecting.join().map_err(|_| "the collector failed")??;
+        let discarded = discarding.join().map_err(|_| "the collectors failed")??;
         let (mut run, totals) = measured?;
-        if let Listener::Sensor { .. } = listener {
+        if let Listener::Sensor(sensor) = listener {
+            if sensor.full_queue && run.not_taken == 0 {
+                return Err("the collector that was to have no room has taken everything".into());
+            }
             run.lost = run.responses.saturating_sub(totals.exported);
             run.lost_behind = totals.exported.saturating_sub(arrived.records);
             run.datagrams_a_send = ratio(arrived.datagrams, arrived.receives);
             run.age = ages(&arrived);
+            run.others = (collectors > 1)
+                .then(|| ratio(discarded, arrived.bytes * (u64::from(collectors) - 1)));
         }
         Ok(run)
     })
@@ -126,6 +115,8 @@ pub(crate) struct Totals {
     pub(crate) exported: u64,
     /// Packets that the kernel dropped.
     pub(crate) dropped: u64,
+    /// Datagrams that collectors did not take.
+    pub(crate) not_taken: u64,
 }
 
 /// Starts listener and generator, and measures them.
@@ -136,7 +127,7 @@ fn measure(
     time: Duration,
     epoch: Instant,
 ) -> Result<(Run, Totals), Box<dyn Error>> {
-    let mut listening = start(network, listener)?;
+    let mut listening = listener.start(network)?;
     let generator = Process::start(
         "dnsflow-gen",
         &mut generator(network, rate, time + 2 * MARGIN)?,
@@ -180,50 +171,13 @@ fn measure(
         lost: totals.dropped,
         lost_by_wire: generated.dropped.unwrap_or(0),
         lost_behind: 0,
+        not_taken: totals.not_taken,
+        others: None,
         datagrams_a_send: 0.0,
         age: None,
         peak_bytes,
     };
     Ok((run, totals))
-}
-
-fn start(network: &Network, listener: &Listener) -> Result<Option<Process>, Box<dyn Error>> {
-    let (mut process, ready) = match listener {
-        Listener::Nobody => return Ok(None),
-        Listener::Tcpdump => {
-            let mut command = network.sensor.command("tcpdump");
-            command.args(["-i", TAP, "-n", "-w", "/dev/null", ORIGINAL_EXPRESSION]);
-            (Process::start("tcpdump", &mut command)?, "listening on")
-        }
-        Listener::Sensor { cores, fanout } => (
-            Process::start("dnsflow", &mut sensor(network, *cores, fanout)?)?,
-            "dnsflow: filter:",
-        ),
-    };
-    process.wait_for_log(ready)?;
-    Ok(Some(process))
-}
-
-/// A sensor that exports to [`COLLECTOR`].
-pub(crate) fn sensor(
-    network: &Network,
-    cores: usize,
-    fanout: &str,
-) -> Result<Command, Box<dyn Error>> {
-    let mut command = network.sensor.command(ours("dnsflow")?);
-    let collector = SocketAddr::from(COLLECTOR).to_string();
-    command.args([
-        "-i",
-        TAP,
-        "--cores",
-        &cores.to_string(),
-        "--fanout",
-        fanout,
-        "-u",
-        &collector,
-    ]);
-    command.args(["--ring", &RING_MIB.to_string()]);
-    Ok(command)
 }
 
 /// A generator that sends for `time`.
@@ -313,6 +267,12 @@ pub(crate) fn totals(log: &str) -> Totals {
             .parse()
             .ok()
     };
+    let not_taken = log.lines().rev().find_map(|line| {
+        let (_, count) = line
+            .strip_prefix("dnsflow: sent ")?
+            .split_once(", did not take ")?;
+        count.parse().ok()
+    });
     let exported = log.lines().rev().find_map(|line| {
         let (_, rest) = line
             .strip_prefix("dnsflow: received ")?
@@ -324,6 +284,7 @@ pub(crate) fn totals(log: &str) -> Totals {
         dropped: before(" packets dropped by kernel")
             .or_else(|| before(" dropped,"))
             .unwrap_or(0),
+        not_taken: not_taken.unwrap_or(0),
     }
 }
 
@@ -366,11 +327,8 @@ pub fn quiet(network: &Network, cores: usize) -> Result<Quiet, Box<dyn Error>> {
     thread::scope(|scope| {
         let collecting = scope.spawn(|| collector::collect(&collector, epoch, &stop));
         let observe = || -> Result<f64, Box<dyn Error>> {
-            let listener = Listener::Sensor {
-                cores,
-                fanout: "hash",
-            };
-            let sensor = start(network, &listener)?.ok_or("a sensor runs")?;
+            let listener = Listener::Sensor(Sensor::by_hash(cores));
+            let sensor = listener.start(network)?.ok_or("a sensor runs")?;
             pause(2 * MARGIN)?;
             let before = sleeps(sensor.id());
             pause(IDLE_TIME)?;
