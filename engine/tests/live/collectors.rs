@@ -7,7 +7,7 @@ use dnsflow_testkit::export::{assert_same, assert_within};
 use dnsflow_testkit::folder::Folder;
 use dnsflow_testkit::network::{Hosts, Namespace, OUT, TAP, Wire, join};
 use dnsflow_testkit::patience::until;
-use dnsflow_testkit::requirements::{alone, requirements};
+use dnsflow_testkit::requirements::{alone, core_counts, requirements};
 
 use crate::{BUILT, most_complaints};
 
@@ -60,6 +60,52 @@ fn the_dead_cost_the_living_nothing() {
         let slow = slow.finish().sets();
         assert!(!slow.is_empty() && slow.len() < sent.sets.len() / 2);
         assert_within(&sent.sets, &slow);
+        let export = living.finish();
+        export.assert_no_gap();
+        export.assert_final_stats();
+        assert_same(&sent.sets, &export.sets());
+    }
+}
+
+/// The only other one is behind a queue that never moves: no room comes of waiting, neither while packets come nor at the
+/// end.
+#[test]
+fn one_collector_without_room() {
+    if !requirements("one_collector_without_room", &[]) {
+        return;
+    }
+    let _alone = alone();
+    let wire = Wire::new();
+    let far = Namespace::new("far");
+    join(&far, &wire.sensor, "path", "");
+    wire.sensor.ip("addr add 198.51.100.1/24 dev path");
+    // So that no datagram waits for an answer to ARP, of which few may.
+    let address = far.attribute(OUT, "address");
+    wire.sensor.ip(&format!(
+        "neigh add 198.51.100.2 lladdr {address} nud permanent dev path"
+    ));
+    // A byte a second, and room in the queue for more than a socket may send.
+    wire.sensor
+        .shell("tc qdisc add dev path root tbf rate 8bit burst 2000 limit 10m");
+    for cores in core_counts() {
+        let folder = Folder::new();
+        let living = Collector::listen(&wire.sensor, "127.0.0.1:0");
+        let options = [
+            "--cores",
+            cores,
+            "--ring",
+            "32",
+            "-u",
+            "198.51.100.2:9",
+            "-u",
+            &living.address(),
+        ];
+        let sensor = BUILT.capture(&wire.sensor, TAP, &options);
+        let sent = BUILT.send(&wire.sender, OUT, &folder, FULL);
+        let account = sensor.stop();
+        assert_eq!(account.taken + account.missed, 2 * account.datagrams);
+        let waiting = account.taken - account.datagrams;
+        assert!(waiting < account.datagrams / 10, "{account:?}");
         let export = living.finish();
         export.assert_no_gap();
         export.assert_final_stats();
