@@ -19,6 +19,7 @@ mod privileges;
 mod reload;
 mod resolver;
 mod selection;
+mod system_calls;
 mod unreachable;
 
 use std::path::Path;

@@ -1,7 +1,8 @@
-//! The sensor as a process: on files and pipes ([`Sensor`]), on interfaces ([`Capturing`]), and the account that it
-//! gives at its end.
+//! The sensor as a process: on files and pipes ([`Sensor`]), on interfaces ([`Capturing`]), the account that it
+//! gives at its end, and the system calls of a core ([`Counting`]).
 
 mod account;
+mod calls;
 mod config;
 mod live;
 mod stopped;
@@ -11,6 +12,7 @@ use std::path::Path;
 use std::process::{ChildStdin, Command, Stdio};
 
 pub use self::account::{Account, Kernel, Tally};
+pub use self::calls::{Calls, Counting};
 pub use self::config::{Config, collecting};
 pub use self::live::Capturing;
 pub use self::stopped::Stopped;

@@ -20,13 +20,15 @@ impl Stopped {
     /// The first sleep of all readies what the executors share for good, under a lock: a core that is held meanwhile would
     /// hold the others too. So it is held in a later one.
     pub fn first_core(process: u32) -> Self {
-        let thread = shards(process)
-            .into_iter()
-            .min()
-            .expect("a sensor has shards");
+        let thread = first_shard(process);
         until("the first core to sleep", || {
             sleeps(process, thread).then_some(())
         });
+        Self::hold(thread)
+    }
+
+    /// Holds a thread, whatever it does.
+    pub(super) fn hold(thread: Pid) -> Self {
         ptrace::seize(thread, ptrace::Options::empty()).expect("CAP_SYS_PTRACE, or the same user");
         ptrace::interrupt(thread).expect("a thread that was seized");
         let status = waitpid(thread, Some(WaitPidFlag::__WALL)).expect("a thread that was seized");
@@ -38,6 +40,11 @@ impl Stopped {
             "{status:?}"
         );
         Self(thread)
+    }
+
+    /// The thread.
+    pub(super) fn thread(&self) -> Pid {
+        self.0
     }
 }
 
@@ -59,13 +66,14 @@ fn sleeps(process: u32, thread: Pid) -> bool {
     call.split(' ').next() == Some(&SYS_io_uring_enter.to_string())
 }
 
-/// Threads that run a shard.
-fn shards(process: u32) -> Vec<Pid> {
-    let tasks = fs::read_dir(format!("/proc/{process}/task")).expect("a running process");
+/// The thread of the first core, which gets its name when it starts.
+pub(super) fn first_shard(process: u32) -> Pid {
     let name_of = |thread: i32| fs::read_to_string(format!("/proc/{process}/task/{thread}/comm"));
-    tasks
-        .filter_map(|task| task.ok()?.file_name().to_str()?.parse().ok())
-        .filter(|thread| name_of(*thread).is_ok_and(|name| name.starts_with("shard")))
-        .map(Pid::from_raw)
-        .collect()
+    until("a shard to start", || {
+        let tasks = fs::read_dir(format!("/proc/{process}/task")).expect("a running process");
+        tasks
+            .filter_map(|task| task.ok()?.file_name().to_str()?.parse().ok())
+            .find(|thread| name_of(*thread).is_ok_and(|name| name.trim() == "shard-1"))
+            .map(Pid::from_raw)
+    })
 }
