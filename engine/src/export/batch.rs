@@ -175,9 +175,8 @@ impl<E: Encode> Batch<E> {
             let (mut last, mut count) = (size, 1);
             while last == size
                 && count < MAX_RUN_DATAGRAMS
-                && let Some(next) = ranges.next_if(|next| {
-                    next.len() <= size && next.end - run.start <= MAX_RUN_BYTES
-                })
+                && let Some(next) = ranges
+                    .next_if(|next| next.len() <= size && next.end - run.start <= MAX_RUN_BYTES)
             {
                 last = next.len();
                 count += 1;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::capture::socket::RETIRE_MS;
 
 /// Packets a second below which a shard sleeps through blocks.
-const FEW_PACKETS: f64 = 40_000.0;
+const FEW_PACKETS: u32 = 30_000;
 
 /// Longest sleep: what it adds to the age of records at most.
 const MAX_NAP: Duration = Duration::from_millis(30);
@@ -24,15 +24,20 @@ const FLUSH_SHARE: u32 = 10;
 /// is more than a kernel delivers to one socket.
 const BLOCK_TIME: Duration = Duration::from_millis(1);
 
+/// Time over which packets are counted, so that a moment without any does not look like few.
+const MEASURE: Duration = Duration::from_millis(100);
+
 /// The pace of a shard.
 #[derive(Debug)]
 pub(super) struct Pace {
     /// Longest nap that flush interval and rings permit.
     longest: Duration,
-    /// When the shard last went to sleep.
-    slept: Instant,
-    /// Packets since then.
-    packets: u64,
+    /// Start of the present measurement, and packets since then.
+    measured: (Instant, u64),
+    /// Whether packets were few in the last measurement.
+    are_few: bool,
+    /// Whether there were packets since the last sleep.
+    any: bool,
 }
 
 impl Pace {
@@ -40,8 +45,9 @@ impl Pace {
     pub(super) fn new(flush: Duration, blocks: usize, now: Instant) -> Self {
         let mut pace = Self {
             longest: Duration::ZERO,
-            slept: now,
-            packets: 0,
+            measured: (now, 0),
+            are_few: false,
+            any: false,
         };
         pace.limit(flush, blocks);
         pace
@@ -56,26 +62,26 @@ impl Pace {
 
     /// Counts the packets of a block.
     pub(super) fn took(&mut self, packets: u64) {
-        self.packets += packets;
+        self.measured.1 += packets;
+        self.any |= packets > 0;
     }
 
     /// The shard goes to sleep. Returns how long it is not to look at its rings; `None` if the next
     /// block is to wake it.
     pub(super) fn nap(&mut self, now: Instant) -> Option<Duration> {
-        let elapsed = now.saturating_duration_since(self.slept);
-        let packets = std::mem::take(&mut self.packets);
-        self.slept = now;
-        let few = packets > 0 && rate(packets, elapsed) < FEW_PACKETS;
-        (few && self.longest >= MIN_NAP).then_some(self.longest)
+        let (start, packets) = self.measured;
+        let elapsed = now.saturating_duration_since(start);
+        let most = u128::from(FEW_PACKETS) * elapsed.max(MEASURE).as_micros() / 1_000_000;
+        if u128::from(packets) >= most {
+            self.are_few = false;
+            self.measured = (now, 0);
+        } else if elapsed >= MEASURE {
+            self.are_few = true;
+            self.measured = (now, 0);
+        }
+        let any = std::mem::take(&mut self.any);
+        (any && self.are_few && self.longest >= MIN_NAP).then_some(self.longest)
     }
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "packets of less than a second are fewer than 2^53"
-)]
-fn rate(packets: u64, time: Duration) -> f64 {
-    packets as f64 / time.as_secs_f64()
 }
 
 #[cfg(test)]
@@ -83,40 +89,52 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
+    const BLOCK: Duration = Duration::from_millis(RETIRE_MS as u64);
 
-    /// The nap after so many packets in 10 ms.
+    /// The naps of a shard that finds so many packets at each of its wake-ups.
+    fn naps(flush: Duration, blocks: usize, packets: &[u64]) -> Vec<Option<Duration>> {
+        let mut now = Instant::now();
+        let mut pace = Pace::new(flush, blocks, now);
+        let nap = |packets: &u64| {
+            now += BLOCK;
+            pace.took(*packets);
+            pace.nap(now)
+        };
+        packets.iter().map(nap).collect()
+    }
+
+    /// The nap after a time with so many packets in each block.
     fn nap(flush: Duration, blocks: usize, packets: u64) -> Option<Duration> {
-        let start = Instant::now();
-        let mut pace = Pace::new(flush, blocks, start);
-        pace.took(packets);
-        pace.nap(start + Duration::from_millis(10))
+        naps(flush, blocks, &[packets; 50])[49]
     }
 
     #[test]
     fn few_packets_are_slept_through() {
         assert_eq!(nap(SECOND, 64, 1), Some(MAX_NAP));
-        assert_eq!(nap(SECOND, 64, 399), Some(MAX_NAP));
-        assert_eq!(nap(SECOND, 64, 401), None);
+        assert_eq!(nap(SECOND, 64, 299), Some(MAX_NAP));
+        assert_eq!(nap(SECOND, 64, 300), None);
+        assert_eq!(nap(SECOND, 64, 5000), None);
         assert_eq!(nap(SECOND, 64, 0), None, "the next packet is to wake");
+    }
+
+    #[test]
+    fn a_moment_decides_nothing_and_many_packets_at_once() {
+        let mut packets = [500; 50];
+        packets[20..22].fill(1);
+        assert_eq!(naps(SECOND, 64, &packets), [None; 50]);
+        let mut packets = [10; 50];
+        packets[30] = 3000;
+        let naps = naps(SECOND, 64, &packets);
+        assert_eq!((naps[29], naps[30], naps[31]), (Some(MAX_NAP), None, None));
+        assert_eq!(naps[49], Some(MAX_NAP));
     }
 
     #[test]
     fn flush_interval_and_ring_limit_it() {
         assert_eq!(nap(Duration::from_millis(100), 64, 10), None);
-        assert_eq!(
-            nap(Duration::from_millis(250), 64, 10),
-            Some(Duration::from_millis(25))
-        );
+        let quarter = Duration::from_millis(250);
+        assert_eq!(nap(quarter, 64, 10), Some(Duration::from_millis(25)));
         assert_eq!(nap(SECOND, 16, 10), None);
         assert_eq!(nap(SECOND, 48, 10), Some(Duration::from_millis(24)));
-    }
-
-    #[test]
-    fn packets_count_once() {
-        let start = Instant::now();
-        let mut pace = Pace::new(SECOND, 64, start);
-        pace.took(10);
-        assert!(pace.nap(start + Duration::from_millis(10)).is_some());
-        assert_eq!(pace.nap(start + Duration::from_millis(40)), None);
     }
 }
