@@ -33,7 +33,8 @@ pub(super) fn check(cores: usize) -> Result<(), StartError> {
             cores,
         });
     }
-    dnsflow_sys::io_uring_probe().map_err(|source| match source.kind() {
+    let probe = dnsflow_sys::io_uring_probe().map(drop);
+    probe.map_err(|source| match source.kind() {
         // The kernel charges all processes of a user to one limit.
         io::ErrorKind::OutOfMemory => StartError::MemlockUsed {
             have: limit.soft >> 10,

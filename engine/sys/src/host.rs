@@ -2,9 +2,11 @@
 
 use std::io;
 use std::mem::zeroed;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use crate::uring::{Abilities, Uring};
 
 /// RLIMIT_MEMLOCK in bytes; `u64::MAX` is no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,52 +30,17 @@ pub fn raise_memlock() -> io::Result<MemlockLimit> {
     })
 }
 
-/// Opens a small io_uring, makes the two calls on it that an executor makes, and closes it again.
+/// Makes a ring as a shard does, makes each call on it, and closes it again. Returns what it can do.
 ///
 /// # Errors
 /// Those of io_uring_setup(2): EPERM where a sysctl or a seccomp profile forbids it, ENOMEM without
 /// locked memory left, ENOSYS where the kernel has none. The same where a profile permits that call
 /// and forbids io_uring_enter(2) or io_uring_register(2).
-pub fn io_uring_probe() -> io::Result<()> {
-    /// Bytes of struct io_uring_params (linux/io_uring.h); all zero asks for nothing special.
-    const IO_URING_PARAMS_BYTES: usize = 120;
-    let mut params = [0_u64; IO_URING_PARAMS_BYTES / 8];
-    // SAFETY: entries and a pointer to zeroed io_uring_params, which the call reads and fills.
-    let got = unsafe { libc::syscall(libc::SYS_io_uring_setup, 4_u32, params.as_mut_ptr()) };
-    let descriptor = RawFd::try_from(got).map_err(io::Error::other)?;
-    checked(descriptor)?;
-    // SAFETY: the call just returned this descriptor, so nobody else owns it.
-    let ring = unsafe { OwnedFd::from_raw_fd(descriptor) };
-    let (none, nothing) = (0_u32, std::ptr::null::<u8>());
-    let descriptor = ring.as_raw_fd();
-    // SAFETY: it submits nothing, waits for nothing, and takes no pointer.
-    let entered = unsafe {
-        libc::syscall(
-            libc::SYS_io_uring_enter,
-            descriptor,
-            none,
-            none,
-            none,
-            nothing,
-            0_usize,
-        )
-    };
-    checked(libc::c_int::try_from(entered).unwrap_or(-1))?;
-    // SAFETY: there is no operation of this number, so that the kernel reads no argument.
-    let registered = unsafe {
-        libc::syscall(
-            libc::SYS_io_uring_register,
-            descriptor,
-            i32::MAX,
-            nothing,
-            none,
-        )
-    };
-    // EINVAL comes from the kernel, after a seccomp profile has let the call pass.
-    match checked(libc::c_int::try_from(registered).unwrap_or(-1)) {
-        Err(error) if error.raw_os_error() != Some(libc::EINVAL) => Err(error),
-        _ => Ok(()),
-    }
+pub fn io_uring_probe() -> io::Result<Abilities> {
+    let mut ring = Uring::new()?;
+    ring.waker()?;
+    ring.turn(std::iter::empty(), Some(Duration::ZERO))?;
+    Ok(ring.abilities())
 }
 
 /// Whether the system clock is synchronised (STA_UNSYNC is not set).

@@ -9,7 +9,7 @@ use super::finding::Finding;
 use crate::capture::inherited::InheritedSockets;
 use crate::start::error::MEMLOCK_BYTES_PER_CORE;
 use crate::start::settings::Settings;
-use dnsflow_sys::{self, PacketSocket};
+use dnsflow_sys::{self, Abilities, PacketSocket};
 
 /// The oldest kernel that the sensor runs on: major and minor version.
 const KERNEL: (u32, u32) = (5, 8);
@@ -29,14 +29,27 @@ pub(super) fn io_uring() -> Finding {
 
 /// `disabled` is the sysctl of Linux 6.6: 0 permits io_uring to all processes, 1 to a group, 2 to
 /// none.
-fn judge_io_uring(probe: io::Result<()>, release: &str, disabled: &str) -> Finding {
+fn judge_io_uring(probe: io::Result<Abilities>, release: &str, disabled: &str) -> Finding {
     const TOPIC: &str = "io_uring";
     if version(release).is_some_and(|found| found < KERNEL) {
         let text = format!("Linux {release} is too old");
         return Finding::fail(TOPIC, text, "Linux 5.8 or later");
     }
-    let Err(error) = probe else {
-        return Finding::ok(TOPIC, format!("usable, on Linux {release}"));
+    let error = match probe {
+        Ok(abilities) => {
+            let missing = [
+                (!abilities.timed_wait).then_some("timed waits (Linux 5.11)"),
+                (!abilities.deferred).then_some("deferred completions (Linux 6.1)"),
+            ];
+            let missing: Vec<_> = missing.into_iter().flatten().collect();
+            let without = if missing.is_empty() {
+                String::new()
+            } else {
+                format!(", without {}", missing.join(" and "))
+            };
+            return Finding::ok(TOPIC, format!("usable, on Linux {release}{without}"));
+        }
+        Err(error) => error,
     };
     let fix = match (error.kind(), disabled) {
         (io::ErrorKind::OutOfMemory, _) => {
@@ -149,18 +162,31 @@ mod tests {
 
     #[test]
     fn io_uring_and_what_forbids_it() {
-        let judge = |probe: Result<(), i32>, release, disabled| {
+        let judge = |probe: Result<Abilities, i32>, release, disabled| {
             judge_io_uring(
                 probe.map_err(io::Error::from_raw_os_error),
                 release,
                 disabled,
             )
         };
-        assert_eq!(judge(Ok(()), "6.1.0-9-amd64", "0").level, Level::Ok);
-        assert_eq!(judge(Ok(()), "5.10.0", "").level, Level::Ok);
+        let with = |timed_wait, deferred| {
+            Ok(Abilities {
+                timed_wait,
+                deferred,
+            })
+        };
+        let usable = judge(with(true, true), "6.1.0-9-amd64", "0");
+        assert_eq!(usable.level, Level::Ok);
+        assert_eq!(usable.text, "usable, on Linux 6.1.0-9-amd64");
+        let less = judge(with(false, false), "5.10.0", "");
+        assert_eq!(less.level, Level::Ok);
+        assert_eq!(
+            less.text,
+            "usable, on Linux 5.10.0, without timed waits (Linux 5.11) and deferred completions (Linux 6.1)"
+        );
         let fix =
             |probe, release, disabled| judge(probe, release, disabled).fix.unwrap_or_default();
-        assert!(fix(Ok(()), "5.4.0-generic", "").contains("5.8"));
+        assert!(fix(with(true, true), "5.4.0-generic", "").contains("5.8"));
         assert!(fix(Err(libc::EPERM), "6.8.0", "2").contains("io_uring_disabled=0"));
         assert!(fix(Err(libc::EPERM), "6.8.0", "0").contains("seccomp"));
         assert!(fix(Err(libc::ENOMEM), "5.10.0", "").contains("locked memory"));

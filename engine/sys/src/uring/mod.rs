@@ -164,6 +164,12 @@ impl Uring {
         }
     }
 
+    /// What the ring can do on this kernel.
+    #[must_use]
+    pub fn abilities(&self) -> Abilities {
+        self.abilities
+    }
+
     /// A descriptor that becomes readable, as an eventfd(2), when something completes while nobody
     /// waits in [`Uring::turn`].
     ///

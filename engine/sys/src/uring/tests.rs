@@ -130,12 +130,12 @@ fn a_wait_ends_with_the_first_descriptor_that_is_ready() {
         for (reader, _) in &pairs {
             uring.watch(reader.try_clone().expect("a descriptor").into());
         }
-        for index in 0..2 {
+        for (index, (reader, writer)) in pairs.iter().enumerate() {
             uring.arm(0).expect("a ring");
             uring.arm(1).expect("a ring");
             uring.turn(empty(), SHORT).expect("a ring");
             assert_eq!(uring.take_ready(index), None, "nothing was written");
-            let (mut reader, mut writer) = (&pairs[index].0, &pairs[index].1);
+            let (mut reader, mut writer) = (reader, writer);
             writer.write_all(&[1]).expect("room for a byte");
             uring.turn(empty(), LONG).expect("a ring");
             assert_eq!(uring.take_ready(index), Some(Ready::Readable));
