@@ -113,3 +113,76 @@ impl Held {
         datagrams
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use dnsflow_sys::Uring;
+
+    use super::*;
+
+    static RUN: [u8; 64 << 10] = [0; 64 << 10];
+    const SIZE: usize = 1 << 10;
+
+    /// A ticket: of a send that nobody waits for.
+    fn ticket(uring: &mut Uring) -> Ticket {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
+        uring.keep_sending(socket, Vec::new()).expect("a ring")
+    }
+
+    #[test]
+    fn runs_leave_in_order_and_are_bounded_in_bytes() {
+        let (mut held, now) = (Held::default(), Instant::now());
+        let mut uring = Uring::new().expect("an io_uring");
+        for number in 0..4 {
+            let mut run = RUN;
+            run[0] = number;
+            assert!(held.push(&run, SIZE, now));
+        }
+        assert!(!held.push(&[0; 4], SIZE, now), "it is full");
+        for number in 0..4 {
+            let bytes = held.next().expect("nothing is in flight");
+            assert_eq!(bytes[0], number, "in order");
+            let ticket = ticket(&mut uring);
+            held.sent_off(ticket);
+            assert_eq!((held.next(), held.in_flight()), (None, Some(ticket)));
+            let fits = held.push(&RUN[..1], SIZE, now);
+            assert_eq!(fits, number > 0, "what is in flight counts");
+            let run = held.landed(bytes).expect("it was in flight");
+            assert_eq!((run.bytes[0], run.size, run.datagrams()), (number, SIZE, 64));
+        }
+        assert_eq!(held.give_up(), 3, "what came later");
+        assert!(held.is_empty() && held.until().is_none());
+    }
+
+    #[test]
+    fn patience_begins_with_the_first_and_anew_with_each_that_leaves() {
+        let (mut held, start) = (Held::default(), Instant::now());
+        let mut uring = Uring::new().expect("an io_uring");
+        assert!(!held.is_overdue(start + PATIENCE));
+        held.push(&RUN, SIZE, start);
+        held.push(&RUN, SIZE, start + PATIENCE / 2);
+        assert!(!held.is_overdue(start + PATIENCE / 2));
+        assert!(held.is_overdue(start + PATIENCE));
+        let bytes = held.next().expect("nothing is in flight");
+        held.sent_off(ticket(&mut uring));
+        held.landed(bytes);
+        held.moved_on(start + PATIENCE);
+        assert!(!held.is_overdue(start + PATIENCE));
+        assert!(held.is_overdue(start + 2 * PATIENCE));
+    }
+
+    #[test]
+    fn what_is_in_flight_is_not_given_up_here() {
+        let (mut held, now) = (Held::default(), Instant::now());
+        let mut uring = Uring::new().expect("an io_uring");
+        held.push(&RUN, SIZE, now);
+        held.push(&RUN[..SIZE + 1], SIZE, now);
+        let bytes = held.next().expect("nothing is in flight");
+        held.sent_off(ticket(&mut uring));
+        assert_eq!(held.give_up(), 2, "the second run");
+        assert!(!held.is_empty() && held.until().is_none());
+        assert_eq!(held.landed(bytes).map(|run| run.datagrams()), Some(64));
+        assert!(held.is_empty());
+        assert!(held.push(&RUN, SIZE, now), "its bytes count no longer");
+    }
+}
