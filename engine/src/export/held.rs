@@ -148,7 +148,10 @@ mod tests {
             let fits = held.push(&RUN[..1], SIZE, now);
             assert_eq!(fits, number > 0, "what is in flight counts");
             let run = held.landed(bytes).expect("it was in flight");
-            assert_eq!((run.bytes[0], run.size, run.datagrams()), (number, SIZE, 64));
+            assert_eq!(
+                (run.bytes[0], run.size, run.datagrams()),
+                (number, SIZE, 64)
+            );
         }
         assert_eq!(held.give_up(), 3, "what came later");
         assert!(held.is_empty() && held.until().is_none());

@@ -54,8 +54,8 @@ pub(super) struct Waiter {
     /// Index of the intake that is checked first.
     next_intake: usize,
     pub(super) pace: Pace,
-    /// When the ring is entered although blocks are ready.
-    enter_at: Instant,
+    /// When the ring was last entered.
+    entered: Instant,
 }
 
 impl Waiter {
@@ -79,7 +79,7 @@ impl Waiter {
             control,
             next_intake: 0,
             pace,
-            enter_at: Instant::now(),
+            entered: Instant::now(),
         })
     }
 
@@ -88,65 +88,52 @@ impl Waiter {
         self.uring.replace(index, ring.descriptor()?)
     }
 
-    /// Waits for the next event, and has the finished datagrams sent meanwhile; `apart` before, by
-    /// a call of its own. Events of the supervisor have priority, then the deadline. Rings with
-    /// blocks are served round robin.
+    /// Waits for the next event, and has the finished datagrams sent by the same call; if
+    /// `sends_apart`, by one before it. Events of the supervisor have priority, then the deadline.
+    /// Rings with blocks are served round robin.
     pub(super) async fn next(
         &mut self,
         export: &mut Export,
         intakes: &[Intake],
         deadline: Instant,
-        apart: bool,
+        sends_apart: bool,
     ) -> Result<Event, ShardError> {
         let mut now = Instant::now();
         let idle_at = now + IDLE_AFTER;
         loop {
-            let may_sleep = !intakes.iter().any(|intake| intake.ring.is_ready()) && now < deadline;
-            if may_sleep {
-                let until = self.watch(intakes.len(), now, deadline.min(idle_at))?;
-                if apart {
+            let is_ready = intakes.iter().any(|intake| intake.ring.is_ready());
+            let mut watches_rings = false;
+            if !is_ready && now < deadline {
+                let nap = self.pace.nap(now);
+                watches_rings = nap.is_none();
+                self.arm(intakes.len(), watches_rings)?;
+                if sends_apart {
                     export.send(&mut self.uring, None)?;
                 }
+                let until = nap.map_or(idle_at, |nap| now + nap).min(deadline);
                 export.send(&mut self.uring, Some(until.saturating_duration_since(now)))?;
-            } else if export.is_full() || now >= self.enter_at {
-                self.arm(intakes.len())?;
+                self.entered = Instant::now();
+            } else if export.is_full() || now >= self.entered + MAX_DELAY {
+                self.arm(intakes.len(), false)?;
                 export.send(&mut self.uring, None)?;
+                self.entered = now;
             }
             now = Instant::now();
-            if may_sleep || now >= self.enter_at {
-                self.enter_at = now + MAX_DELAY;
-            }
             if let Some(event) = self.event(intakes, now, deadline) {
                 return Ok(event);
             }
-            if now >= idle_at {
+            if watches_rings && now >= idle_at {
                 self.sleep(deadline.saturating_duration_since(now)).await;
                 now = Instant::now();
             }
         }
     }
 
-    /// Has whatever comes next end the wait: also a block, unless the shard naps. Returns when the
-    /// wait is to end at the latest.
-    fn watch(
-        &mut self,
-        rings: usize,
-        now: Instant,
-        latest: Instant,
-    ) -> Result<Instant, ShardError> {
-        self.arm(rings)?;
-        if let Some(nap) = self.pace.nap(now) {
-            return Ok(latest.min(now + nap));
-        }
-        let armed = (0..rings).try_for_each(|index| self.uring.arm(index));
-        armed.map_err(system("can't wait for packets"))?;
-        Ok(latest)
-    }
-
-    /// Has commands end the wait.
-    fn arm(&mut self, rings: usize) -> Result<(), ShardError> {
-        let armed = self.uring.arm(rings);
-        armed.map_err(system("can't wait for commands"))
+    /// Has commands end the waits that follow, and blocks if `with_rings`.
+    fn arm(&mut self, rings: usize, with_rings: bool) -> Result<(), ShardError> {
+        let first = if with_rings { 0 } else { rings };
+        let armed = (first..=rings).try_for_each(|index| self.uring.arm(index));
+        armed.map_err(system("can't wait for packets"))
     }
 
     /// The event that is there, if one is.
