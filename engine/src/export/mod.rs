@@ -203,7 +203,7 @@ impl<E: Encode> Export<E> {
         self.batch.is_full()
     }
 
-    /// Whether sets are pending that only [`Export::flush`] sends: in an open datagram, or in the
+    /// Whether sets are pending that only [`Export::finish`] lets go: in an open datagram, or in the
     /// pool.
     #[must_use]
     pub fn is_waiting(&self) -> bool {

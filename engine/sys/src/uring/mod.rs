@@ -241,7 +241,7 @@ impl Uring {
     /// number below 0. A send whose predecessor failed, and which was to be cancelled then, has
     /// ECANCELED.
     ///
-    /// This is one system call for up to [`ENTRIES`] operations, and none if there is nothing to do.
+    /// This is one system call for up to 256 operations, and none if there is nothing to do.
     ///
     /// # Errors
     /// Those of io_uring_enter(2). The ring then is of no more use.
