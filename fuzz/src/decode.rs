@@ -10,7 +10,7 @@ use crate::packets::{Captured, travels};
 use crate::text::assert_line;
 
 /// Room for one set: what a datagram has at an MTU of 1500.
-pub const SET_ROOM_BYTES: usize = 1464;
+const SET_ROOM_BYTES: usize = 1464;
 
 /// Most that may wait: what `packet::fragments` and `packet::streams` hold at most, 4 MiB each, and
 /// one datagram or message more.

@@ -25,6 +25,4 @@ pub mod opinion;
 pub mod packets;
 pub mod read;
 pub mod text;
-#[path = "../../engine/tests/filter_agrees/view.rs"]
-mod view;
 pub mod wire;

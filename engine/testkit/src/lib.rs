@@ -16,14 +16,16 @@
 //! | [`collector`] | a collector in a namespace |
 //! | [`sensor`] | the sensor as a process, and the account that it gives |
 //! | [`generator`] | traffic of known content |
+//! | [`agreement`] | that a capture filter never rejects what the decoder would export |
 //! | [`tshark`] | the same captures, read by an independent dissector |
 //!
 //! The crate is a dev-dependency, but for the benches: no program that is installed may depend on it. It knows nothing of
-//! how packets are decoded, filtered and exported; tests that do keep that to themselves. Only cargo knows where it has put a program,
+//! how packets are decoded, filtered and exported, but for what tests and fuzz targets both hold ([`agreement`]). Only cargo knows where it has put a program,
 //! and tells it only to the tests of the same package: they make a [`programs::Programs`] of it and hand that in.
 //!
 //! Nearly everything here panics instead of returning an error: a test that can't go on has failed.
 
+pub mod agreement;
 pub mod capture;
 pub mod collector;
 pub mod corpus;

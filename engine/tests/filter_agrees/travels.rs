@@ -2,7 +2,7 @@
 
 use dnsflow_packet::{Frame, LinkType, Timestamp};
 
-use crate::view::Seen;
+use dnsflow_testkit::agreement::Seen;
 use dnsflow_testkit::packets::{
     ACK, CLIENT_PORT, Ends, IPV6, Response, SYN_ACK, ether_type, ethernet, ethernet_of, geneve,
     gre, gtp, pppoe, snap, vxlan,

@@ -10,8 +10,8 @@ const LLC: u16 = 4;
 
 /// A packet, and what is known of it besides.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen {
-    pub(crate) link: LinkType,
+pub struct Seen {
+    pub(super) link: LinkType,
     bytes: Vec<u8>,
     wire_bytes: u32,
     at: Timestamp,
@@ -19,17 +19,18 @@ pub(crate) struct Seen {
 }
 
 /// A way to see a packet.
-pub(crate) type View = fn(&Seen) -> Seen;
+pub(super) type View = fn(&Seen) -> Seen;
 
 /// All of them, by name.
-pub(crate) const VIEWS: [(&str, View); 3] = [
+pub(super) const VIEWS: [(&str, View); 3] = [
     ("in a file", Seen::clone),
     ("stripped", Seen::stripped),
     ("without link layer", Seen::without_link_layer),
 ];
 
 impl Seen {
-    pub(crate) fn in_file(frame: &Frame<'_>) -> Self {
+    /// A packet as it is in a file.
+    pub fn in_file(frame: &Frame<'_>) -> Self {
         Seen {
             link: frame.link,
             bytes: frame.bytes.to_vec(),
@@ -39,7 +40,7 @@ impl Seen {
         }
     }
 
-    pub(crate) fn frame(&self) -> Frame<'_> {
+    pub(super) fn frame(&self) -> Frame<'_> {
         Frame {
             bytes: &self.bytes,
             wire_bytes: self.wire_bytes,
@@ -48,7 +49,7 @@ impl Seen {
         }
     }
 
-    pub(crate) fn passes(&self, filter: &Interpreter) -> bool {
+    pub(super) fn passes(&self, filter: &Interpreter) -> bool {
         let (network_offset, protocol) = match self.link {
             LinkType::Network(protocol) => (0, protocol),
             _ => (ETHERNET, self.be16(12).unwrap_or(0)),
