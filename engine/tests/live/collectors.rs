@@ -12,6 +12,7 @@ use dnsflow_testkit::requirements::{alone, core_counts, requirements};
 use crate::{BUILT, most_complaints};
 
 const FULL: &str = "--rate 100000 --count 500000 --frames 500000 --noise 0";
+const MANY: &str = "--rate 50000 --count 100000 --frames 100000 --noise 0";
 const FEW: &str = "--count 2000 --frames 2000 --rate 100000 --noise 0";
 
 /// One whose link address nobody knows; one behind a route to nowhere; one that refuses; one behind a path that carries
@@ -110,6 +111,39 @@ fn one_collector_without_room() {
         export.assert_no_gap();
         export.assert_final_stats();
         assert_same(&sent.sets, &export.sets());
+    }
+}
+
+/// The path's MTU is below the size of a datagram, so that the kernel refuses to divide a send (EMSGSIZE or EINVAL): each
+/// datagram leaves by itself, in fragments, and none is lost or doubled by the change.
+#[test]
+fn a_path_on_which_segmentation_fails() {
+    if !requirements("a_path_on_which_segmentation_fails", &[]) {
+        return;
+    }
+    let _alone = alone();
+    let wire = Wire::new();
+    let far = Namespace::new("far");
+    join(&far, &wire.sensor, "path", "");
+    wire.sensor.ip("addr add 198.51.100.1/24 dev path");
+    far.ip(&format!("addr add 198.51.100.2/24 dev {OUT}"));
+    wire.sensor.ip("link set path mtu 1000");
+    for cores in core_counts() {
+        let folder = Folder::new();
+        let near = Collector::listen(&wire.sensor, "127.0.0.1:0");
+        let beyond = Collector::listen(&far, "198.51.100.2:0");
+        let (near_address, address) = (near.address(), beyond.address());
+        let options = ["--cores", cores, "-u", &address, "-u", &near_address];
+        let sensor = BUILT.capture(&wire.sensor, TAP, &options);
+        let sent = BUILT.send(&wire.sender, OUT, &folder, MANY);
+        let account = sensor.stop();
+        assert_eq!(account.missed, 0, "{account:?}");
+        assert_eq!(account.taken, 2 * account.datagrams, "{account:?}");
+        for collector in [near, beyond] {
+            let export = collector.finish();
+            export.assert_no_gap();
+            assert_same(&sent.sets, &export.sets());
+        }
     }
 }
 
