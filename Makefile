@@ -140,6 +140,14 @@ miri: ## Run the tests of wire and packet under Miri; needs a nightly Rust that 
 	MIRIFLAGS=-Zmiri-disable-isolation PROPTEST_CASES=$(MIRI_CASES) \
 		cargo +nightly miri test --target-dir $(TARGET)/miri --package dnsflow-wire --package dnsflow-packet
 
+ASAN = RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=$(TARGET)/asan cargo
+ASAN_TARGET = --target $(shell rustc -vV | sed -n 's/^host: //p')
+
+.PHONY: asan
+asan: ## Run the live tests with AddressSanitizer; needs root
+	$(ASAN) build $(ASAN_TARGET) --package dnsflow-generate --package dnsflow-read
+	$(ASAN) test $(ASAN_TARGET) --package dnsflow-sys --package dnsflow --lib --test live
+
 .PHONY: lint
 lint: setup ## Check format, lints, documentation and that Cargo.lock is up to date
 	cargo metadata --locked --format-version 1 > /dev/null

@@ -10,7 +10,7 @@ use crate::capture::error::CaptureError;
 use crate::export::destination::DestinationError;
 use crate::start::config::LoadError;
 
-/// Bytes of locked memory that the executor of each core needs.
+/// Bytes of locked memory that the rings of each core need, its executor's and its own.
 pub const MEMLOCK_BYTES_PER_CORE: u64 = 512 << 10;
 
 /// Why the sensor did not start, or could not go on.
