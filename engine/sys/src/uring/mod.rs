@@ -320,8 +320,8 @@ impl Uring {
                 self.ring.submitter().submit_with_args(want, &args)
             }
             Some(wait) => {
-                self.push_timeout(wait)?;
-                self.ring.submit_and_wait(want)
+                let others = self.push_timeout(wait)?;
+                self.ring.submit_and_wait(want + others)
             }
             None => self.ring.submit_and_wait(want),
         };
@@ -337,16 +337,20 @@ impl Uring {
         }
     }
 
-    /// Before Linux 5.11 a wait has no timeout of its own: an operation stands in for it.
-    fn push_timeout(&mut self, wait: Duration) -> io::Result<()> {
+    /// Before Linux 5.11 a wait has no timeout of its own: an operation stands in for it. Returns
+    /// the number of completions that the end of the one before has.
+    fn push_timeout(&mut self, wait: Duration) -> io::Result<usize> {
         let tag = Tag::new(Kind::Timeout, 0).bits();
-        if std::mem::replace(&mut self.is_timed, true) {
+        let was_timed = std::mem::replace(&mut self.is_timed, true);
+        if was_timed {
             let remove = opcode::TimeoutRemove::new(tag).build();
             self.push(&remove.user_data(Tag::new(Kind::Cancel, 0).bits()))?;
         }
         *self.timeout = wait.into();
         let timeout = opcode::Timeout::new(&raw const *self.timeout).build();
-        self.push(&timeout.user_data(tag))
+        self.push(&timeout.user_data(tag))?;
+        // Its own, and that of its removal.
+        Ok(if was_timed { 2 } else { 0 })
     }
 
     /// Takes all completions.

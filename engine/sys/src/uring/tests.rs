@@ -146,6 +146,25 @@ fn a_wait_ends_with_the_first_descriptor_that_is_ready() {
 }
 
 #[test]
+fn a_wait_lasts_whatever_was_waited_for_before() {
+    for mut uring in rings() {
+        let (mut reader, mut writer) = UnixStream::pair().expect("a socket pair");
+        let index = uring.watch(reader.try_clone().expect("a descriptor").into());
+        for _ in 0..3 {
+            uring.arm(index).expect("a ring");
+            writer.write_all(&[1]).expect("room for a byte");
+            uring.turn(empty(), LONG).expect("a ring");
+            assert_eq!(uring.take_ready(index), Some(Ready::Readable));
+            reader.read_exact(&mut [0]).expect("that byte");
+            let wait = Duration::from_millis(20);
+            let start = std::time::Instant::now();
+            uring.turn(empty(), Some(wait)).expect("a ring");
+            assert!(start.elapsed() >= wait);
+        }
+    }
+}
+
+#[test]
 fn sends_do_not_end_a_wait() {
     for mut uring in rings() {
         let (sender, receiver) = pair();
