@@ -182,9 +182,17 @@ impl Collector {
         true
     }
 
+    pub(super) fn datagram_bytes(&self) -> usize {
+        self.datagram_bytes
+    }
+
+    pub(super) fn has_segmentation(&self) -> bool {
+        self.segmentation == Segmentation::On
+    }
+
     /// Whether one send takes the whole run, of datagrams of `size` bytes.
     pub(super) fn takes_run(&self, run: &[u8], size: usize) -> bool {
-        self.segmentation == Segmentation::On && size == self.datagram_bytes && run.len() > size
+        self.has_segmentation() && size == self.datagram_bytes && run.len() > size
     }
 
     pub(super) fn fail(&mut self, datagrams: u64, error: &io::Error) {

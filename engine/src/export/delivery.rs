@@ -148,8 +148,12 @@ impl Collector {
         } else if self.count_reported(error) {
             // It was about an earlier datagram.
             self.send_now(left, size);
+        } else if self.refuses_segmentation(error) {
+            self.send_datagrams(left, size);
         } else if piece > size {
-            self.send_apart(left, size, error);
+            // It may concern only some of the datagrams.
+            self.socket = None;
+            self.send_datagrams(left, size);
         } else {
             self.socket = None;
             self.fail(1, error);
@@ -165,24 +169,14 @@ impl Collector {
             match self.send_one(run) {
                 Ok(()) => self.delivered(run, size),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.hold(run, size),
-                Err(error) => self.send_apart(run, size, &error),
+                Err(_) => self.send_datagrams(run, size),
             }
         } else {
             self.send_datagrams(run, size);
         }
     }
 
-    /// Sends the datagrams of a run that failed as a whole: the error may concern segmentation, or
-    /// only some of them.
-    fn send_apart(&mut self, run: &[u8], size: usize, error: &io::Error) {
-        if is_segmentation_error(error) {
-            self.disable_segmentation();
-        } else {
-            self.socket = None;
-        }
-        self.send_datagrams(run, size);
-    }
-
+    /// Sends a run datagram by datagram.
     fn send_datagrams(&mut self, run: &[u8], size: usize) {
         let mut left = run;
         for datagram in run.chunks(size.max(1)) {
@@ -198,14 +192,16 @@ impl Collector {
     }
 
     /// Performs one send, without waiting for room. An error may be about earlier datagrams, which
-    /// were refused or did not arrive: these are counted, and the send is repeated.
+    /// were refused or did not arrive: these are counted, and the send is repeated. So it is if it
+    /// is a single datagram, and the error is about segmentation.
     fn send_one(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.socket.is_none() {
             self.open()?;
         }
         let mut sent = self.try_send(bytes);
         if let Err(error) = &sent
-            && self.count_reported(error)
+            && (self.count_reported(error)
+                || (self.refuses_segmentation(error) && bytes.len() <= self.datagram_bytes()))
         {
             sent = self.try_send(bytes);
         }
@@ -220,6 +216,16 @@ impl Collector {
                 Err(error)
             }
         }
+    }
+
+    /// Whether `error` is about segmentation, which is turned off then. The kernel refuses even a
+    /// single datagram where it is on and does not work.
+    fn refuses_segmentation(&mut self, error: &io::Error) -> bool {
+        let refuses = self.has_segmentation() && is_segmentation_error(error);
+        if refuses {
+            self.disable_segmentation();
+        }
+        refuses
     }
 
     fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
@@ -276,15 +282,10 @@ impl Collector {
             }
             Ok(_) => self.fail(run.datagrams(), &io::ErrorKind::WriteZero.into()),
             Err(error) => {
-                if !self.count_reported(&error) && is_segmentation_error(&error) {
-                    self.disable_segmentation();
+                if !self.count_reported(&error) {
+                    self.refuses_segmentation(&error);
                 }
-                for datagram in run.bytes.chunks(run.size.max(1)) {
-                    match self.send_one(datagram) {
-                        Ok(()) => self.delivered(datagram, run.size),
-                        Err(error) => self.fail(1, &error),
-                    }
-                }
+                self.send_datagrams(&run.bytes, run.size);
             }
         }
     }

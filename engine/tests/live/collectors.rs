@@ -128,14 +128,15 @@ fn a_path_on_which_segmentation_fails() {
     wire.sensor.ip("addr add 198.51.100.1/24 dev path");
     far.ip(&format!("addr add 198.51.100.2/24 dev {OUT}"));
     wire.sensor.ip("link set path mtu 1000");
-    for cores in core_counts() {
+    // A datagram or two, each a send of its own; and runs of them.
+    for traffic in ["--count 20 --frames 20 --noise 0", MANY] {
         let folder = Folder::new();
         let near = Collector::listen(&wire.sensor, "127.0.0.1:0");
         let beyond = Collector::listen(&far, "198.51.100.2:0");
         let (near_address, address) = (near.address(), beyond.address());
-        let options = ["--cores", cores, "-u", &address, "-u", &near_address];
+        let options = ["--cores", "1", "-u", &address, "-u", &near_address];
         let sensor = BUILT.capture(&wire.sensor, TAP, &options);
-        let sent = BUILT.send(&wire.sender, OUT, &folder, MANY);
+        let sent = BUILT.send(&wire.sender, OUT, &folder, traffic);
         let account = sensor.stop();
         assert_eq!(account.missed, 0, "{account:?}");
         assert_eq!(account.taken, 2 * account.datagrams, "{account:?}");
