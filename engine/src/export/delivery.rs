@@ -13,7 +13,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dnsflow_sys::{KeptSend, Send, Uring};
+use dnsflow_sys::{KeptSend, Outgoing, Uring};
 use dnsflow_wire::encode::Encode;
 use socket2::SockRef;
 
@@ -75,14 +75,14 @@ impl Collector {
     }
 
     /// The sends of this round, as a chain.
-    fn sends<'a, E: Encode>(&'a self, batch: &'a Batch<E>) -> impl Iterator<Item = Send<'a>> {
+    fn sends<'a, E: Encode>(&'a self, batch: &'a Batch<E>) -> impl Iterator<Item = Outgoing<'a>> {
         let socket = self.socket.as_deref().filter(|_| self.takes_part);
         socket.into_iter().flat_map(move |socket: &UdpSocket| {
             let runs = batch.runs();
             let pieces = runs.flat_map(|(run, size)| run.chunks(self.piece_bytes(run, size)));
             let mut pieces = pieces.peekable();
             std::iter::from_fn(move || {
-                Some(Send {
+                Some(Outgoing {
                     socket: socket.as_fd(),
                     bytes: pieces.next()?,
                     has_next: pieces.peek().is_some(),

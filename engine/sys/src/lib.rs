@@ -30,4 +30,4 @@ pub use packet::{FanoutMode, KernelCounts, PacketSocket, RingShape};
 pub use reports::{next_report, report_errors};
 pub use ring::{BlockBytes, Mapping};
 pub use segments::segment_sends;
-pub use uring::{Abilities, KeptSend, Ready, Send, Ticket, Uring};
+pub use uring::{Abilities, KeptSend, Outgoing, Ready, Ticket, Uring};

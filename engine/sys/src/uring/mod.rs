@@ -29,7 +29,7 @@ const ENTRIES: u32 = 256;
 
 /// A send of [`Uring::turn`].
 #[derive(Clone, Copy, Debug)]
-pub struct Send<'a> {
+pub struct Outgoing<'a> {
     /// A connected socket.
     pub socket: BorrowedFd<'a>,
     /// What is sent, at most 2^32 - 1 bytes.
@@ -247,7 +247,7 @@ impl Uring {
     /// Those of io_uring_enter(2). The ring then is of no more use.
     pub fn turn<'a>(
         &mut self,
-        sends: impl Iterator<Item = Send<'a>>,
+        sends: impl Iterator<Item = Outgoing<'a>>,
         wait: Option<Duration>,
     ) -> io::Result<&[i32]> {
         self.results.clear();
@@ -265,7 +265,7 @@ impl Uring {
     }
 
     /// Queues a send that borrows its bytes. Sound only if its turn completes before they are gone.
-    fn push_send(&mut self, send: &Send<'_>) -> io::Result<()> {
+    fn push_send(&mut self, send: &Outgoing<'_>) -> io::Result<()> {
         let length = u32::try_from(send.bytes.len()).map_err(io::Error::other)?;
         let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
         let entry = opcode::Send::new(Fd(send.socket.as_raw_fd()), send.bytes.as_ptr(), length)
@@ -408,7 +408,7 @@ struct Turn<'r> {
 impl Turn<'_> {
     fn run<'a>(
         &mut self,
-        sends: impl Iterator<Item = Send<'a>>,
+        sends: impl Iterator<Item = Outgoing<'a>>,
         wait: Option<Duration>,
     ) -> io::Result<()> {
         let uring = &mut *self.uring;

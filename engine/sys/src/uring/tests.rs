@@ -58,7 +58,7 @@ fn sends_to_several_sockets_leave_in_order() {
         }
         // The receiver's queue is short (net.unix.max_dgram_qlen): ten at a time.
         for from in (0..600).step_by(10) {
-            let sends = (from..from + 10).map(|number| Send {
+            let sends = (from..from + 10).map(|number| Outgoing {
                 socket: of(number).0.as_fd(),
                 bytes: &bytes[number],
                 has_next: number % 300 != 299,
@@ -85,7 +85,7 @@ fn more_sends_than_the_queue_has_entries() {
             sender.connect(address).expect("an address of this machine");
             (receiver, sender)
         };
-        let sends = (0..1000).map(|_| Send {
+        let sends = (0..1000).map(|_| Outgoing {
             socket: sender.as_fd(),
             bytes: b"four",
             has_next: true,
@@ -100,7 +100,7 @@ fn what_follows_a_failure_is_cancelled_and_other_chains_are_not() {
         let ((full, _kept), (free, receiver)) = (pair(), pair());
         fill(&full);
         // The first chain is longer than the queue, so that it needs two calls.
-        let chained = |number| Send {
+        let chained = |number| Outgoing {
             socket: if number < 300 {
                 full.as_fd()
             } else {
@@ -171,7 +171,7 @@ fn sends_do_not_end_a_wait() {
         let (watched, mut writer) = UnixStream::pair().expect("a socket pair");
         let index = uring.watch(watched.into());
         uring.arm(index).expect("a ring");
-        let send = |bytes| Send {
+        let send = |bytes| Outgoing {
             socket: sender.as_fd(),
             bytes,
             has_next: false,
@@ -221,7 +221,7 @@ fn a_kept_send_waits_for_room_and_others_do_not() {
         let ((full, reader), (free, receiver)) = (pair(), pair());
         let before = fill(&full);
         let full = std::sync::Arc::new(full);
-        let send = |socket| Send {
+        let send = |socket| Outgoing {
             socket,
             bytes: b"four",
             has_next: false,
