@@ -7,6 +7,8 @@
 use std::io::{self, Read as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::pin::Pin;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use dnsflow_sys::{Ready, Uring};
@@ -44,13 +46,14 @@ pub(super) enum Event {
 }
 
 /// What a shard waits for.
-#[derive(Debug)]
 pub(super) struct Waiter {
     /// Watches the socket of each intake, in order, and then `control`.
     pub(super) uring: Uring,
     control: UnixStream,
     /// Readable once something is on the ring.
-    waker: BufferedFile,
+    waker: Rc<BufferedFile>,
+    /// The read of it that waits. There is at most one: a second could miss what the first takes.
+    waking: Option<Pin<Box<dyn Future<Output = ()>>>>,
     /// Index of the intake that is checked first.
     next_intake: usize,
     pub(super) pace: Pace,
@@ -74,7 +77,8 @@ impl Waiter {
         let control = UnixStream::from(control);
         control.set_nonblocking(true)?;
         Ok(Self {
-            waker: dnsflow_sys::buffered_file(uring.waker()?),
+            waker: Rc::new(dnsflow_sys::buffered_file(uring.waker()?)),
+            waking: None,
             uring,
             control,
             next_intake: 0,
@@ -160,14 +164,25 @@ impl Waiter {
     /// Sleeps until there is something on the ring, for at most `longest`. The executor runs its
     /// other tasks meanwhile.
     async fn sleep(&mut self, longest: Duration) {
+        let waker = &self.waker;
+        let waking = self.waking.get_or_insert_with(|| {
+            let waker = Rc::clone(waker);
+            Box::pin(async move {
+                // A read that fails ends the sleep, as one that succeeds.
+                let _ = waker.read_at(0, size_of::<u64>()).await;
+            })
+        });
         let woken = async {
-            // A read that fails ends the sleep, as one that succeeds.
-            let _ = self.waker.read_at(0, size_of::<u64>()).await;
+            waking.await;
+            true
         };
         let over = async {
             Timer::new(longest).await;
+            false
         };
-        future::or(woken, over).await;
+        if future::or(woken, over).await {
+            self.waking = None;
+        }
     }
 
     /// The next intake, round robin, whose ring has a block.
