@@ -51,7 +51,7 @@ impl Ring {
     /// blocks of the ring.
     #[must_use]
     pub fn filling(&self) -> (usize, usize) {
-        let blocks = self.mapping.blocks();
+        let blocks = self.blocks();
         // Blocks that were handed over follow each other from the next one on.
         let (mut handed_over, mut end) = (0, blocks);
         while handed_over < end {

@@ -315,6 +315,11 @@ impl<E: Encode> Batch<E> {
     }
 }
 
+/// Number of datagrams of `size` bytes in a run of `bytes` bytes.
+pub(super) fn datagram_count(bytes: usize, size: usize) -> u64 {
+    u64::try_from(bytes.div_ceil(size.max(1))).unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

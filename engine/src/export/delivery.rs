@@ -17,7 +17,7 @@ use dnsflow_sys::{KeptSend, Outgoing, Uring};
 use dnsflow_wire::encode::Encode;
 use socket2::SockRef;
 
-use super::batch::Batch;
+use super::batch::{Batch, datagram_count};
 use super::collector::Collector;
 
 /// Sends a batch to all collectors, and waits for at most `wait` ([`Uring::turn`]).
@@ -47,11 +47,6 @@ pub(super) fn round<E: Encode>(
         }
     }
     collectors.iter_mut().try_for_each(|it| it.advance(uring))
-}
-
-/// Number of datagrams of `size` bytes in a run of `bytes` bytes.
-pub(super) fn datagram_count(bytes: usize, size: usize) -> u64 {
-    u64::try_from(bytes.div_ceil(size.max(1))).unwrap_or(u64::MAX)
 }
 
 impl Collector {

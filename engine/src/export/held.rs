@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use dnsflow_sys::Ticket;
 
+use super::batch::datagram_count;
+
 /// Most bytes that wait for one collector: four runs.
 const MAX_HELD_BYTES: usize = 256 << 10;
 
@@ -20,7 +22,6 @@ const PATIENCE: Duration = Duration::from_millis(50);
 pub(super) struct Held {
     /// The first one is in flight if there is a ticket; its bytes are then with the ring.
     runs: VecDeque<HeldRun>,
-    bytes: usize,
     in_flight: Option<Ticket>,
     /// When everything is given up.
     until: Option<Instant>,
@@ -38,7 +39,7 @@ pub(super) struct HeldRun {
 impl HeldRun {
     /// Number of its datagrams, wherever its bytes are.
     pub(super) fn datagrams(&self) -> u64 {
-        super::delivery::datagram_count(self.length, self.size)
+        datagram_count(self.length, self.size)
     }
 }
 
@@ -58,10 +59,10 @@ impl Held {
 
     /// Copies a run; false if there is no room for it.
     pub(super) fn push(&mut self, run: &[u8], size: usize, now: Instant) -> bool {
-        if self.bytes + run.len() > MAX_HELD_BYTES {
+        let waiting: usize = self.runs.iter().map(|run| run.length).sum();
+        if waiting + run.len() > MAX_HELD_BYTES {
             return false;
         }
-        self.bytes += run.len();
         self.runs.push_back(HeldRun {
             bytes: run.to_vec(),
             size,
@@ -90,7 +91,6 @@ impl Held {
     pub(super) fn landed(&mut self, bytes: Vec<u8>) -> Option<HeldRun> {
         self.in_flight = None;
         let mut first = self.runs.pop_front()?;
-        self.bytes = self.bytes.saturating_sub(first.length);
         first.bytes = bytes;
         if self.runs.is_empty() {
             self.until = None;
@@ -108,7 +108,6 @@ impl Held {
         let kept = usize::from(self.in_flight.is_some());
         let given_up = self.runs.drain(kept.min(self.runs.len())..);
         let datagrams = given_up.map(|run| run.datagrams()).sum();
-        self.bytes = self.runs.iter().map(|run| run.length).sum();
         self.until = None;
         datagrams
     }

@@ -131,9 +131,7 @@ impl Live {
             let export = &mut self.shard.export;
             let others = [due.flush, self.sampling.deadline(), export.deadline()];
             let deadline = others.into_iter().flatten().fold(due.stats, Instant::min);
-            // Where load decides on sampling, sends count as work, and waiting does not.
-            let apart = self.sampling.can_change();
-            let event = waiter.next(export, &self.intakes, deadline, apart).await?;
+            let event = waiter.next(export, &self.intakes, deadline).await?;
             let woken = Instant::now();
             match event {
                 Event::Block(index) => self.block(index, waiter)?,
@@ -141,6 +139,10 @@ impl Live {
                 Event::Stop => break,
                 Event::Deadline => {}
                 Event::SocketError(index, error) => self.handle_socket_error(index, &error),
+            }
+            if self.sampling.can_change() {
+                // Where load decides on sampling, sends count as work, and waiting does not.
+                self.shard.export.send(&mut waiter.uring, None)?;
             }
             self.meet_deadlines(&mut due, woken, waiter)?;
             // Once in a while the executor has a turn, also under load.

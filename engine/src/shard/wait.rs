@@ -92,15 +92,13 @@ impl Waiter {
         self.uring.replace(index, ring.descriptor()?)
     }
 
-    /// Waits for the next event, and has the finished datagrams sent by the same call; if
-    /// `sends_apart`, by one before it. Events of the supervisor have priority, then the deadline.
-    /// Rings with blocks are served round robin.
+    /// Waits for the next event, and has the finished datagrams sent by the same call. Events of the
+    /// supervisor have priority, then the deadline. Rings with blocks are served round robin.
     pub(super) async fn next(
         &mut self,
         export: &mut Export,
         intakes: &[Intake],
         deadline: Instant,
-        sends_apart: bool,
     ) -> Result<Event, ShardError> {
         let mut now = Instant::now();
         let idle_at = now + IDLE_AFTER;
@@ -111,9 +109,6 @@ impl Waiter {
                 let nap = self.pace.nap(now);
                 watches_rings = nap.is_none();
                 self.arm(intakes.len(), watches_rings)?;
-                if sends_apart {
-                    export.send(&mut self.uring, None)?;
-                }
                 let until = nap.map_or(idle_at, |nap| now + nap).min(deadline);
                 export.send(&mut self.uring, Some(until.saturating_duration_since(now)))?;
                 self.entered = Instant::now();

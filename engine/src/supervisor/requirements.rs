@@ -33,14 +33,15 @@ pub(super) fn check(cores: usize) -> Result<(), StartError> {
             cores,
         });
     }
-    let probe = dnsflow_sys::io_uring_probe().map(drop);
-    probe.map_err(|source| match source.kind() {
-        // The kernel charges all processes of a user to one limit.
-        io::ErrorKind::OutOfMemory => StartError::MemlockUsed {
-            have: limit.soft >> 10,
-        },
-        _ => StartError::IoUring { source },
-    })
+    dnsflow_sys::io_uring_probe()
+        .map(drop)
+        .map_err(|source| match source.kind() {
+            // The kernel charges all processes of a user to one limit.
+            io::ErrorKind::OutOfMemory => StartError::MemlockUsed {
+                have: limit.soft >> 10,
+            },
+            _ => StartError::IoUring { source },
+        })
 }
 
 /// Descriptors that a run may have open besides those of its cores: standard streams, files,

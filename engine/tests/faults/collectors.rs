@@ -6,7 +6,7 @@ use std::net::UdpSocket;
 use dnsflow_testkit::collector::Collector;
 use dnsflow_testkit::export::{Export, assert_same, assert_within};
 use dnsflow_testkit::folder::Folder;
-use dnsflow_testkit::network::{Namespace, OUT, TAP, Wire, join};
+use dnsflow_testkit::network::{Namespace, OUT, PATH, TAP, Wire, path};
 use dnsflow_testkit::patience::until;
 use dnsflow_testkit::requirements::{alone, core_counts, requirements};
 use dnsflow_testkit::sensor::{Account, Capturing};
@@ -17,8 +17,7 @@ use crate::BUILT;
 
 const BUSY: &str = "--rate 50000 --frames 100000 --noise 0";
 
-/// The interface that leads to [`FAR`].
-const PATH: &str = "path";
+/// Beyond [`PATH`].
 const FAR: &str = "203.0.113.9:5300";
 const ROUTE: &str = "203.0.113.0/24 via 198.51.100.2 dev path";
 
@@ -120,9 +119,7 @@ fn missing_between(export: &Export) -> u64 {
 /// A wire, and behind the sensor a path to a namespace in which [`FAR`] is.
 fn with_path() -> (Wire, Namespace) {
     let wire = Wire::new();
-    let far = Namespace::new("far");
-    join(&far, &wire.sensor, PATH, "");
-    wire.sensor.ip("addr add 198.51.100.1/24 dev path");
+    let far = path(&wire.sensor);
     far.ip(&format!("addr add 198.51.100.2/24 dev {OUT}"));
     far.ip("addr add 203.0.113.9/32 dev lo");
     // So that no datagram waits for an answer to ARP, of which few may.

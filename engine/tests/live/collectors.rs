@@ -5,7 +5,7 @@ use std::time::Instant;
 use dnsflow_testkit::collector::Collector;
 use dnsflow_testkit::export::{assert_same, assert_within};
 use dnsflow_testkit::folder::Folder;
-use dnsflow_testkit::network::{Hosts, Namespace, OUT, TAP, Wire, join};
+use dnsflow_testkit::network::{Hosts, OUT, TAP, Wire, path};
 use dnsflow_testkit::patience::until;
 use dnsflow_testkit::requirements::{alone, core_counts, requirements};
 
@@ -25,9 +25,7 @@ fn the_dead_cost_the_living_nothing() {
     let _alone = alone();
     let wire = Wire::new().with_addresses();
     wire.sensor.ip("route add blackhole 203.0.113.0/24");
-    let far = Namespace::new("far");
-    join(&far, &wire.sensor, "path", "");
-    wire.sensor.ip("addr add 198.51.100.1/24 dev path");
+    let far = path(&wire.sensor);
     far.ip(&format!("addr add 198.51.100.2/24 dev {OUT}"));
     wire.sensor
         .shell("tc qdisc add dev path root tbf rate 500kbit burst 32k limit 10m");
@@ -77,9 +75,7 @@ fn one_collector_without_room() {
     }
     let _alone = alone();
     let wire = Wire::new();
-    let far = Namespace::new("far");
-    join(&far, &wire.sensor, "path", "");
-    wire.sensor.ip("addr add 198.51.100.1/24 dev path");
+    let far = path(&wire.sensor);
     // So that no datagram waits for an answer to ARP, of which few may.
     let address = far.attribute(OUT, "address");
     wire.sensor.ip(&format!(
@@ -123,9 +119,7 @@ fn a_path_on_which_segmentation_fails() {
     }
     let _alone = alone();
     let wire = Wire::new();
-    let far = Namespace::new("far");
-    join(&far, &wire.sensor, "path", "");
-    wire.sensor.ip("addr add 198.51.100.1/24 dev path");
+    let far = path(&wire.sensor);
     far.ip(&format!("addr add 198.51.100.2/24 dev {OUT}"));
     wire.sensor.ip("link set path mtu 1000");
     // A datagram or two, each a send of its own; and runs of them.

@@ -38,7 +38,7 @@ pub(super) struct KeptSends {
 struct Slot {
     ticket: Ticket,
     /// Open as long as the operation may be yet to be submitted.
-    socket: Box<dyn AsFd>,
+    _socket: Box<dyn AsFd>,
     bytes: Vec<u8>,
     result: Option<i32>,
 }
@@ -50,9 +50,13 @@ impl KeptSends {
         }
     }
 
+    fn in_flight(&self, slot: usize) -> bool {
+        let slot = self.slots.get(slot).and_then(Option::as_ref);
+        slot.is_some_and(|slot| slot.result.is_none())
+    }
+
     fn are_over(&self) -> bool {
-        let mut slots = self.slots.iter().flatten();
-        slots.all(|slot| slot.result.is_some())
+        !(0..self.slots.len()).any(|slot| self.in_flight(slot))
     }
 }
 
@@ -79,7 +83,7 @@ impl Uring {
             .user_data(Tag::new(Kind::Kept, index).bits());
         let slot = Slot {
             ticket,
-            socket: Box::new(socket),
+            _socket: Box::new(socket),
             bytes,
             result: None,
         };
@@ -124,16 +128,11 @@ impl Uring {
 
 impl Drop for Uring {
     fn drop(&mut self) {
-        let tickets: Vec<_> = self
-            .kept
-            .slots
-            .iter()
-            .flatten()
-            .map(|slot| slot.ticket)
-            .collect();
-        for ticket in tickets {
-            // An error marks the ring as failed.
-            let _ = self.give_up(ticket);
+        for index in 0..self.kept.slots.len() {
+            if self.kept.in_flight(index) {
+                // An error marks the ring as failed.
+                let _ = self.cancel(Tag::new(Kind::Kept, index));
+            }
         }
         let (waits, wait) = LAST_WAITS;
         for _ in 0..waits {
@@ -143,9 +142,8 @@ impl Drop for Uring {
         }
         if !self.kept.are_over() {
             // The kernel may read the bytes until the operation is over: they are left to it.
-            for slot in std::mem::take(&mut self.kept.slots).into_iter().flatten() {
+            for slot in self.kept.slots.drain(..).flatten() {
                 std::mem::forget(slot.bytes);
-                drop(slot.socket);
             }
         }
     }

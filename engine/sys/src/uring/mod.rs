@@ -131,11 +131,21 @@ impl Tag {
         (self.kind as u64) << 56 | u64::from(self.generation) << 32 | u64::from(self.index)
     }
 
-    /// The index of a tag of `kind`, and its generation.
-    fn read(bits: u64) -> (u64, u32, usize) {
-        let generation = u32::try_from(bits >> 32 & u64::from(GENERATION_MASK)).unwrap_or(0);
-        let index = usize::try_from(bits & u64::from(u32::MAX)).unwrap_or(usize::MAX);
-        (bits >> 56, generation, index)
+    /// The tag of a completion; `None` for one that this ring has not made.
+    fn read(bits: u64) -> Option<Self> {
+        let kind = match bits >> 56 {
+            1 => Kind::Send,
+            2 => Kind::Watch,
+            3 => Kind::Kept,
+            4 => Kind::Timeout,
+            5 => Kind::Cancel,
+            _ => return None,
+        };
+        Some(Self {
+            kind,
+            generation: u32::try_from(bits >> 32 & u64::from(GENERATION_MASK)).ok()?,
+            index: u32::try_from(bits & u64::from(u32::MAX)).ok()?,
+        })
     }
 }
 
@@ -295,11 +305,17 @@ impl Uring {
         self.push(&entry)
     }
 
-    /// Queues an operation; if there is no room, submits those before it.
-    fn push(&mut self, entry: &squeue::Entry) -> io::Result<()> {
+    /// Submits what is queued if the queue is full, and waits for the sends in it.
+    fn make_room(&mut self) -> io::Result<()> {
         if self.ring.submission().is_full() {
             self.enter(self.outstanding, None)?;
         }
+        Ok(())
+    }
+
+    /// Queues an operation; if there is no room, submits those before it.
+    fn push(&mut self, entry: &squeue::Entry) -> io::Result<()> {
+        self.make_room()?;
         // SAFETY: the entry's memory is a descriptor number, the heap of a timeout or of a kept
         // send, which live as long as the ring; or it is borrowed by a turn, which completes before
         // the borrow ends, and after a failure the ring is never entered again.
@@ -357,25 +373,34 @@ impl Uring {
     fn reap(&mut self) {
         for entry in self.ring.completion() {
             let result = entry.result();
-            let (kind, generation, index) = Tag::read(entry.user_data());
-            if kind == Kind::Send as u64 {
-                if let Some(place) = self.results.get_mut(index) {
-                    *place = result;
+            let Some(tag) = Tag::read(entry.user_data()) else {
+                continue;
+            };
+            let index = usize::try_from(tag.index).unwrap_or(usize::MAX);
+            match tag.kind {
+                Kind::Send => {
+                    if let Some(place) = self.results.get_mut(index) {
+                        *place = result;
+                    }
+                    self.outstanding = self.outstanding.saturating_sub(1);
                 }
-                self.outstanding = self.outstanding.saturating_sub(1);
-            } else if kind == Kind::Watch as u64 {
-                let watch = self.watches.get_mut(index);
-                if let Some(watch) = watch.filter(|watch| watch.generation == generation) {
-                    watch.is_armed = cqueue::more(entry.flags());
-                    watch.ready = Some(readiness(result));
+                Kind::Watch => {
+                    let watch = self.watches.get_mut(index);
+                    if let Some(watch) = watch.filter(|it| it.generation == tag.generation) {
+                        watch.is_armed = cqueue::more(entry.flags());
+                        watch.ready = Some(readiness(result));
+                        self.arrived += 1;
+                    }
+                }
+                Kind::Kept => {
+                    self.kept.complete(index, result);
                     self.arrived += 1;
                 }
-            } else if kind == Kind::Kept as u64 {
-                self.kept.complete(index, result);
-                self.arrived += 1;
-            } else if kind == Kind::Timeout as u64 && result == -libc::ETIME {
-                self.is_timed = false;
-                self.arrived += 1;
+                Kind::Timeout if result == -libc::ETIME => {
+                    self.is_timed = false;
+                    self.arrived += 1;
+                }
+                Kind::Timeout | Kind::Cancel => {}
             }
         }
     }
@@ -414,9 +439,8 @@ impl Turn<'_> {
         let uring = &mut *self.uring;
         let mut is_chained = false;
         for send in sends {
-            if uring.ring.submission().is_full() {
-                uring.enter(uring.outstanding, None)?;
-            }
+            // Before the look at the chain, which may have broken in what that submits.
+            uring.make_room()?;
             if is_chained && uring.has_broken_chain() {
                 uring.results.push(-libc::ECANCELED);
             } else {

@@ -198,6 +198,18 @@ pub fn join(sender: &Namespace, sensor: &Namespace, tap: &str, options: &str) {
     }
 }
 
+/// The sensor's interface that leads to the namespace of [`path`].
+pub const PATH: &str = "path";
+
+/// A namespace beyond [`PATH`], on which `sensor` has the address 198.51.100.1, of 24 bits. It has none itself.
+#[must_use]
+pub fn path(sensor: &Namespace) -> Namespace {
+    let far = Namespace::new("far");
+    join(&far, sensor, PATH, "");
+    sensor.ip(&format!("addr add 198.51.100.1/24 dev {PATH}"));
+    far
+}
+
 fn run(command: &mut Command) {
     let output = command.output().expect("a program that was looked for");
     assert!(
