@@ -8,6 +8,7 @@ DESTDIR ?=
 BINDIR = $(PREFIX)/bin
 UNITDIR = $(PREFIX)/lib/systemd/system
 DOCDIR = $(PREFIX)/share/doc/dnsflow
+DATADIR = $(PREFIX)/share/dnsflow
 MANDIR = $(PREFIX)/share/man
 BASHDIR = $(PREFIX)/share/bash-completion/completions
 ZSHDIR = $(PREFIX)/share/zsh/site-functions
@@ -187,6 +188,7 @@ install: ## Install programs, pages, completions, units and defaults; PREFIX and
 	$(foreach name,$(PROGRAMS),$(call completions,$(name)) &&) :
 	install -m 644 $(DOCUMENTS) $(DESTDIR)$(DOCDIR)
 	install -D -m 644 -t $(DESTDIR)$(DOCDIR)/monitoring $(MONITORING)
+	install -D -m 644 -t $(DESTDIR)$(DATADIR)/wireshark tools/wireshark/dnsflow.lua
 	[ -e $(DESTDIR)/etc/default/dnsflow ] || install -m 644 systemd/dnsflow.default $(DESTDIR)/etc/default/dnsflow
 	[ -e $(DESTDIR)/etc/dnsflow/dnsflow.toml ] || install -m 644 systemd/dnsflow.toml $(DESTDIR)/etc/dnsflow
 
@@ -203,7 +205,7 @@ uninstall: ## Remove what install put there, but for /etc/default and /etc/dnsfl
 	rm -f $(PROGRAMS:%=$(DESTDIR)$(BINDIR)/%) $(UNITS:%=$(DESTDIR)$(UNITDIR)/%)
 	rm -f $(DESTDIR)$(MANDIR)/man?/dnsflow.* $(DESTDIR)$(MANDIR)/man?/dnsflow-*.?
 	rm -f $(PROGRAMS:%=$(DESTDIR)$(BASHDIR)/%) $(PROGRAMS:%=$(DESTDIR)$(ZSHDIR)/_%) $(PROGRAMS:%=$(DESTDIR)$(FISHDIR)/%.fish)
-	rm -rf $(DESTDIR)$(DOCDIR)
+	rm -rf $(DESTDIR)$(DOCDIR) $(DESTDIR)$(DATADIR)
 
 # These tools take minutes to build, so they stay where they are, and share what they are built of.
 CARGO_ABOUT = 0.9.3

@@ -11,6 +11,7 @@ use dnsflow_generate::{Mix, Traffic};
 use dnsflow_packet::tunnel::{Kind, Tunnels};
 use dnsflow_packet::{Decoder, Selection};
 use dnsflow_packet::{Frame, LinkType, Timestamp};
+use dnsflow_wire::dns::Rules;
 use etherparse::{PacketBuilder, SlicedPacket, TransportSlice};
 
 /// Responses in a case: more than fit into the caches and the branch predictor.
@@ -151,6 +152,9 @@ pub fn selection() -> Selection {
         mdns: false,
         plain: false,
         tunnels: Tunnels::default().with(Kind::Vxlan),
+        rules: Rules::default(),
+        lists: None,
+        sample: None,
     }
 }
 
@@ -159,6 +163,7 @@ pub fn selection() -> Selection {
 #[must_use]
 pub fn frame_of(bytes: &[u8]) -> Frame<'_> {
     Frame {
+        vlan: None,
         bytes,
         wire_bytes: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
         at: Timestamp {

@@ -3,9 +3,10 @@
 //! - [`cases`]: named sets of packets for the benches in `benches/`, which also count allocations
 //!   ([`counting`]);
 //! - [`parts`]: the steps of packet processing, in this process;
-//! - [`steps`]: the time of each step;
+//! - [`steps`]: the time of each step, and of look-ups in [`lists`];
+//! - [`sizes`]: the bytes of a response in each version of the records;
 //! - [`offline`]: the sensor and other [`programs`] on the same capture file;
-//! - [`live`]: the sensor and tcpdump on one wire, as [`process`]es in a [`network`] with a
+//! - [`live`]: the sensor, tcpdump and others on one wire, as [`process`]es in a [`network`] with a
 //!   [`collector`]; an [`interrupt`] ends them;
 //! - [`soak`]: the sensor for a long time, under everything at once;
 //! - [`model`]: extrapolation of the measured times to larger machines;
@@ -21,6 +22,7 @@ pub mod counting;
 pub mod files;
 pub mod floods;
 pub mod interrupt;
+pub mod lists;
 pub mod live;
 pub mod model;
 pub mod network;
@@ -29,5 +31,6 @@ pub mod parts;
 pub mod process;
 pub mod programs;
 pub mod report;
+pub mod sizes;
 pub mod soak;
 pub mod steps;

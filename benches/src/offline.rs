@@ -18,10 +18,42 @@ pub struct Contender {
     pub command: Vec<String>,
     /// Number of cores of the sensor; `None` for other programs.
     pub cores: Option<usize>,
+    /// Version of the records that the sensor writes.
+    pub version: Version,
     /// Number of processes that read the file at the same time.
     pub copies: u32,
     /// Usage of each run.
     pub runs: Vec<Usage>,
+}
+
+/// A version of the records, as `--format` names it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub enum Version {
+    /// Version 4, the default.
+    #[default]
+    V4,
+    /// Version 5.
+    V5,
+}
+
+impl Version {
+    /// Value of `--format`.
+    #[must_use]
+    pub fn format(self) -> &'static str {
+        match self {
+            Self::V4 => "v4",
+            Self::V5 => "v5",
+        }
+    }
+
+    /// What follows the name of a sensor in tables.
+    #[must_use]
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::V4 => "",
+            Self::V5 => ", v5",
+        }
+    }
 }
 
 impl Contender {
@@ -30,9 +62,32 @@ impl Contender {
             name: name.into(),
             command: command.iter().map(|&word| word.to_owned()).collect(),
             cores,
+            version: Version::V4,
             copies: 1,
             runs: Vec::new(),
         }
+    }
+
+    /// The sensor on so many cores, which writes records of `version` to nowhere.
+    fn sensor(sensor: &str, file: &str, cores: usize, version: Version) -> Self {
+        let count = cores.to_string();
+        let format = version.format();
+        let mut command = vec![sensor, "--cores", &count, "-r", file, "-w", "/dev/null"];
+        if version != Version::V4 {
+            command.extend(["--format", format]);
+        }
+        let plural = if cores == 1 { "" } else { "s" };
+        let name = format!("dnsflow, {cores} core{plural}{}", version.suffix());
+        Self {
+            version,
+            ..Self::new(name, &command, Some(cores))
+        }
+    }
+
+    /// Whether it is the sensor on so many cores, with this version.
+    #[must_use]
+    pub fn is_sensor(&self, cores: usize, version: Version) -> bool {
+        self.cores == Some(cores) && self.version == version
     }
 
     /// Independent processes of the sensor on one core each, one for each CPU that this process may
@@ -109,21 +164,12 @@ pub fn contenders(
         .collect();
     cores.push(machine.cpus);
     for cores in cores {
-        let command = [
-            &sensor,
-            "--cores",
-            &cores.to_string(),
-            "-r",
-            &file,
-            "-w",
-            "/dev/null",
-        ];
-        let plural = if cores == 1 { "" } else { "s" };
-        found.push(Contender::new(
-            format!("dnsflow, {cores} core{plural}"),
-            &command,
-            Some(cores),
-        ));
+        for version in [Version::V4, Version::V5] {
+            // Of version 5, those that targets are about.
+            if version == Version::V4 || cores <= 2 {
+                found.push(Contender::sensor(&sensor, &file, cores, version));
+            }
+        }
     }
     found.extend(Contender::independent(&sensor, &file)?);
     if !is_installed("tcpdump") {
@@ -153,6 +199,20 @@ pub fn contenders(
         found.push(Contender::new(name, &["sh", "-c", &command], None));
     }
     Ok(found)
+}
+
+/// The sensor on one core and on two, with each version, on a file that is larger than what is usual.
+///
+/// # Errors
+/// If the sensor is missing.
+pub fn divided(file: &Path) -> Result<Vec<Contender>, Box<dyn Error>> {
+    let sensor = ours("dnsflow")?.display().to_string();
+    let file = file.display().to_string();
+    let versions = [Version::V4, Version::V5].into_iter();
+    let all = versions.flat_map(|version| [1, 2].map(|cores| (cores, version)));
+    Ok(all
+        .map(|(cores, version)| Contender::sensor(&sensor, &file, cores, version))
+        .collect())
 }
 
 /// Name of `tcpdump` in tables.
@@ -188,7 +248,7 @@ pub fn run(
 pub fn text(contenders: &[Contender], packets: f64) -> String {
     let find = |wanted: &dyn Fn(&Contender) -> bool| contenders.iter().find(|known| wanted(known));
     let tcpdump = find(&|known| known.name == TCPDUMP);
-    let one = find(&|known| known.cores == Some(1));
+    let one = find(&|known| known.is_sensor(1, Version::V4));
     let rows: Vec<_> = contenders
         .iter()
         .map(|contender| {
@@ -197,6 +257,9 @@ pub fn text(contenders: &[Contender], packets: f64) -> String {
                 let ratio = contender.ratio(tcpdump, Usage::cpu).median;
                 format!("{:.2}", ratio / copies)
             });
+            // With version 5, against 1 core with version 5.
+            let same = |known: &Contender| known.is_sensor(1, contender.version);
+            let one = contender.cores.map_or(one, |_| find(&same));
             let faster = one.map_or("-".to_owned(), |one| {
                 let ratio = one.ratio(contender, |usage| usage.wall).median;
                 format!("{:.2}", ratio * copies)

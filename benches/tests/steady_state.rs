@@ -16,7 +16,6 @@ use dnsflow::export::{Export, Sinks};
 use dnsflow::shard::Shard;
 use dnsflow_benches::counting::allocations;
 use dnsflow_capfile::Records;
-use dnsflow_packet::tunnel::Tunnels;
 use dnsflow_packet::{Decoder, Selection};
 use dnsflow_packet::{Frame, LinkType, Timestamp};
 use dnsflow_sys::Uring;
@@ -106,13 +105,7 @@ fn packets_sent_to_a_collector_cost_no_allocation_and_few_sends() {
 
 /// A shard that looks for plain answers.
 fn shard(sinks: Sinks) -> Shard {
-    let selection = Selection {
-        ports: vec![53],
-        any_port: false,
-        mdns: false,
-        plain: false,
-        tunnels: Tunnels::default(),
-    };
+    let selection = Selection::new([53], false);
     let export = Export::new(Encoder::default(), DATAGRAM_BYTES, sinks);
     Shard::new(Decoder::new(selection), export, 0)
 }
@@ -191,5 +184,6 @@ fn frame(bytes: &[u8]) -> Frame<'_> {
         wire_bytes: u32::try_from(bytes.len()).expect("a packet that fits a link"),
         at: Timestamp::default(),
         link: LinkType::Ethernet,
+        vlan: None,
     }
 }

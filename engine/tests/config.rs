@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use clap::{Arg, CommandFactory as _, Parser as _};
-use dnsflow::start::cli::{Cli, Options};
+use dnsflow::start::cli::{Action, Cli, Options};
 use dnsflow::start::config::{COMMAND_LINE_ONLY, load};
 use dnsflow_testkit::folder::Folder;
 use dnsflow_testkit::process::Process;
@@ -24,10 +24,33 @@ const EXAMPLES: &[(&str, &str, &[&str])] = &[
     ("port", "[53, 0x14e9]", &["-d53", "-d5353"]),
     ("mdns", "true", &["-Y"]),
     ("plain", "true", &["--plain"]),
+    ("select", "'nodata,nxdomain'", &["--select=nodata,nxdomain"]),
+    ("types", "'A,HTTPS'", &["--types=A,HTTPS"]),
+    ("authoritative", "true", &["--authoritative"]),
     ("decap", "'vxlan,gre'", &["--decap=vxlan,gre"]),
     ("jmirror", "[30030, 30031]", &["-J30030", "-J30031"]),
     ("pcap-record", "30032", &["-X30032"]),
+    ("names", "'a list'", &["--names=a list"]),
+    (
+        "not-names",
+        "['one', 'two']",
+        &["--not-names=one", "--not-names=two"],
+    ),
+    (
+        "clients",
+        "['10.0.0.0/8,2001:db8::/32', '@a list']",
+        &["--clients=10.0.0.0/8,2001:db8::/32", "--clients=@a list"],
+    ),
+    ("not-clients", "'10.0.0.1'", &["--not-clients=10.0.0.1"]),
+    ("resolvers", "'@list'", &["--resolvers=@list"]),
+    (
+        "not-resolvers",
+        "'192.0.2.53'",
+        &["--not-resolvers=192.0.2.53"],
+    ),
     ("sample", "10", &["-s10"]),
+    ("sample-by", "'client'", &["--sample-by=client"]),
+    ("sample-key", "0x2a", &["--sample-key=42"]),
     ("overload", "'sample'", &["--overload=sample"]),
     ("cores", "'0,2-5'", &["--cores=0,2-5"]),
     ("fanout", "'client'", &["--fanout=client"]),
@@ -41,6 +64,8 @@ const EXAMPLES: &[(&str, &str, &[&str])] = &[
     ("write", "'-'", &["-w-"]),
     ("print", "true", &["--print"]),
     ("strict-output", "true", &["--strict-output"]),
+    ("format", "'v5'", &["--format=v5"]),
+    ("sensor-name", "'ams1'", &["--sensor-name=ams1"]),
     ("mtu", "9000", &["--mtu=9000"]),
     ("flush", "0.25", &["--flush=0.25"]),
     ("user", "'daemon:nogroup'", &["--user=daemon:nogroup"]),
@@ -142,12 +167,19 @@ fn nothing_in_it_changes_nothing() {
 fn the_command_line_wins() {
     let other = |key| match key {
         "interface" | "read" | "write" | "pidfile" | "filter" => Some("other"),
-        "port" | "jmirror" | "pcap-record" | "sample" => Some("77"),
+        "port" | "jmirror" | "pcap-record" | "sample" | "sample-key" => Some("77"),
         "ring" | "mtu" => Some("777"),
         "flush" | "cores" => Some("7"),
+        "names" | "not-names" => Some("other"),
+        "clients" | "not-clients" | "resolvers" | "not-resolvers" => Some("@other"),
         "decap" => Some("gtp"),
+        "select" => Some("errors"),
+        "types" => Some("MX"),
+        "format" => Some("v5"),
+        "sensor-name" => Some("other"),
         "fanout" => Some("cpu"),
         "overload" => Some("drop"),
+        "sample-by" => Some("packet"),
         "user" => Some("other"),
         "log-level" => Some("debug"),
         "share" => Some("0/2"),
@@ -165,6 +197,70 @@ fn the_command_line_wins() {
         let expected = options(&[&argument]);
         assert_eq!(file.with(&[&argument]), Ok(expected), "{argument}");
     }
+}
+
+/// The opposite of a flag takes back what the file says, or what stood before it.
+#[test]
+fn flags_can_be_taken_back() {
+    let mut flags = 0;
+    for (key, value, _) in EXAMPLES.iter().filter(|(_, value, _)| *value == "true") {
+        flags += 1;
+        let opposite = match key.strip_prefix("no-") {
+            Some(positive) => format!("--{positive}"),
+            None => format!("--no-{key}"),
+        };
+        let flag = format!("--{key}");
+        let file = File::new(&format!("{key} = {value}\n"));
+        let nothing = File::new("");
+        let set = options(&[&flag]);
+        assert_eq!(file.with(&[&opposite]), Ok(options(&[])), "{opposite}");
+        assert_eq!(nothing.with(&[&opposite]), Ok(options(&[])), "{opposite}");
+        for (arguments, expected) in [
+            ([&flag, &opposite], &options(&[])),
+            ([&opposite, &flag], &set),
+        ] {
+            let arguments = arguments.map(String::as_str);
+            for from in [&file, &nothing] {
+                assert_eq!(
+                    from.with(&arguments).as_ref(),
+                    Ok(expected),
+                    "{arguments:?}"
+                );
+            }
+            let all = ["dnsflow"].into_iter().chain(arguments);
+            let without_file = load(all)
+                .map(|cli| cli.options)
+                .map_err(|error| error.to_string());
+            assert_eq!(without_file.as_ref(), Ok(expected), "{arguments:?}");
+        }
+        let name = &opposite[2..];
+        let problem = problem(&format!("{name} = true"));
+        let expected = format!("1: unknown key '{name}'");
+        assert!(problem.starts_with(&expected), "{problem}");
+    }
+    assert!(flags > 3);
+}
+
+/// What is taken back conflicts with nothing.
+#[test]
+fn a_flag_that_is_taken_back_makes_room() {
+    let file = File::new("checksum = true\nmtu = 9000\n");
+    assert_eq!(
+        file.with(&["--no-checksum", "--fanout=cpu"]),
+        Ok(options(&["--fanout=cpu", "--mtu=9000"]))
+    );
+    let file = File::new("fanout = 'cpu'\n");
+    assert_eq!(
+        file.with(&["--no-checksum"]),
+        Ok(options(&["--fanout=cpu"]))
+    );
+    let file = File::new("print = true\nmdns = true\n");
+    let path = file.path.to_str().expect("a path of ASCII");
+    let cli = load(["dnsflow", "check", "--config", path, "--no-mdns"]);
+    let Ok(Some(Action::Check(checked))) = cli.map(|cli| cli.action) else {
+        panic!("a check");
+    };
+    assert!(checked.print && !checked.mdns);
 }
 
 #[test]

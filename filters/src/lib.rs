@@ -16,7 +16,7 @@
 //!   [`ip_expression`]: what it keeps of IP packets, as text for pcap-filter(7);
 //! - [`compile`]: the program for an expression of the operator's own;
 //! - [`Balance`]: which socket of a fanout group gets a packet, or which of several processes;
-//! - [`sample`] and [`Balance::share`]: a [`Prologue`] that stands before a capture filter and
+//! - [`sample`], [`sample_clients`] and [`Balance::share`]: a [`Prologue`] that stands before a capture filter and
 //!   thins it out;
 //! - [`without_loopback_echo`]: another, for a socket of all interfaces.
 //!
@@ -89,4 +89,4 @@ pub use link::{MAX_MPLS_LABELS, MAX_VLAN_TAGS};
 pub use loopback::without_loopback_echo;
 pub use program::Program;
 pub use prologue::Prologue;
-pub use sampling::sample;
+pub use sampling::{sample, sample_clients};

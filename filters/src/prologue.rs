@@ -8,7 +8,8 @@ use crate::{FilterError, Program};
 
 /// Instructions that either drop a packet or fall through to the program that follows.
 ///
-/// Made by [`Balance::share`](crate::Balance::share), [`sample`](crate::sample) and
+/// Made by [`Balance::share`](crate::Balance::share), [`sample`](crate::sample),
+/// [`sample_clients`](crate::sample_clients) and
 /// [`without_loopback_echo`](crate::without_loopback_echo).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prologue {

@@ -11,6 +11,7 @@ use dnsflow_fuzz::packets::link_byte;
 use dnsflow_packet::LinkType;
 use dnsflow_testkit::corpus::Corpus;
 use dnsflow_testkit::frames;
+use dnsflow_testkit::vectors::vectors;
 
 /// Everything is selected: multicast DNS, tunnels and mirrors.
 const EVERYTHING: u8 = 0x0a;
@@ -38,7 +39,7 @@ fn main() -> io::Result<()> {
     }
     for datagram in datagrams() {
         seeds.add("wire", &[0xff], &datagram)?;
-        for options in 0..8 {
+        for options in 0..10 {
             let length = u16::try_from(datagram.len()).map_err(io::Error::other)?;
             let once = [&[1, 7][..], &length.to_be_bytes(), &datagram].concat();
             seeds.add("read", &[options], &once.repeat(3))?;
@@ -124,6 +125,7 @@ fn datagrams() -> Vec<Vec<u8>> {
         let head = [version, 1, 0, 1, 0, 0, 0, 10];
         datagrams.push([&head[..], &vec![7; counters]].concat());
     }
+    datagrams.extend(vectors().into_iter().map(|vector| vector.bytes));
     datagrams
 }
 

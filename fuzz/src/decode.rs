@@ -1,5 +1,8 @@
 //! The decoder, by both of its ways.
 
+use std::sync::Arc;
+
+use dnsflow_packet::lists::{Listed, Lists, NameSet, Prefix};
 use dnsflow_packet::tunnel::Tunnels;
 use dnsflow_packet::{Counters, Decoder, Held, Selection, Sets, Timestamp};
 use dnsflow_wire::text::write_set;
@@ -79,7 +82,31 @@ pub fn selection(input: &mut Input<'_>) -> Selection {
     } else {
         selection.plain()
     };
-    selection.tunnels(tunnels)
+    Selection {
+        lists: (shape & 0x80 != 0).then(lists),
+        ..selection.tunnels(tunnels)
+    }
+}
+
+/// Lists that some of the hosts and names of packets are on.
+fn lists() -> Arc<Lists> {
+    let prefix = |text: &str| text.parse::<Prefix>().into_iter().collect();
+    let mut never = NameSet::default();
+    let _ = never.insert(b"a.example");
+    Arc::new(Lists {
+        names: Listed {
+            only: None,
+            never: Some(never),
+        },
+        clients: Listed {
+            only: None,
+            never: Some(prefix("10.0.0.0/9")),
+        },
+        resolvers: Listed {
+            only: Some(prefix("::/0")),
+            never: None,
+        },
+    })
 }
 
 type Exported = Vec<(Vec<u8>, Timestamp)>;

@@ -3,7 +3,7 @@
 //! | target | holds that |
 //! |---|---|
 //! | [`decode`] | the fast path and the layers export the same and count the same; counts add up; memory is bounded |
-//! | [`wire`] | both ways through a message give the same set, and the `domain` crate agrees; what is written can be read |
+//! | [`wire`] | both ways through a message give the same set, in versions 4 and 5, and the `domain` crate agrees; what is written can be read |
 //! | [`filters`] | the kernel runs a program as the interpreter does, and accepts what is accepted here |
 //! | [`agree`] | no capture filter drops what the decoder would export |
 //! | [`file`] | a capture file gives the same packets whole, in pieces, compressed and divided |
@@ -25,4 +25,5 @@ pub mod opinion;
 pub mod packets;
 pub mod read;
 pub mod text;
+mod version5;
 pub mod wire;

@@ -69,6 +69,7 @@ impl Captured {
             wire_bytes: self.wire_bytes,
             at: self.at,
             link: self.link,
+            vlan: None,
         }
     }
 }

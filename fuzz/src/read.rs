@@ -13,6 +13,52 @@ use crate::text::assert_printable;
 /// Most datagrams of an input.
 const MAX_DATAGRAMS: usize = 64;
 
+/// Fields of a record and of statistics of version 5.
+const RECORD: &[&str] = &[
+    "answers",
+    "boot",
+    "class",
+    "client",
+    "client_port",
+    "continues",
+    "core",
+    "flags",
+    "has_more",
+    "incomplete",
+    "inner_vlan",
+    "interface",
+    "ipv4",
+    "ipv6",
+    "names",
+    "port",
+    "rcode",
+    "received",
+    "resolver",
+    "resolver_port",
+    "sampling",
+    "sensor",
+    "sensor_name",
+    "sequence",
+    "subnet",
+    "time",
+    "transport",
+    "type",
+    "vlan",
+    "vni",
+];
+const STATS: &[&str] = &[
+    "boot",
+    "core",
+    "port",
+    "received",
+    "sensor",
+    "sensor_name",
+    "sequence",
+    "stats",
+    "time",
+    "version",
+];
+
 thread_local! {
     static OPTIONS: RefCell<Vec<Options>> = RefCell::new(options());
 }
@@ -28,6 +74,8 @@ fn options() -> Vec<Options> {
         "--json --stats",
         "--json -S",
         "-c 2",
+        "--fields",
+        "--ecs",
     ];
     let parse = |words: &str| {
         let words = ["dnsflow-read", "-r", "-"]
@@ -39,7 +87,7 @@ fn options() -> Vec<Options> {
 }
 
 /// Prints datagrams as text or JSON: all of it is printable, line by line, JSON can be parsed, and has
-/// a line for each line of text.
+/// the fields that it has to have.
 ///
 /// ```text
 /// options 1 | datagram: sender 1 | time 1 | count 2 | bytes | ..
@@ -66,6 +114,7 @@ pub fn check(bytes: &[u8]) {
         datagrams.push((time, sender, input.counted()));
     }
     OPTIONS.with_borrow(|options| {
+        let is_json = matches!(which % options.len(), 4..7 | 9);
         let options = &options[which % options.len()];
         let (mut output, mut errors) = (Vec::new(), Vec::new());
         let printed = print(options, datagrams.iter().copied(), &mut output, &mut errors);
@@ -73,7 +122,6 @@ pub fn check(bytes: &[u8]) {
         check_lines(&errors, |line| {
             assert!(line.starts_with("dnsflow-read: "), "{line}")
         });
-        let is_json = (4..7).contains(&(which % 8));
         check_lines(&output, |line| {
             if is_json {
                 let value: Value = serde_json::from_str(line).expect("it is JSON");
@@ -104,7 +152,28 @@ fn check_object(value: &Value) {
             "client", "ipv4", "ipv6", "names", "port", "resolver", "sensor", "sequence", "time",
         ][..],
         &["port", "sensor", "sequence", "stats", "time"],
+        RECORD,
+        STATS,
         &["summary"],
+        &[
+            "@timestamp",
+            "client",
+            "dns",
+            "ecs",
+            "event",
+            "network",
+            "observer",
+        ],
+        &[
+            "@timestamp",
+            "client",
+            "dns",
+            "ecs",
+            "event",
+            "network",
+            "observer",
+            "server",
+        ],
     ]
     .contains(&&fields[..]);
     assert!(is_known, "{fields:?}");

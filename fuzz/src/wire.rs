@@ -3,19 +3,21 @@
 use core::time::Duration;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use dnsflow_wire::dns::{Answers, Dialect, Extent, MessageReject, Scratch};
+use dnsflow_wire::dns::{Answers, Dialect, Extent, MAX_NAME_BYTES, MessageReject, Scratch};
 use dnsflow_wire::encode::{Draft, MAX_TRANSCRIPT_BYTES};
 use dnsflow_wire::response::{Endpoints, Response};
-use dnsflow_wire::text::{write_response, write_set};
+use dnsflow_wire::text::{write_record, write_record_and_fields, write_response, write_set};
 use dnsflow_wire::v4::{
     Builder, Content, Datagram, HEADER_BYTES, MIN_SET_ROOM_BYTES, Set, Stats, Transcriber, Version,
     parts,
 };
+use dnsflow_wire::v5;
 
 use crate::input::Input;
 use crate::message;
 use crate::opinion;
 use crate::text::{assert_line, assert_printable};
+use crate::version5;
 
 /// Reads and writes messages, or reads a datagram.
 ///
@@ -29,7 +31,11 @@ pub fn check(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let mut transcriber = Transcriber::default();
     match input.byte() {
-        0..=0x5f => check_message(&mut transcriber, input.rest(), MIN_SET_ROOM_BYTES),
+        0..=0x5f => {
+            let message = input.rest();
+            check_message(&mut transcriber, message, MIN_SET_ROOM_BYTES);
+            version5::check(&[], message, &endpoints(message).into());
+        }
         0x60..=0xbf => {
             let room = usize::from(input.half() & 0xfff);
             // One before, which must not show in the next one.
@@ -37,9 +43,13 @@ pub fn check(bytes: &[u8]) {
             let message = message::message(&mut input);
             check_message(&mut transcriber, before, room);
             check_message(&mut transcriber, &message, room);
+            version5::check(before, &message, &endpoints(&message).into());
             check_cut(&message, input.half().into());
         }
-        _ => check_datagram(input.rest()),
+        _ => {
+            check_datagram(input.rest());
+            check_version_5(input.rest());
+        }
     }
 }
 
@@ -71,7 +81,7 @@ fn check_message(transcriber: &mut Transcriber, message: &[u8], room: usize) {
         (Some(Ok(size)), Ok(answers)) => {
             assert!(size <= MAX_TRANSCRIPT_BYTES);
             let response = Response {
-                endpoints,
+                envelope: endpoints.into(),
                 answers: *answers,
             };
             let sets = sets(&response, MIN_SET_ROOM_BYTES);
@@ -80,11 +90,23 @@ fn check_message(transcriber: &mut Transcriber, message: &[u8], room: usize) {
         (Some(one), other) => panic!("{one:?} and {other:?}"),
     }
     if let Ok(answers) = read {
-        check_parts(&Response { endpoints, answers }, room);
+        check_parts(
+            &Response {
+                envelope: endpoints.into(),
+                answers,
+            },
+            room,
+        );
     }
     let mut scratch = Scratch::default();
     if let Ok(answers) = Answers::parse(message, Dialect::Multicast, Extent::Whole, &mut scratch) {
-        check_parts(&Response { endpoints, answers }, room);
+        check_parts(
+            &Response {
+                envelope: endpoints.into(),
+                answers,
+            },
+            room,
+        );
     }
 }
 
@@ -110,8 +132,8 @@ fn check_parts(response: &Response<'_>, room: usize) {
         assert!(bytes.len() <= room && bytes.len().is_multiple_of(4));
         let (set, length) = Set::parse(Version::V4, bytes).expect("what was written can be read");
         assert_eq!(length, bytes.len());
-        assert_eq!(set.client(), response.endpoints.client());
-        assert_eq!(set.resolver(), Some(response.endpoints.resolver()));
+        assert_eq!(set.client(), response.envelope.endpoints.client());
+        assert_eq!(set.resolver(), Some(response.envelope.endpoints.resolver()));
         let mut named = names(&mut set.names().map(owned));
         assert_eq!(
             named.first(),
@@ -259,4 +281,52 @@ fn check_datagram(bytes: &[u8]) {
             }
         }
     }
+}
+
+/// Datagrams of version 5: what is read is what its accessors give, and its lines are as they have to be.
+fn check_version_5(bytes: &[u8]) {
+    let Ok(datagram) = v5::Datagram::parse(bytes) else {
+        return;
+    };
+    let mut error = None;
+    match datagram.content() {
+        v5::Content::Stats(counters) => {
+            for counter in counters {
+                assert!(error.is_none(), "nothing follows an error");
+                match counter {
+                    Ok(counter) => assert_printable(counter.name),
+                    Err(found) => error = Some(found),
+                }
+            }
+        }
+        v5::Content::Records(records) => {
+            for record in records {
+                assert!(error.is_none(), "nothing follows an error");
+                match record {
+                    Ok(record) => check_record(&record),
+                    Err(found) => error = Some(found),
+                }
+            }
+        }
+    }
+    if let Some(error) = error {
+        assert_printable(&error.to_string());
+    }
+}
+
+fn check_record(record: &v5::Record<'_>) {
+    let mut memory = [0; MAX_NAME_BYTES];
+    for name in record.names() {
+        let labels = name.labels().map(|label| label.len() + 1).sum::<usize>();
+        assert_eq!(labels + 1, name.wire_len());
+        assert_eq!(name.to_wire(&mut memory).len(), name.wire_len());
+    }
+    let addresses = record.ipv4().count() + record.ipv6().count();
+    assert!(addresses + record.names().count() - 1 <= record.answers().count());
+    let mut line = String::new();
+    let _ = write_record(&mut line, None, record);
+    assert_line(&line);
+    line.clear();
+    let _ = write_record_and_fields(&mut line, None, record);
+    assert_printable(line.strip_suffix('\n').expect("a line ends"));
 }

@@ -18,7 +18,7 @@ use dnsflow_benches::network::Network;
 use dnsflow_benches::report::Machine;
 
 /// Measure live capture: CPU per packet, loss and age of records at several rates, for each fanout,
-/// compared with tcpdump.
+/// compared with tcpdump, and with dnscap where it is installed.
 ///
 /// Creates network namespaces for a generator, the sensor and a collector, and removes them at the
 /// end. Needs root. Writes a table, JSON and a plot.
@@ -41,7 +41,8 @@ struct Options {
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
 
-    /// Another build of dnsflow, such as that of an earlier commit, measured beside this one
+    /// Another build of dnsflow, such as that of an earlier commit, measured beside this one. If it does not know
+    /// --format v5, leave those rows out with --only
     #[arg(long, value_name = "PATH")]
     peer: Option<PathBuf>,
 
@@ -76,7 +77,14 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         .transpose()?;
     let only = options.only.as_deref();
     let cores = options.cores.into();
-    let mut measured = points(&options.rates, cores, peer.as_deref(), only);
+    let (others, missing): (Vec<_>, Vec<_>) = Listener::OTHERS
+        .into_iter()
+        .partition(Listener::is_installed);
+    let missing: Vec<_> = missing.iter().map(Listener::name).collect();
+    for name in &missing {
+        eprintln!("bench-live: {name} is not installed: its rows are left out");
+    }
+    let mut measured = points(&options.rates, cores, &others, peer.as_deref(), only);
     if measured.is_empty() {
         return Err("no row at these rates has a name that contains the text of --only".into());
     }
@@ -117,6 +125,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         measured: &measured,
         quiet,
         targets: &targets,
+        missing: &missing,
     };
     let files = Files {
         out: &out,
@@ -137,7 +146,7 @@ fn plot(options: &Options, measured: &[Point]) -> String {
     let mut names: Vec<String> = Vec::new();
     let is_plain = |point: &&Point| match &point.listener {
         Listener::Nobody => false,
-        Listener::Tcpdump => true,
+        Listener::Tcpdump | Listener::Dnscap => true,
         Listener::Sensor(sensor) => sensor.is_plain(),
     };
     for point in measured.iter().filter(is_plain) {

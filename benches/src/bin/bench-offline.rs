@@ -11,10 +11,12 @@ use clap::Parser;
 use dnsflow_benches::chart::{Chart, Series};
 use dnsflow_benches::files::{Files, folder};
 use dnsflow_benches::model;
-use dnsflow_benches::offline::{self, Contender, TCPDUMP, mebibytes};
+use dnsflow_benches::offline::{self, Contender, TCPDUMP, Version, mebibytes};
 use dnsflow_benches::programs::{MEASURE, Usage, ours, run_measured};
 use dnsflow_benches::report::{Machine, Target, targets};
+use dnsflow_benches::sizes::{self, Sizes};
 use dnsflow_benches::steps::{self, Steps};
+use nix::sys::statvfs::statvfs;
 use serde::Serialize;
 
 /// Measure the sensor on a capture file, on 1, 2, 4 and more cores, compared with tcpdump, dnscap
@@ -38,7 +40,16 @@ struct Options {
     #[arg(long, value_name = "COMMAND")]
     peer: Vec<String>,
 
-    /// Folder for the capture, the JSON and the plot [default: bench, beside the folder of this
+    /// Packets of a larger file, on which one core and two are compared; 0 leaves that out. It is created if it
+    /// does not exist, takes 213 bytes a packet, and has fewer packets on a disk with little room
+    #[arg(long, value_name = "N", default_value_t = 30_000_000)]
+    large: u32,
+
+    /// Also tell how many bytes a response takes in the captures of this folder, which may be repeated
+    #[arg(long, value_name = "DIR")]
+    captures: Vec<PathBuf>,
+
+    /// Folder for the captures that are made, the JSON and the plot [default: bench, beside the folder of this
     /// program]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -53,11 +64,28 @@ struct Options {
 /// enough for memory.
 const STEPS_BYTES: u64 = 64 << 20;
 
+/// Bytes of a packet of the generator in a capture file, rounded up.
+const PACKET_BYTES: u64 = 215;
+
+/// Bytes of the disk that the larger file leaves alone.
+const DISK_RESERVE_BYTES: u64 = 6 << 30;
+
+/// The larger file, and the sensor on it.
+#[derive(Debug, Serialize)]
+struct Large {
+    packets: u32,
+    /// What there is to say of its size.
+    note: Option<String>,
+    contenders: Vec<Contender>,
+}
+
 #[derive(Debug, Serialize)]
 struct Results<'a> {
     machine: &'a Machine,
     packets: u32,
     contenders: &'a [Contender],
+    large: Option<Large>,
+    sizes: Vec<Sizes>,
     steps: Steps,
     targets: &'a [Target],
 }
@@ -82,26 +110,19 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let out = folder(options.out.as_deref())?;
     let capture = generated(&out, options.packets)?;
     let mut contenders = offline::contenders(&capture, &options.peer, &machine)?;
-    let terminal = std::io::stderr().is_terminal();
-    offline::run(
-        &mut contenders,
-        options.rounds.into(),
-        &mut |round, name| {
-            if terminal {
-                eprint!("\rround {round} of {}: {name} \x1b[K", options.rounds);
-            }
-        },
-    )?;
-    if terminal {
-        eprint!("\r\x1b[K");
-    }
-    let steps = steps::measure(&head(&capture)?, options.rounds.into())?;
-    let targets_found = evaluate(&contenders, &steps);
+    let head = head(&capture)?;
+    let sizes = measured_sizes(&head, &options.captures)?;
+    run_in_turn(&mut contenders, options.rounds)?;
+    let steps = steps::measure(&head, options.rounds.into())?;
+    let large = measured_large(&out, options)?;
+    let targets_found = evaluate(&contenders, large.as_ref(), &sizes, &steps);
     machine.update_busy();
     let results = Results {
         machine: &machine,
         packets: options.packets,
         contenders: &contenders,
+        large,
+        sizes,
         steps,
         targets: &targets_found,
     };
@@ -115,9 +136,79 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     files.write(&results, &plot(&contenders, options.packets), &text)
 }
 
+/// Runs all programs in turn, and tells a terminal how far it is.
+fn run_in_turn(contenders: &mut [Contender], rounds: u16) -> Result<(), Box<dyn Error>> {
+    let terminal = std::io::stderr().is_terminal();
+    offline::run(contenders, rounds.into(), &mut |round, name| {
+        if terminal {
+            eprint!("\rround {round} of {rounds}: {name} \x1b[K");
+        }
+    })?;
+    if terminal {
+        eprint!("\r\x1b[K");
+    }
+    Ok(())
+}
+
+/// The sizes of the start of the capture of the generator, of each folder of captures, and of each of those captures.
+fn measured_sizes(head: &[u8], folders: &[PathBuf]) -> Result<Vec<Sizes>, Box<dyn Error>> {
+    let mut all: Vec<_> = Sizes::of(sizes::MIX, head)?.into_iter().collect();
+    for folder in folders {
+        let found = sizes::captures(folder)?;
+        let name = folder.file_name().unwrap_or(folder.as_os_str());
+        let name = format!("{} captures of {}", found.len(), name.display());
+        all.push(Sizes::sum(&name, &found));
+    }
+    Ok(all)
+}
+
+/// Runs the sensor on the larger file, if there is to be one.
+fn measured_large(out: &Path, options: &Options) -> Result<Option<Large>, Box<dyn Error>> {
+    if options.large == 0 {
+        return Ok(None);
+    }
+    let wanted = options.large;
+    let packets = large_packets(out, wanted)?;
+    let note = (packets < wanted)
+        .then(|| format!("The disk has no room for {wanted} packets, so that there are fewer."));
+    if packets == 0 {
+        return Err("the disk has no room for the larger file: --large 0 leaves it out".into());
+    }
+    let mut contenders = offline::divided(&generated(out, packets)?)?;
+    run_in_turn(&mut contenders, options.rounds)?;
+    Ok(Some(Large {
+        packets,
+        note,
+        contenders,
+    }))
+}
+
+/// Packets of the larger file: so many, or fewer where neither that file is there nor the room for it.
+fn large_packets(out: &Path, wanted: u32) -> Result<u32, Box<dyn Error>> {
+    const MILLION: u32 = 1_000_000;
+    let disk = statvfs(out)?;
+    let free = disk.blocks_available() * disk.fragment_size();
+    let room = free.saturating_sub(DISK_RESERVE_BYTES) / PACKET_BYTES;
+    let room = u32::try_from(room).unwrap_or(u32::MAX);
+    let is_there = |packets: &u32| capture_path(out, *packets).is_file();
+    if wanted <= room || is_there(&wanted) {
+        return Ok(wanted);
+    }
+    // Of a run before, which has taken the room.
+    let mut fewer = (1..=wanted / MILLION)
+        .rev()
+        .map(|millions| millions * MILLION);
+    let made = fewer.find(is_there);
+    Ok((room - room % MILLION).max(made.unwrap_or(0)))
+}
+
+fn capture_path(out: &Path, packets: u32) -> PathBuf {
+    out.join(format!("responses-{packets}.pcap"))
+}
+
 /// Path of the capture file, which is generated if it does not exist.
 fn generated(out: &Path, packets: u32) -> Result<PathBuf, Box<dyn Error>> {
-    let path = out.join(format!("responses-{packets}.pcap"));
+    let path = capture_path(out, packets);
     if path.is_file() {
         return Ok(path);
     }
@@ -157,33 +248,76 @@ fn head(path: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
 }
 
 /// The targets, with the measured values.
-fn evaluate(contenders: &[Contender], steps: &Steps) -> Vec<Target> {
-    let on = |cores| contenders.iter().find(|known| known.cores == Some(cores));
+fn evaluate(
+    contenders: &[Contender],
+    large: Option<&Large>,
+    sizes: &[Sizes],
+    steps: &Steps,
+) -> Vec<Target> {
+    let sensor = |known: &[Contender], cores, version| {
+        let mut known = known.iter();
+        known.find(|known| known.is_sensor(cores, version)).cloned()
+    };
+    let on = |cores| sensor(contenders, cores, Version::V4);
     let tcpdump = contenders.iter().find(|known| known.name == TCPDUMP);
     let (one, two) = (on(1), on(2));
+    let one_v5 = sensor(contenders, 1, Version::V5);
     let pair = |mine: Option<&Contender>, other: Option<&Contender>, figure: fn(&Usage) -> f64| {
         Some(mine?.ratio(other?, figure).median)
     };
+    let two_of_one = |version| {
+        let known = &large?.contenders;
+        let of = |cores| sensor(known, cores, version);
+        pair(of(2).as_ref(), of(1).as_ref(), |usage| usage.wall)
+    };
+    let large_name = large.map_or_else(String::new, |large| {
+        format!(", {} million packets", large.packets / 1_000_000)
+    });
     let most = contenders.iter().filter(|known| known.cores.is_some());
     let most = most
         .map(|known| known.spread(|usage| mebibytes(usage.own_bytes)).max)
         .reduce(f64::max);
-    vec![
+    let on_1 = "CPU on 1 core, of tcpdump's";
+    let of_tcpdump = pair(one.as_ref(), tcpdump, Usage::cpu);
+    let mut found = vec![
+        Target::new(on_1, 0.45, "", of_tcpdump),
+        Target::new(format!("{on_1}, to begin with"), 0.60, "", of_tcpdump),
         Target::new(
-            "CPU on 1 core, of tcpdump's",
-            0.45,
+            format!("{on_1}, v5"),
+            0.60,
             "",
-            pair(one, tcpdump, Usage::cpu),
+            pair(one_v5.as_ref(), tcpdump, Usage::cpu),
         ),
         Target::new(
             "time on 2 cores, of 1 core's",
             0.53,
             "",
-            pair(two, one, |usage| usage.wall),
+            pair(two.as_ref(), one.as_ref(), |usage| usage.wall),
+        ),
+        Target::new(
+            format!("time on 2 cores, of 1 core's{large_name}"),
+            0.55,
+            "",
+            two_of_one(Version::V4),
+        ),
+        Target::new(
+            format!("time on 2 cores, of 1 core's{large_name}, v5"),
+            0.55,
+            "",
+            two_of_one(Version::V5),
         ),
         Target::new("export alone, CPU a response", 60.0, "ns", Some(steps.send)),
+        Target::new(
+            "a name in a list of a million, CPU a packet",
+            20.0,
+            "ns",
+            Some(steps.lists[0]),
+        ),
         Target::new("memory beyond the page cache", 64.0, "MiB", most),
-    ]
+    ];
+    found.extend(steps.targets());
+    found.extend(sizes.iter().map(Sizes::target));
+    found
 }
 
 fn text(results: &Results<'_>, bytes: u64) -> String {
@@ -191,6 +325,8 @@ fn text(results: &Results<'_>, bytes: u64) -> String {
         machine,
         packets,
         contenders,
+        large,
+        sizes,
         steps,
         targets: found,
     } = results;
@@ -205,8 +341,16 @@ fn text(results: &Results<'_>, bytes: u64) -> String {
         targets(found),
         steps.text(),
     );
+    text += &format!("\n{}\n{}", steps.beside_text(), sizes::text(sizes));
+    if let Some(large) = large {
+        let note = large.note.as_deref().unwrap_or_default();
+        let table = offline::text(&large.contenders, f64::from(large.packets));
+        text += &format!("\n{} packets. {note}", large.packets);
+        text = format!("{}\n\n{table}", text.trim_end());
+    }
     let wall = |cores| {
-        let found = contenders.iter().find(|known| known.cores == Some(cores))?;
+        let mut known = contenders.iter();
+        let found = known.find(|known| known.is_sensor(cores, Version::V4))?;
         Some(found.spread(|usage| usage.wall).median * 1e9 / count)
     };
     if let (Some(one), Some(two)) = (wall(1), wall(2)) {
@@ -225,7 +369,7 @@ fn plot(contenders: &[Contender], packets: u32) -> String {
     chart.bars("CPU, nanoseconds a packet", &bars, 0);
     let ours: Vec<_> = contenders
         .iter()
-        .filter(|known| known.cores.is_some())
+        .filter(|known| known.cores.is_some() && known.version == Version::V4)
         .collect();
     let labels: Vec<_> = ours.iter().map(|known| known.name.clone()).collect();
     let rate = |known: &&Contender| {

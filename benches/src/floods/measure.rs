@@ -14,7 +14,7 @@ use dnsflow::shard::Shard;
 use dnsflow_packet::{Counters, Decoder, Fate, Frame, Sink, Timestamp};
 use dnsflow_wire::dns::MessageReject;
 use dnsflow_wire::encode::{Draft, Encode as _};
-use dnsflow_wire::response::Endpoints;
+use dnsflow_wire::response::Envelope;
 use dnsflow_wire::text::write_response;
 use dnsflow_wire::v4::Encoder;
 use serde::Serialize;
@@ -339,15 +339,14 @@ impl Sink for Written {
     fn message(
         &mut self,
         message: &[u8],
-        endpoints: &Endpoints,
-        at: Timestamp,
+        envelope: &Envelope,
     ) -> Option<Result<(), MessageReject>> {
         let written = self
             .encoder
-            .transcribe(message, endpoints, &mut self.draft)?;
+            .transcribe(message, envelope, &mut self.draft[..], 0)?;
         Some(written.map(|bytes| {
             let set = self.draft.get(..bytes).unwrap_or_default();
-            Encoder::write_line(set, since_epoch(at), &mut self.lines);
+            Encoder::write_line(set, since_epoch(envelope.at), &mut self.lines);
             self.counters.exported += 1;
             self.write_if_full();
         }))

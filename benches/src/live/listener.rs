@@ -9,8 +9,9 @@ use serde::Serialize;
 
 use crate::collector::ports;
 use crate::network::{COLLECTOR, FULL_QUEUE, Network, TAP};
+use crate::offline::{TCPDUMP, Version};
 use crate::process::Process;
-use crate::programs::{ORIGINAL_EXPRESSION, ours};
+use crate::programs::{ORIGINAL_EXPRESSION, is_installed, ours};
 
 /// Ring size of each core of the sensor, in MiB: the default.
 pub const RING_MIB: u32 = 64;
@@ -22,6 +23,8 @@ pub enum Listener {
     Nobody,
     /// `tcpdump`, with the expression of the original sensor, writing to /dev/null.
     Tcpdump,
+    /// `dnscap`, which takes responses and writes them to /dev/null.
+    Dnscap,
     /// A sensor.
     Sensor(Sensor),
 }
@@ -39,15 +42,30 @@ pub struct Sensor {
     pub collectors: u16,
     /// Whether one more is at [`FULL_QUEUE`].
     pub full_queue: bool,
+    /// Version of the records.
+    pub version: Version,
 }
 
 impl Listener {
+    /// Other programs that are measured where they are installed.
+    pub const OTHERS: [Self; 1] = [Self::Dnscap];
+
+    /// Whether the program is there. Those of this build are.
+    #[must_use]
+    pub fn is_installed(&self) -> bool {
+        match self {
+            Self::Nobody | Self::Sensor(_) => true,
+            Self::Tcpdump | Self::Dnscap => is_installed(&self.name()),
+        }
+    }
+
     /// Name in tables.
     #[must_use]
     pub fn name(&self) -> String {
         match self {
             Self::Nobody => "nobody".to_owned(),
-            Self::Tcpdump => "tcpdump".to_owned(),
+            Self::Tcpdump => TCPDUMP.to_owned(),
+            Self::Dnscap => "dnscap".to_owned(),
             Self::Sensor(sensor) => sensor.name(),
         }
     }
@@ -61,6 +79,12 @@ impl Listener {
                 command.args(["-i", TAP, "-n", "-w", "/dev/null", ORIGINAL_EXPRESSION]);
                 (Process::start("tcpdump", &mut command)?, "listening on")
             }
+            Self::Dnscap => {
+                // -d has it say when it starts. It writes to standard output only by the name of that.
+                let command = format!("exec dnscap -i {TAP} -d -s r -S -w - >/dev/null");
+                let mut command = shell(network, &command);
+                (Process::start("dnscap", &mut command)?, "dnscap: \"(")
+            }
             Self::Sensor(sensor) => {
                 let mut command = sensor.command(network)?;
                 (Process::start("dnsflow", &mut command)?, "dnsflow: filter:")
@@ -69,6 +93,13 @@ impl Listener {
         process.wait_for_log(ready)?;
         Ok(Some(process))
     }
+}
+
+/// A command of the shell in the sensor's namespace; with `exec`, the ID of the process is that of the program.
+fn shell(network: &Network, command: &str) -> Command {
+    let mut shell = network.sensor.command("sh");
+    shell.args(["-c", command]);
+    shell
 }
 
 impl Sensor {
@@ -81,6 +112,7 @@ impl Sensor {
             fanout,
             collectors: 1,
             full_queue: false,
+            version: Version::V4,
         }
     }
 
@@ -108,6 +140,15 @@ impl Sensor {
         }
     }
 
+    /// One on one core, which writes records of this version.
+    #[must_use]
+    pub fn with_version(version: Version) -> Self {
+        Self {
+            version,
+            ..Self::by_hash(1)
+        }
+    }
+
     /// The same of another build.
     #[must_use]
     pub fn of(&self, peer: &Path) -> Self {
@@ -117,7 +158,7 @@ impl Sensor {
         }
     }
 
-    /// Whether it is of this build and exports to one collector.
+    /// Whether it is of this build and exports records of version 4 to one collector.
     #[must_use]
     pub fn is_plain(&self) -> bool {
         *self == Self::new(self.cores, self.fanout)
@@ -129,7 +170,7 @@ impl Sensor {
         let Self { cores, fanout, .. } = self;
         match (self.full_queue, self.collectors, self.cores) {
             (true, ..) => format!("{program}, a collector without room"),
-            (_, 1, 1) => format!("{program}, 1 core"),
+            (_, 1, 1) => format!("{program}, 1 core{}", self.version.suffix()),
             (_, 1, _) => format!("{program}, {cores} cores, {fanout}"),
             (_, collectors, _) => format!("{program}, {collectors} collectors"),
         }
@@ -147,6 +188,9 @@ impl Sensor {
         let mut command = network.sensor.command(program);
         command.args(["-i", TAP, "--cores", &self.cores.to_string()]);
         command.args(["--fanout", self.fanout, "--ring", &RING_MIB.to_string()]);
+        if self.version != Version::V4 {
+            command.args(["--format", self.version.format()]);
+        }
         // In front, so that the others come after it in each send.
         let full: Option<(Ipv4Addr, u16)> = self.full_queue.then_some(FULL_QUEUE);
         let receiving = ports(self.collectors).map(|port| (COLLECTOR.0, port));

@@ -48,7 +48,7 @@ pub struct Run {
     pub generator_cpu: f64,
     /// Responses that were sent.
     pub responses: u64,
-    /// Responses that the sensor did not export, or packets that the kernel dropped for `tcpdump`.
+    /// Responses that the sensor did not export, or packets that the kernel dropped for another program.
     pub lost: u64,
     /// Frames dropped on the wire, before the listener.
     pub lost_by_wire: u64,
@@ -82,7 +82,7 @@ pub fn run(
     let collector = collector::open(&network.collector)?;
     let collectors = match listener {
         Listener::Sensor(sensor) => sensor.collectors,
-        Listener::Nobody | Listener::Tcpdump => 1,
+        _ => 1,
     };
     let others = collector::open_others(&network.collector, collectors)?;
     thread::scope(|scope| {
@@ -256,7 +256,7 @@ impl Probes {
     }
 }
 
-/// Parses the totals that the sensor or `tcpdump` logged.
+/// Parses the totals that the sensor or another program logged.
 pub(crate) fn totals(log: &str) -> Totals {
     let before = |text: &str| {
         let line = log.lines().rev().find(|line| line.contains(text))?;
@@ -281,7 +281,9 @@ pub(crate) fn totals(log: &str) -> Totals {
     });
     Totals {
         exported: exported.unwrap_or(0),
+        // Of tcpdump, dnscap, and the sensor.
         dropped: before(" packets dropped by kernel")
+            .or_else(|| before(" drop "))
             .or_else(|| before(" dropped,"))
             .unwrap_or(0),
         not_taken: not_taken.unwrap_or(0),
@@ -352,4 +354,22 @@ pub fn quiet(network: &Network, cores: usize) -> Result<Quiet, Box<dyn Error>> {
             age,
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_program_says_what_was_dropped() {
+        let dropped = |log: &str| totals(log).dropped;
+        assert_eq!(
+            dropped("9 packets captured\n12 packets dropped by kernel"),
+            12
+        );
+        assert_eq!(
+            dropped("total drops: 0\ntap: 900 recv 13 drop 0 total ptdrop 0"),
+            13
+        );
+    }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::{Listener, Run, Sensor};
+use crate::offline::Version;
 use crate::report::Spread;
 
 /// Packets per second; `None` for as many as the generator can send.
@@ -34,19 +35,29 @@ pub struct Point {
     pub runs: Vec<Run>,
 }
 
-/// The points to measure: without a listener, `tcpdump`, and the sensor, on one core and with each fanout on `cores`, at each
-/// rate; more collectors at [`COLLECTORS_RATE`] and [`FULL_QUEUE_RATE`], if they are among the rates. Each sensor is followed
+/// The rate at which records of version 5 are measured.
+pub const VERSION_5_RATE: Rate = Rate(Some(200_000));
+
+/// The points to measure: without a listener, `tcpdump`, `others`, and the sensor, on one core and with each fanout on `cores`, at each
+/// rate; records of version 5 at [`VERSION_5_RATE`], more collectors at [`COLLECTORS_RATE`] and [`FULL_QUEUE_RATE`], if they are among the rates. Each sensor is followed
 /// by the same of `peer`.
 ///
 /// With `only`, those whose names contain it, and beside them `tcpdump` and the peer.
 #[must_use]
-pub fn points(rates: &[Rate], cores: usize, peer: Option<&Path>, only: Option<&str>) -> Vec<Point> {
+pub fn points(
+    rates: &[Rate],
+    cores: usize,
+    others: &[Listener],
+    peer: Option<&Path>,
+    only: Option<&str>,
+) -> Vec<Point> {
     let mut all = Vec::new();
     for rate in rates {
         let wanted = |listener: &Listener| only.is_none_or(|text| listener.name().contains(text));
         let mut sensors = sensors(*rate, cores);
         sensors.retain(|sensor| wanted(&Listener::Sensor(sensor.clone())));
         let mut listeners = vec![Listener::Nobody, Listener::Tcpdump];
+        listeners.extend_from_slice(others);
         listeners.retain(|listener| match listener {
             Listener::Tcpdump => wanted(listener) || !sensors.is_empty(),
             _ => wanted(listener),
@@ -72,6 +83,9 @@ pub fn points(rates: &[Rate], cores: usize, peer: Option<&Path>, only: Option<&s
 /// The sensors at a rate.
 fn sensors(rate: Rate, cores: usize) -> Vec<Sensor> {
     let mut sensors = vec![Sensor::by_hash(1)];
+    if rate == VERSION_5_RATE {
+        sensors.push(Sensor::with_version(Version::V5));
+    }
     sensors.extend(FANOUTS.map(|fanout| Sensor::new(cores, fanout)));
     if rate == COLLECTORS_RATE {
         sensors.extend(COLLECTORS.map(Sensor::with_collectors));
@@ -142,7 +156,13 @@ mod tests {
     const RATES: [Rate; 3] = [FULL_QUEUE_RATE, COLLECTORS_RATE, Rate(None)];
 
     fn names(only: Option<&str>) -> Vec<String> {
-        let points = points(&RATES, 2, Some(Path::new("/other")), only);
+        let points = points(
+            &RATES,
+            2,
+            &Listener::OTHERS,
+            Some(Path::new("/other")),
+            only,
+        );
         points.iter().map(|point| point.listener.name()).collect()
     }
 
@@ -154,13 +174,20 @@ mod tests {
         );
         assert_eq!(names(Some("tcpdump")), ["tcpdump"; 3]);
         assert!(names(Some("65 collectors")).is_empty());
+        assert_eq!(names(Some("dnscap")), ["dnscap"; 3]);
+        assert_eq!(
+            names(Some("v5")),
+            ["tcpdump", "dnsflow, 1 core, v5", "peer, 1 core, v5"]
+        );
     }
 
     #[test]
     fn each_sensor_is_followed_by_its_peer() {
         let names = names(None);
         let at = |name: &str| names.iter().filter(|known| *known == name).count();
-        assert_eq!(at("nobody"), 3);
+        for name in ["nobody", "tcpdump", "dnscap"] {
+            assert_eq!(at(name), 3, "{name}");
+        }
         for name in [
             "1 core",
             "2 cores, hash",

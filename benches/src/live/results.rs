@@ -4,10 +4,10 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::plan::{COLLECTORS_RATE, FULL_QUEUE_RATE, Point, Rate};
+use super::plan::{COLLECTORS_RATE, FULL_QUEUE_RATE, Point, Rate, VERSION_5_RATE};
 use super::{Listener, Quiet, RING_MIB, Run, Sensor};
 use crate::model;
-use crate::offline::mebibytes;
+use crate::offline::{Version, mebibytes};
 use crate::report::{Machine, Target, table, targets};
 
 /// Assumed time per packet before the tap, in nanoseconds: the driver of a network card, and the
@@ -28,6 +28,8 @@ pub struct Results<'a> {
     pub quiet: Option<Quiet>,
     /// The targets, with the measured values.
     pub targets: &'a [Target],
+    /// Programs that would be measured too and are not installed.
+    pub missing: &'a [String],
 }
 
 fn find<'m>(measured: &'m [Point], rate: Rate, listener: &Listener) -> Option<&'m Point> {
@@ -83,6 +85,11 @@ pub fn evaluate(measured: &[Point], quiet: Option<Quiet>) -> Vec<Target> {
         wanted.then(|| point.age().map(|age| age[2]))?
     });
     let full = at(FULL_QUEUE_RATE, Sensor::with_full_queue());
+    let v5 = || {
+        let v4 = at(VERSION_5_RATE, Sensor::by_hash(1))?;
+        let v5 = at(VERSION_5_RATE, Sensor::with_version(Version::V5))?;
+        Some(v5.cpu_of(v4))
+    };
     let on_1 = "200,000 a second: CPU on 1 core, of tcpdump's";
     let mut found = vec![
         Target::new(on_1, 1.25, "", beside(200_000, 1)),
@@ -91,6 +98,12 @@ pub fn evaluate(measured: &[Point], quiet: Option<Quiet>) -> Vec<Target> {
             1.6,
             "",
             beside(200_000, 1),
+        ),
+        Target::new(
+            "200,000 a second: CPU on 1 core with v5, of that with v4",
+            0.95,
+            "",
+            v5(),
         ),
         Target::new(
             "50,000 a second: CPU on 1 core, of tcpdump's",
@@ -166,6 +179,12 @@ impl Results<'_> {
             self.machine.text(),
             table(&head, &rows),
         );
+        if !self.missing.is_empty() {
+            text += &format!(
+                "\nNot measured, since it is not installed: {}.\n",
+                self.missing.join(", ")
+            );
+        }
         let runs = self.measured.iter().flat_map(|point| &point.runs);
         if let Some(least) = runs.filter_map(|run| run.others).reduce(f64::min) {
             text += &format!(

@@ -187,6 +187,7 @@ mod tests {
                 wire_bytes: 60,
                 at: Timestamp::default(),
                 link: LinkType::Ethernet,
+                vlan: None,
             };
             writer.write(&frame).expect("a vector");
         }

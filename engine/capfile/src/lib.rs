@@ -28,6 +28,7 @@
 //!     wire_bytes: 60,
 //!     at: Timestamp { seconds: 1_700_000_000, nanoseconds: 0 },
 //!     link: LinkType::Ethernet,
+//!     vlan: None,
 //! })?;
 //!
 //! let mut records = Records::open(input::unpacked(input::open(path)?)?)?;

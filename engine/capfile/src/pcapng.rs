@@ -97,6 +97,7 @@ impl Section {
         let block = window.read(bytes)?;
         let from = 8 + packet.from;
         Ok(Some(Frame {
+            vlan: None,
             bytes: block.get(from..from + packet.captured).unwrap_or_default(),
             wire_bytes: packet.wire_bytes,
             at: packet

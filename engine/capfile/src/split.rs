@@ -246,6 +246,7 @@ mod tests {
                     wire_bytes: 1500,
                     at: Timestamp { seconds: u64::try_from(number).expect("few"), nanoseconds: 0 },
                     link: LinkType::Ethernet,
+                    vlan: None,
                 };
                 writer.write(&frame).expect("a vector");
             }

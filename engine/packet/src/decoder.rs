@@ -15,13 +15,17 @@
 //! others may belong with, or that carry packets, are *involved*: their parts wait in `fragments`
 //! and `streams`, whose memory is bounded.
 
-use dnsflow_wire::dns::{Answers, Dialect, Extent, MessageReject, Scratch};
-use dnsflow_wire::response::{Endpoints, Response};
+use std::sync::Arc;
+
+use dnsflow_wire::dns::{Answers, Asked, Dialect, Extent, MessageReject, Rules, Scratch};
+use dnsflow_wire::response::{Endpoints, Envelope, Response, Tags, Transport};
 use etherparse::{IpNumber, TcpHeaderSlice, UdpHeaderSlice};
 
+use crate::client_sample::ClientSample;
 use crate::clock::Clock;
 use crate::fragments::{Datagram, Fragment, Fragments, GivenUp, Placed};
 use crate::link::Network;
+use crate::lists::Lists;
 use crate::network::{Carried, Payload};
 use crate::numbers::port;
 use crate::streams::{Found, Key, Segment, Streams, Taken};
@@ -60,6 +64,42 @@ impl From<Reject> for Unusual {
     }
 }
 
+/// How a packet came to where it is decoded.
+#[derive(Clone, Copy, Debug)]
+struct Path {
+    /// Tunnels and fragmented datagrams that it was in.
+    depth: u8,
+    /// Time of capture, made to go forward only.
+    seconds: u64,
+    /// The tags of all layers so far.
+    tags: Tags,
+    /// Time of capture.
+    at: Timestamp,
+}
+
+impl Path {
+    fn deeper(self) -> Self {
+        Self {
+            depth: self.depth + 1,
+            ..self
+        }
+    }
+}
+
+impl Key {
+    /// The envelope of a message in the stream, completed by a segment with these tags.
+    fn envelope(&self, tags: Tags, at: Timestamp) -> Envelope {
+        Envelope {
+            endpoints: self.endpoints,
+            client_port: self.client_port,
+            resolver_port: self.resolver_port,
+            transport: Transport::Tcp,
+            tags,
+            at,
+        }
+    }
+}
+
 /// What waits in a decoder to be reassembled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Held {
@@ -79,10 +119,12 @@ pub struct Decoder {
     selection: Selection,
     /// Source port of the fast path.
     usual_port: Option<u16>,
-    scratch: Scratch,
+    reader: Reader,
     fragments: Fragments,
     streams: Streams,
     clock: Clock,
+    /// Time of the last fragment or segment.
+    last: Timestamp,
 }
 
 impl Decoder {
@@ -91,11 +133,12 @@ impl Decoder {
     pub fn new(selection: Selection) -> Self {
         Decoder {
             usual_port: selection.usual_port(),
+            reader: Reader::new(&selection),
             selection,
-            scratch: Scratch::default(),
             fragments: Fragments::default(),
             streams: Streams::default(),
             clock: Clock::default(),
+            last: Timestamp::default(),
         }
     }
 
@@ -112,10 +155,14 @@ impl Decoder {
     /// or later.
     #[inline(always)]
     pub fn decode_alone(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) -> bool {
-        let Some((endpoints, message)) = usual::message(frame, self.usual_port) else {
+        let Some((envelope, message)) = usual::message(frame, self.usual_port) else {
             return self.datagram(frame, sink);
         };
-        match sink.message(message, &endpoints, frame.at) {
+        if let Err(reason) = self.reader.check(message, &envelope.endpoints) {
+            sink.take(Fate::Reject(reason), frame.at);
+            return true;
+        }
+        match sink.message(message, &envelope) {
             Some(Ok(())) => true,
             Some(Err(reason)) => {
                 sink.take(Fate::Reject(reason.into()), frame.at);
@@ -129,9 +176,13 @@ impl Decoder {
     #[inline(never)]
     pub fn decode_involved(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) {
         let mut tell = |fate: Fate<'_>| sink.take(fate, frame.at);
-        let seconds = self.clock.at(frame.at.seconds);
-        let done =
-            link::network(frame).and_then(|network| self.network(&network, 0, seconds, &mut tell));
+        let path = Path {
+            depth: 0,
+            seconds: self.clock.at(frame.at.seconds),
+            tags: Tags::default(),
+            at: frame.at,
+        };
+        let done = link::network(frame).and_then(|network| self.network(&network, path, &mut tell));
         if let Err(reason) = done {
             tell(Fate::Reject(reason));
         }
@@ -161,7 +212,8 @@ impl Decoder {
         }
         match self.udp(payload)? {
             Inside::Message(message) if message.extent == Extent::Whole => {
-                Ok(message.read(packet.endpoints, &mut self.scratch)?)
+                let envelope = message.envelope(packet.endpoints, network.tags, frame.at);
+                Ok(message.read(envelope, &mut self.reader)?)
             }
             _ => Err(Unusual::Involved),
         }
@@ -180,6 +232,7 @@ impl Decoder {
     /// Replaces the selection. What waits to be reassembled is kept.
     pub fn select(&mut self, selection: Selection) {
         self.usual_port = selection.usual_port();
+        self.reader.select(&selection);
         self.selection = selection;
     }
 
@@ -196,28 +249,32 @@ impl Decoder {
         }
     }
 
-    /// Ends a capture: gives up what still waits to be whole, and tells `sink` what becomes of it.
-    /// There is no packet that would say when; the time is the default one.
+    /// Ends a capture: gives up what still waits to be whole, and tells `sink` what becomes of it,
+    /// at the time of the last fragment or segment.
     pub fn finish(&mut self, sink: &mut impl Sink) {
-        let fate = &mut |fate: Fate<'_>| sink.take(fate, Timestamp::default());
+        let at = self.last;
+        let fate = &mut |fate: Fate<'_>| sink.take(fate, at);
         while let Some((why, datagram)) = self.fragments.drain() {
-            self.given_up(why, datagram, fate);
+            self.given_up(why, datagram, at, fate);
         }
         let Self {
-            streams, scratch, ..
+            streams, reader, ..
         } = self;
-        streams.drain(&mut |stream, found| in_stream(found, stream, scratch, fate));
+        let tags = Tags::default();
+        streams.drain(&mut |stream, found| {
+            in_stream(found, stream.envelope(tags, at), reader, fate);
+        });
     }
 
     fn network(
         &mut self,
         network: &Network<'_>,
-        depth: u8,
-        seconds: u64,
+        mut path: Path,
         fate: &mut impl FnMut(Fate<'_>),
     ) -> Result<(), Reject> {
+        path.tags = path.tags.around(network.tags);
         let packet = self.packet(network)?;
-        self.carried(packet.endpoints, packet.carried, depth, seconds, fate)
+        self.carried(packet.endpoints, packet.carried, path, fate)
     }
 
     /// The IP packet behind a network header. With [`Selection::plain`], one with IPv6 extension
@@ -234,14 +291,13 @@ impl Decoder {
         &mut self,
         endpoints: Endpoints,
         carried: Carried<'_>,
-        depth: u8,
-        seconds: u64,
+        path: Path,
         fate: &mut impl FnMut(Fate<'_>),
     ) -> Result<(), Reject> {
         match carried {
-            Carried::Whole(payload) => self.payload(endpoints, payload, depth, seconds, fate),
+            Carried::Whole(payload) => self.payload(endpoints, payload, path, fate),
             Carried::Fragment(fragment) if !self.selection.plain => {
-                self.fragment(&fragment, depth, seconds, fate)
+                self.fragment(&fragment, path, fate)
             }
             // A cut fragment can't be reassembled, but the first has the ports and the start of the
             // message.
@@ -256,7 +312,7 @@ impl Decoder {
                     bytes: payload,
                     cut: 1,
                 };
-                self.payload(endpoints, payload, depth, seconds, fate)
+                self.payload(endpoints, payload, path, fate)
             }
             Carried::Fragment(_) | Carried::CutFragment(_) => Err(Reject::Cut),
         }
@@ -266,27 +322,27 @@ impl Decoder {
         &mut self,
         endpoints: Endpoints,
         payload: Payload<'_>,
-        depth: u8,
-        seconds: u64,
+        path: Path,
         fate: &mut impl FnMut(Fate<'_>),
     ) -> Result<(), Reject> {
         let inner = match payload.protocol {
             IpNumber::UDP => match self.udp(payload)? {
                 Inside::Message(message) => {
-                    message.tell(endpoints, &mut self.scratch, fate);
+                    let envelope = message.envelope(endpoints, path.tags, path.at);
+                    message.tell(envelope, &mut self.reader, fate);
                     return Ok(());
                 }
                 Inside::Packet(inner) => inner,
             },
             IpNumber::TCP if !self.selection.plain => {
-                return self.tcp(endpoints, payload, seconds, fate);
+                return self.tcp(endpoints, payload, path, fate);
             }
             _ => self.in_ip(payload)?,
         };
-        if depth == MAX_DEPTH {
+        if path.depth == MAX_DEPTH {
             return Err(Reject::TunnelDepth);
         }
-        self.network(&inner, depth + 1, seconds, fate)
+        self.network(&inner, path.deeper(), fate)
     }
 
     /// The packet inside a tunnel that is an IP protocol.
@@ -334,6 +390,7 @@ impl Decoder {
             bytes,
             dialect,
             extent,
+            ports: [source, header.destination_port()],
         }))
     }
 
@@ -355,10 +412,11 @@ impl Decoder {
         &mut self,
         endpoints: Endpoints,
         payload: Payload<'_>,
-        seconds: u64,
+        path: Path,
         fate: &mut impl FnMut(Fate<'_>),
     ) -> Result<(), Reject> {
         let header = self.tcp_header(payload)?;
+        self.last = path.at;
         let key = Key {
             endpoints,
             resolver_port: header.source_port(),
@@ -376,10 +434,10 @@ impl Decoder {
             cut: payload.cut,
         };
         let Self {
-            streams, scratch, ..
+            streams, reader, ..
         } = self;
-        let taken = streams.segment(key, &segment, seconds, &mut |stream, found| {
-            in_stream(found, stream, scratch, fate);
+        let taken = streams.segment(key, &segment, path.seconds, &mut |stream, found| {
+            in_stream(found, stream.envelope(path.tags, path.at), reader, fate);
         });
         fate(Fate::Reject(match taken {
             Taken::New => Reject::Segment,
@@ -392,17 +450,18 @@ impl Decoder {
     fn fragment(
         &mut self,
         fragment: &Fragment<'_>,
-        depth: u8,
-        seconds: u64,
+        path: Path,
         fate: &mut impl FnMut(Fate<'_>),
     ) -> Result<(), Reject> {
+        let Path { seconds, at, .. } = path;
+        self.last = at;
         let mut removed = 0;
         while let Some((why, datagram)) = self.fragments.give_up(seconds, removed) {
-            self.given_up(why, datagram, fate);
+            self.given_up(why, datagram, at, fate);
             removed += 1;
         }
         if let Some((why, datagram)) = self.fragments.give_up_one(fragment.key, seconds) {
-            self.given_up(why, datagram, fate);
+            self.given_up(why, datagram, at, fate);
         }
         let selection = &self.selection;
         let foreign =
@@ -425,11 +484,11 @@ impl Decoder {
         let done = network::extensions(datagram.endpoints, payload).and_then(|carried| {
             // A fragment may complete a datagram that is a fragment of another, and so on.
             let deeper = !matches!(carried, Carried::Whole(_));
-            if deeper && depth == MAX_DEPTH {
+            if deeper && path.depth == MAX_DEPTH {
                 return Err(Reject::TunnelDepth);
             }
-            let depth = depth + u8::from(deeper);
-            self.carried(datagram.endpoints, carried, depth, seconds, fate)
+            let path = if deeper { path.deeper() } else { path };
+            self.carried(datagram.endpoints, carried, path, fate)
         });
         if let Err(reason) = done {
             fate(Fate::Reject(reason));
@@ -439,7 +498,13 @@ impl Decoder {
     }
 
     /// Gives up a datagram that stays incomplete. The answers at its start are exported.
-    fn given_up(&mut self, why: GivenUp, datagram: Datagram, fate: &mut impl FnMut(Fate<'_>)) {
+    fn given_up(
+        &mut self,
+        why: GivenUp,
+        datagram: Datagram,
+        at: Timestamp,
+        fate: &mut impl FnMut(Fate<'_>),
+    ) {
         let loss = match why {
             GivenUp::Timeout => Loss::DatagramTimeout,
             GivenUp::Evicted => Loss::DatagramEvicted,
@@ -462,7 +527,8 @@ impl Decoder {
             };
             match self.udp(payload) {
                 Ok(Inside::Message(message)) => {
-                    message.tell(datagram.endpoints, &mut self.scratch, fate);
+                    let envelope = message.envelope(datagram.endpoints, Tags::default(), at);
+                    message.tell(envelope, &mut self.reader, fate);
                 }
                 // The rest of a tunnel's packet is missing.
                 Ok(Inside::Packet(_)) => fate(Fate::Reject(Reject::Cut)),
@@ -470,6 +536,71 @@ impl Decoder {
             }
         }
         self.fragments.recycle(datagram.payload);
+    }
+}
+
+/// What messages are read with: memory, and what decides which are read.
+#[derive(Debug)]
+struct Reader {
+    rules: Rules,
+    scratch: Scratch,
+    asked: Asked,
+    choice: Option<Choice>,
+}
+
+/// Whose messages are read, and about what.
+#[derive(Debug)]
+struct Choice {
+    sample: Option<ClientSample>,
+    lists: Option<Arc<Lists>>,
+}
+
+impl Reader {
+    fn new(selection: &Selection) -> Self {
+        Self {
+            rules: selection.rules.clone(),
+            scratch: Scratch::default(),
+            asked: Asked::default(),
+            choice: Choice::of(selection),
+        }
+    }
+
+    fn select(&mut self, selection: &Selection) {
+        self.rules = selection.rules.clone();
+        self.choice = Choice::of(selection);
+    }
+
+    /// Why a message is not read.
+    #[inline(always)]
+    fn check(&mut self, message: &[u8], endpoints: &Endpoints) -> Result<(), Reject> {
+        match &self.choice {
+            None => Ok(()),
+            Some(choice) => choice.check(message, *endpoints, &mut self.asked),
+        }
+    }
+}
+
+impl Choice {
+    /// `None` if all messages are read.
+    fn of(selection: &Selection) -> Option<Self> {
+        let Selection { sample, lists, .. } = selection;
+        (sample.is_some() || lists.is_some()).then(|| Self {
+            sample: *sample,
+            lists: lists.clone(),
+        })
+    }
+
+    /// Out of line, and with a copy of the endpoints, so that nothing is paid for it where everything
+    /// is read: there they stay in registers.
+    #[inline(never)]
+    fn check(&self, message: &[u8], endpoints: Endpoints, name: &mut Asked) -> Result<(), Reject> {
+        if self.sample.is_some_and(|sample| !sample.has(&endpoints)) {
+            return Err(Reject::Sampled);
+        }
+        match &self.lists {
+            None => Ok(()),
+            Some(lists) => lists.check(message, &endpoints, name),
+        }
     }
 }
 
@@ -484,13 +615,29 @@ struct Message<'a> {
     bytes: &'a [u8],
     dialect: Dialect,
     extent: Extent,
+    /// Those of the resolver and the client.
+    ports: [u16; 2],
 }
 
 impl<'a> Message<'a> {
+    fn envelope(&self, endpoints: Endpoints, tags: Tags, at: Timestamp) -> Envelope {
+        let [resolver_port, client_port] = self.ports;
+        Envelope {
+            endpoints,
+            client_port,
+            resolver_port,
+            transport: Transport::Udp,
+            tags,
+            at,
+        }
+    }
+
     #[inline(always)]
-    fn read(self, endpoints: Endpoints, scratch: &'a mut Scratch) -> Result<Response<'a>, Reject> {
-        match Answers::parse(self.bytes, self.dialect, self.extent, scratch) {
-            Ok(answers) => Ok(Response { endpoints, answers }),
+    fn read(self, envelope: Envelope, reader: &'a mut Reader) -> Result<Response<'a>, Reject> {
+        reader.check(self.bytes, &envelope.endpoints)?;
+        let Reader { rules, scratch, .. } = reader;
+        match Answers::parse_by(rules, self.bytes, self.dialect, self.extent, scratch) {
+            Ok(answers) => Ok(Response { envelope, answers }),
             Err(
                 MessageReject::HeaderShort
                 | MessageReject::QuestionDamaged
@@ -500,8 +647,8 @@ impl<'a> Message<'a> {
         }
     }
 
-    fn tell(self, endpoints: Endpoints, scratch: &'a mut Scratch, fate: &mut impl FnMut(Fate<'_>)) {
-        match self.read(endpoints, scratch) {
+    fn tell(self, envelope: Envelope, reader: &'a mut Reader, fate: &mut impl FnMut(Fate<'_>)) {
+        match self.read(envelope, reader) {
             Ok(response) => {
                 if response.answers.extent() == Extent::Cut {
                     fate(Fate::Loss(Loss::Partial));
@@ -515,8 +662,8 @@ impl<'a> Message<'a> {
 
 fn in_stream(
     found: Found<'_>,
-    stream: &Key,
-    scratch: &mut Scratch,
+    envelope: Envelope,
+    reader: &mut Reader,
     fate: &mut impl FnMut(Fate<'_>),
 ) {
     match found {
@@ -526,8 +673,9 @@ fn in_stream(
                 bytes,
                 dialect: Dialect::Unicast,
                 extent: Extent::Whole,
+                ports: [envelope.resolver_port, envelope.client_port],
             };
-            message.tell(stream.endpoints, scratch, fate);
+            message.tell(envelope, reader, fate);
         }
         Found::Incomplete => fate(Fate::Loss(Loss::MessageIncomplete)),
         Found::Gap => fate(Fate::Loss(Loss::StreamGap)),

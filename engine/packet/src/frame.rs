@@ -1,15 +1,8 @@
 //! The input of decode: the bytes of one captured packet, with its length, time and link type.
 
-use crate::LinkType;
+use dnsflow_wire::response::Timestamp;
 
-/// Seconds and nanoseconds since 1970-01-01 UTC.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Timestamp {
-    /// Whole seconds.
-    pub seconds: u64,
-    /// 0 to 999,999,999.
-    pub nanoseconds: u32,
-}
+use crate::LinkType;
 
 /// One captured packet. Borrows the ring block or the file buffer that holds it.
 #[derive(Clone, Copy, Debug)]
@@ -22,4 +15,6 @@ pub struct Frame<'a> {
     pub at: Timestamp,
     /// What `bytes` starts with.
     pub link: LinkType,
+    /// Identifier of a VLAN tag that was taken out of the frame before it was captured, 0 to 4095.
+    pub vlan: Option<u16>,
 }

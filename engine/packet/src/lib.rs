@@ -9,6 +9,8 @@
 //! |---|---|
 //! | [`Frame`], [`LinkType`], [`Timestamp`] | one packet as it was captured |
 //! | [`Selection`], [`tunnel::Tunnels`] | which packets may hold a response; capture filters are made of the same value |
+//! | [`lists`] | names, clients and resolvers that are taken or not |
+//! | [`client_sample`] | clients that are in a sample |
 //! | [`Decoder`] | the ladder of every packet: fast path, layers, reassembly and decapsulation |
 //! | [`Sink`], [`Fate`] | where the decoder puts what it finds, and what that can be |
 //! | [`Sets`] | the sink for tools and tests: encodes each response and hands out its sets |
@@ -33,7 +35,7 @@
 //! });
 //! for bytes in packets {
 //!     let wire_bytes = u32::try_from(bytes.len())?;
-//!     let frame = Frame { bytes, wire_bytes, at: Timestamp::default(), link: LinkType::Ip };
+//!     let frame = Frame { bytes, wire_bytes, at: Timestamp::default(), link: LinkType::Ip, vlan: None };
 //!     sink.counters.received += 1;
 //!     decoder.decode(&frame, &mut sink);
 //! }
@@ -51,6 +53,7 @@
 //! the frames say, and never goes back. It does not judge addresses and checksums, and takes no length from a packet for
 //! granted: no bytes make it panic.
 
+pub mod client_sample;
 mod clock;
 mod counters;
 mod decoder;
@@ -58,6 +61,7 @@ mod fragments;
 mod frame;
 pub mod link;
 mod link_type;
+pub mod lists;
 mod network;
 pub mod numbers;
 mod reject;
@@ -69,7 +73,8 @@ mod usual;
 
 pub use counters::Counters;
 pub use decoder::{Decoder, Fate, Held};
-pub use frame::{Frame, Timestamp};
+pub use dnsflow_wire::response::Timestamp;
+pub use frame::Frame;
 pub use link_type::LinkType;
 pub use reject::{Loss, Reject};
 pub use selection::Selection;

@@ -40,7 +40,7 @@ reasons! {
     Reject:
     Filtered "filtered" "The expression of -f does not match (files only: live, the kernel leaves these out).",
     Share "other_share" "Another member's share, by -m (files only: live, the kernel leaves these out).",
-    Sampled "sampled_out" "Not in the sample of -s (files only: live, the kernel leaves these out).",
+    Sampled "sampled_out" "Not in the sample of -s (live, the kernel leaves these out, but for clients in tunnels).",
     LinkType "link_type" "A link type that is not read.",
     LinkDamaged "link_damaged" "The link layer's header is not whole.",
     NotIp "not_ip" "Neither IPv4 nor IPv6.",
@@ -60,16 +60,23 @@ reasons! {
     Segment "segment" "A TCP segment, taken to put messages together.",
     SegmentEmpty "segment_empty" "A TCP segment without data.",
     SegmentDuplicate "segment_duplicate" "A TCP segment whose data were there already.",
+    ClientExcluded "client_excluded" "A client that --not-clients lists.",
+    ClientUnlisted "client_unlisted" "A client that --clients does not list.",
+    ResolverExcluded "resolver_excluded" "A resolver that --not-resolvers lists.",
+    ResolverUnlisted "resolver_unlisted" "A resolver that --resolvers does not list.",
+    NameExcluded "name_excluded" "Asks for a name that --not-names lists.",
+    NameUnlisted "name_unlisted" "Asks for a name that --names does not list.",
     HeaderShort "message_short" "Fewer bytes than a DNS header.",
     Query "query" "A query: the QR bit is 0.",
-    ErrorCode "error_code" "RCODE is not 0.",
-    NotRecursive "not_recursive" "RD or RA is 0: not the answer of a recursive resolver.",
+    ErrorCode "error_code" "RCODE is not 0, and --select does not take it.",
+    NotRecursive "not_recursive" "RD or RA is 0: not the answer of a recursive resolver (--authoritative takes those too).",
     QuestionCount "question_count" "Not exactly one question.",
     QuestionDamaged "question_damaged" "The question is not whole or its name is none.",
-    QuestionType "question_type" "Asks for something else than A, AAAA or ANY.",
+    QuestionType "question_type" "Asks for a type that --types does not take (by default: not A, AAAA or ANY).",
     AnswerDamaged "answer_damaged" "A record of the answer section is not whole or not what its type calls for.",
     NameBytes "name_bytes" "The names in it have more than 4 times as many bytes as the message, once their pointers are followed.",
-    NoAddress "no_address" "No A and no AAAA in the answer section.",
+    NoAddress "no_address" "What was asked for is not in the answer section (by default: no A and no AAAA), and --select does not take that.",
+    Answered "answered" "What was asked for is in the answer section, and --select takes other responses only.",
     Cut "cut" "Cut by the snap length of the capture before the first address.",
 }
 
@@ -100,6 +107,7 @@ impl From<MessageReject> for Reject {
             MessageReject::AnswerDamaged => Self::AnswerDamaged,
             MessageReject::NameBytes => Self::NameBytes,
             MessageReject::NoAddress => Self::NoAddress,
+            MessageReject::Answered => Self::Answered,
         }
     }
 }

@@ -3,7 +3,12 @@
 //! It is one value, so that the two can't differ: what a filter drops, decode would not have taken.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use dnsflow_wire::dns::Rules;
+
+use crate::client_sample::ClientSample;
+use crate::lists::Lists;
 use crate::numbers::{ip_protocol, port};
 use crate::tunnel::Tunnels;
 
@@ -22,6 +27,14 @@ pub struct Selection {
     pub plain: bool,
     /// Tunnels that are unpacked.
     pub tunnels: Tunnels,
+    /// What a message has to say. Capture filters ignore it.
+    pub rules: Rules,
+    /// Names, clients and resolvers that are taken or not; `None` takes all. A capture filter made
+    /// from the selection ignores them.
+    pub lists: Option<Arc<Lists>>,
+    /// The sample of clients that is taken; `None` takes all. A capture filter made from the
+    /// selection ignores it.
+    pub sample: Option<ClientSample>,
 }
 
 impl Selection {
@@ -43,6 +56,9 @@ impl Selection {
             mdns,
             plain: false,
             tunnels: Tunnels::default(),
+            rules: Rules::default(),
+            lists: None,
+            sample: None,
         }
     }
 

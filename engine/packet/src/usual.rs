@@ -5,7 +5,7 @@
 //! The module rejects nothing: any other packet, damaged and cut ones included, is left to the
 //! decoder of each layer, and only those give reasons.
 
-use dnsflow_wire::response::Endpoints;
+use dnsflow_wire::response::{Endpoints, Envelope, Tags, Transport};
 use etherparse::IpNumber;
 
 use crate::numbers::ether_type::{self, IPV4, IPV6};
@@ -21,19 +21,19 @@ const IPV4_BYTES: usize = 20;
 const IPV6_BYTES: usize = 40;
 const UDP_BYTES: usize = 8;
 
-/// The endpoints and the UDP payload of a packet; `None` if it does not have the common layout, or
+/// The envelope and the UDP payload of a packet; `None` if it does not have the common layout, or
 /// if its source port is not `resolver_port`.
 #[inline(always)]
 pub(super) fn message<'a>(
     frame: &Frame<'a>,
     resolver_port: Option<u16>,
-) -> Option<(Endpoints, &'a [u8])> {
-    let (protocol, packet) = match frame.link {
+) -> Option<(Envelope, &'a [u8])> {
+    let (tag, protocol, packet) = match frame.link {
         LinkType::Ethernet => ethernet(frame.bytes)?,
-        LinkType::Network(protocol) => (protocol, frame.bytes),
+        LinkType::Network(protocol) => (None, protocol, frame.bytes),
         _ => return None,
     };
-    match protocol {
+    let (endpoints, [resolver_port, client_port], message) = match protocol {
         IPV4 => {
             let head = packet.first_chunk::<{ IPV4_BYTES + UDP_BYTES }>()?;
             let total = be16(head, 2);
@@ -47,7 +47,8 @@ pub(super) fn message<'a>(
                 client: array(head, 16),
                 resolver: array(head, 12),
             };
-            Some((endpoints, payload(datagram, resolver_port)?))
+            let (ports, message) = payload(datagram, resolver_port)?;
+            (endpoints, ports, message)
         }
         IPV6 => {
             let head = packet.first_chunk::<{ IPV6_BYTES + UDP_BYTES }>()?;
@@ -60,33 +61,52 @@ pub(super) fn message<'a>(
                 client: array(head, 24),
                 resolver: array(head, 8),
             };
-            Some((endpoints, payload(datagram, resolver_port)?))
+            let (ports, message) = payload(datagram, resolver_port)?;
+            (endpoints, ports, message)
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    let vlans = [frame.vlan, tag];
+    let envelope = Envelope {
+        endpoints,
+        client_port,
+        resolver_port,
+        transport: Transport::Udp,
+        tags: vlans
+            .into_iter()
+            .flatten()
+            .fold(Tags::default(), Tags::with_vlan),
+        at: frame.at,
+    };
+    Some((envelope, message))
 }
 
-/// EtherType and payload of an Ethernet frame, behind at most one VLAN tag.
+/// EtherType and payload of an Ethernet frame, behind at most one VLAN tag, which comes first.
 #[inline(always)]
-fn ethernet(bytes: &[u8]) -> Option<(u16, &[u8])> {
+fn ethernet(bytes: &[u8]) -> Option<(Option<u16>, u16, &[u8])> {
     let (head, rest) = bytes.split_first_chunk::<ETHERNET_BYTES>()?;
     match u16::from_be_bytes([head[12], head[13]]) {
         ether_type::C_TAG => {
             let (tag, rest) = rest.split_first_chunk::<TAG_BYTES>()?;
-            Some((u16::from_be_bytes([tag[2], tag[3]]), rest))
+            let control = u16::from_be_bytes([tag[0], tag[1]]);
+            Some((Some(control), u16::from_be_bytes([tag[2], tag[3]]), rest))
         }
-        protocol => Some((protocol, rest)),
+        protocol => Some((None, protocol, rest)),
     }
 }
 
-/// The payload of a UDP datagram from `resolver_port`.
+/// The ports, source first, and the payload of a UDP datagram from `resolver_port`.
 #[inline(always)]
-fn payload(datagram: &[u8], resolver_port: Option<u16>) -> Option<&[u8]> {
+fn payload(datagram: &[u8], resolver_port: Option<u16>) -> Option<([u16; 2], &[u8])> {
     let head = datagram.first_chunk::<UDP_BYTES>()?;
-    if Some(u16::from_be_bytes([head[0], head[1]])) != resolver_port {
+    let [source, destination] = [0, 2].map(|at| u16::from_be_bytes([head[at], head[at + 1]]));
+    if Some(source) != resolver_port {
         return None;
     }
-    datagram.get(UDP_BYTES..be16(head, 4))
+    Some((
+        [source, destination],
+        datagram.get(UDP_BYTES..be16(head, 4))?,
+    ))
 }
 
 #[inline(always)]
@@ -104,7 +124,7 @@ mod tests {
     use etherparse::PacketBuilder;
     use proptest::prelude::*;
 
-    use dnsflow_wire::dns::MessageReject;
+    use dnsflow_wire::dns::{MessageReject, Rules};
     use dnsflow_wire::encode::{Draft, Encode};
     use dnsflow_wire::v4::Encoder;
     use dnsflow_wire::v4::MIN_SET_ROOM_BYTES;
@@ -140,6 +160,9 @@ mod tests {
             mdns: true,
             plain,
             tunnels: crate::tunnel::Tunnels::default(),
+            rules: Rules::default(),
+            lists: None,
+            sample: None,
         }
     }
 
@@ -156,12 +179,7 @@ mod tests {
     struct ByLayers<S>(S, Option<Reject>);
 
     impl<S: Sink> Sink for ByLayers<S> {
-        fn message(
-            &mut self,
-            _: &[u8],
-            _: &Endpoints,
-            _: Timestamp,
-        ) -> Option<Result<(), MessageReject>> {
+        fn message(&mut self, _: &[u8], _: &Envelope) -> Option<Result<(), MessageReject>> {
             None
         }
 
@@ -192,9 +210,9 @@ mod tests {
 
     /// The result of the fast path; `None` for packets and messages that do not qualify.
     fn on_fast_path(frame: &Frame<'_>, port: Option<u16>) -> Found {
-        let (endpoints, message) = message(frame, port)?;
+        let (envelope, message) = message(frame, port)?;
         let mut draft = [0xee; size_of::<Draft>()];
-        let found = Encoder::default().transcribe(message, &endpoints, &mut draft)?;
+        let found = Encoder::default().transcribe(message, &envelope, &mut draft, 0)?;
         let set = found.map(|size| draft[..size].to_vec());
         Some(set.map_err(Reject::from))
     }
@@ -205,6 +223,7 @@ mod tests {
             wire_bytes: u32::try_from(bytes.len()).expect("a short packet"),
             at: Timestamp::default(),
             link,
+            vlan: None,
         }
     }
 

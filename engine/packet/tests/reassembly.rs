@@ -2,9 +2,11 @@
 
 use dnsflow_packet::tunnel::Tunnels;
 use dnsflow_packet::{
-    Counters, Decoder, Frame, LinkType, Loss, Reject, Selection, Sets, Timestamp,
+    Counters, Decoder, Fate, Frame, LinkType, Loss, Reject, Selection, Sets, Sink, Timestamp,
 };
 use dnsflow_testkit::packets::{ACK, CLIENT_PORT, Ends, Response, SYN_ACK, ethernet};
+use dnsflow_wire::dns::MessageReject;
+use dnsflow_wire::response::Envelope;
 use dnsflow_wire::v4::{Encoder, MIN_SET_ROOM_BYTES};
 
 const NOW: u64 = 1_700_000_000;
@@ -25,6 +27,7 @@ fn counted(packets: impl IntoIterator<Item = (u64, Vec<u8>)>) -> Counters {
                 nanoseconds: 0,
             },
             link: LinkType::Ethernet,
+            vlan: None,
         };
         decoder.decode(&frame, &mut sink);
         assert!(sink.counters.add_up());
@@ -143,4 +146,52 @@ fn an_idle_stream_behind_a_packet_from_the_future() {
     let counted = counted(packets);
     assert_eq!(counted.exported, 0);
     assert_eq!(counted.lost(Loss::MessageIncomplete), 1);
+}
+
+/// What is given up at the end has the time of the last part of anything, whichever way the packets
+/// behind it were decoded. Found by fuzzing: one way took the time of the last packet.
+#[test]
+fn what_is_given_up_at_the_end_has_the_time_of_the_last_part() {
+    let [first, _] = halves(1);
+    let other = Response::new(Ends::new(false, 2), "small.example", 1).packet();
+    let times = |decode: fn(&mut Decoder, &Frame<'_>, &mut Times)| {
+        let mut decoder = Decoder::new(Selection::default());
+        let mut sink = Times::default();
+        for (seconds, packet) in [(NOW, &first), (NOW + 10, &other)] {
+            let frame = Frame {
+                bytes: packet,
+                wire_bytes: u32::try_from(packet.len()).expect("a short packet"),
+                at: Timestamp {
+                    seconds,
+                    nanoseconds: 0,
+                },
+                link: LinkType::Ip,
+                vlan: None,
+            };
+            decode(&mut decoder, &frame, &mut sink);
+        }
+        decoder.finish(&mut sink);
+        sink.0
+    };
+    let fast = times(|decoder, frame, sink| decoder.decode(frame, sink));
+    let slow = times(|decoder, frame, sink| decoder.decode_involved(frame, sink));
+    assert_eq!(fast, [NOW + 10, NOW]);
+    assert_eq!(fast, slow);
+}
+
+/// The seconds of all responses.
+#[derive(Default)]
+struct Times(Vec<u64>);
+
+impl Sink for Times {
+    fn message(&mut self, _: &[u8], _: &Envelope) -> Option<Result<(), MessageReject>> {
+        None
+    }
+
+    fn take(&mut self, fate: Fate<'_>, at: Timestamp) {
+        if let Fate::Response(response) = fate {
+            assert_eq!(response.envelope.at, at);
+            self.0.push(at.seconds);
+        }
+    }
 }

@@ -5,7 +5,8 @@
 
 use std::io;
 
-use dnsflow_filters::{FilterError, Program, sample};
+use dnsflow_filters::{FilterError, Program, sample, sample_clients};
+use dnsflow_packet::client_sample::ClientSample;
 
 use super::ring::Ring;
 use super::socket::Source;
@@ -22,7 +23,7 @@ pub struct Rates {
 
 impl Rates {
     /// The filters of an interface. `filter` selects packets and does not sample. The first step
-    /// keeps 1 of `rate` packets; 0 and 1 keep all. Each of the `further` steps keeps half as many
+    /// keeps 1 of `rate`; 0 and 1 keep all; `draw` says of what. Each of the `further` steps keeps half as many
     /// as the one before; steps whose rate exceeds 32 bits are left out.
     ///
     /// # Errors
@@ -30,11 +31,12 @@ impl Rates {
     pub fn new(
         source: &Source,
         filter: &Program,
+        draw: Draw,
         rate: u32,
         further: usize,
     ) -> Result<Self, FilterError> {
-        let program = |rate| {
-            let sampled = sampled(rate, filter.clone())?;
+        let program = |step_rate| {
+            let sampled = draw.sampled(rate, step_rate, filter.clone())?;
             source.filter(sampled)
         };
         let rates = (1..=further).map_while(|step| doubled(rate, step));
@@ -75,14 +77,39 @@ impl Rates {
     }
 }
 
-/// `filter`, behind the program that keeps 1 of `rate` packets; 0 and 1 keep all.
-///
-/// # Errors
-/// If both together are too long for the kernel.
-pub fn sampled(rate: u32, filter: Program) -> Result<Program, FilterError> {
-    match rate {
-        0 | 1 => Ok(filter),
-        rate => sample(rate)?.then(filter),
+/// What is drawn for a sample, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Draw {
+    /// Packets, at random.
+    Packets,
+    /// Clients, by a hash with this key.
+    Clients(u32),
+    /// Clients, by decode, since packets of tunnels do not show them. The kernel draws packets where
+    /// load demands more than that.
+    ClientsInTunnels,
+}
+
+impl Draw {
+    /// `filter`, behind the program that keeps 1 of `step_rate`; 0 and 1 keep all. Decode does what
+    /// it can of `rate`.
+    ///
+    /// # Errors
+    /// If both together are too long for the kernel.
+    pub fn sampled(
+        self,
+        rate: u32,
+        step_rate: u32,
+        filter: Program,
+    ) -> Result<Program, FilterError> {
+        let kept = match self {
+            Self::Packets | Self::Clients(_) => step_rate,
+            Self::ClientsInTunnels => step_rate / rate.max(1),
+        };
+        match (kept, self) {
+            (0 | 1, _) => Ok(filter),
+            (kept, Self::Clients(key)) => sample_clients(ClientSample::new(kept, key)).then(filter),
+            (kept, _) => sample(kept)?.then(filter),
+        }
     }
 }
 
@@ -106,7 +133,14 @@ mod tests {
 
     fn rates(rate: u32, further: usize) -> Rates {
         let filter = compile("udp", LinkType::Ip, 0).expect("`udp` compiles");
-        Rates::new(&Source::EVERY_INTERFACE, &filter, rate, further).expect("short programs")
+        Rates::new(
+            &Source::EVERY_INTERFACE,
+            &filter,
+            Draw::Packets,
+            rate,
+            further,
+        )
+        .expect("short programs")
     }
 
     fn all(rates: &Rates) -> Vec<u32> {
@@ -148,6 +182,32 @@ mod tests {
     }
 
     #[test]
+    fn clients_are_drawn_where_the_kernel_sees_them() {
+        let filter = compile("udp", LinkType::Ip, 0).expect("`udp` compiles");
+        for (draw, expected) in [
+            (
+                Draw::Clients(7),
+                [
+                    "sample 1 of 3 clients, then udp",
+                    "sample 1 of 6 clients, then udp",
+                ],
+            ),
+            (
+                Draw::ClientsInTunnels,
+                ["the loopback once, then udp", "sample 1 of 2, then udp"],
+            ),
+        ] {
+            let rates = Rates::new(&Source::EVERY_INTERFACE, &filter, draw, 3, 1);
+            let rates = rates.expect("short programs");
+            assert_eq!(all(&rates), [3, 6], "the rate is that of both");
+            for (program, expected) in [&rates.first, &rates.further[0]].into_iter().zip(expected) {
+                let name = program.name();
+                assert!(name.ends_with(expected), "{name}");
+            }
+        }
+    }
+
+    #[test]
     fn rates_beyond_32_bits_are_left_out() {
         assert_eq!(all(&rates(1 << 30, 10)), [1 << 30, 1 << 31]);
         assert_eq!(all(&rates(u32::MAX, 10)), [u32::MAX]);
@@ -167,13 +227,22 @@ mod tests {
         let short = Rates::new(
             &Source::EVERY_INTERFACE,
             &Program::new("short", vec![keep]).expect("it returns"),
+            Draw::Packets,
             0,
             0,
         );
         let prologue = short.expect("it is short").first().instructions().len() - 1;
         let longest = vec![keep; MAX_INSTRUCTIONS - prologue];
         let longest = Program::new("longest", longest).expect("it returns");
-        let rates = |further| Rates::new(&Source::EVERY_INTERFACE, &longest, 0, further);
+        let rates = |further| {
+            Rates::new(
+                &Source::EVERY_INTERFACE,
+                &longest,
+                Draw::Packets,
+                0,
+                further,
+            )
+        };
         assert!(rates(0).is_ok());
         let error = rates(1).expect_err("there is no room for sampling");
         assert!(matches!(error, FilterError::TooLong { .. }), "{error}");

@@ -197,7 +197,7 @@ impl<'b> Frames<'b> {
     /// ```
     /// `tp_mac` and `tp_net` are the offsets of the link layer and of the network layer from the
     /// header, in bytes; `tp_next_offset` is that of the next header. `tp_vlan_tci` holds a VLAN
-    /// tag that the kernel removed from the frame; no record contains it, so it is not read.
+    /// tag that the kernel removed from the frame, if `tp_status` says so.
     #[inline(always)]
     fn frame(&mut self) -> Option<Frame<'b>> {
         let rest = self.bytes.get(self.at..)?;
@@ -224,6 +224,8 @@ impl<'b> Frames<'b> {
                 nanoseconds: word(8),
             },
             link,
+            vlan: (word(20) & libc::TP_STATUS_VLAN_VALID != 0)
+                .then(|| u16::try_from(word(32) & 0xffff).unwrap_or(0)),
         })
     }
 

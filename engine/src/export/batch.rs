@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use dnsflow_wire::encode::{Builder, Draft, Encode, EncodePart, MAX_TRANSCRIPT_BYTES};
-use dnsflow_wire::response::Response;
-use dnsflow_wire::v4::Stats;
+use dnsflow_wire::dns::MessageReject;
+use dnsflow_wire::encode::{Draft, Encode, Fill, MAX_TRANSCRIPT_BYTES, NoRoom, Stats};
+use dnsflow_wire::response::{Envelope, Response};
 
 use super::pool::Pool;
 
@@ -23,6 +23,7 @@ const EXACT_FIT_BYTES: usize = 200;
 /// Unsent datagrams of a stream, with sets in the format of `E`.
 #[derive(Debug)]
 pub(super) struct Batch<E> {
+    pub(super) encoder: E,
     /// The finished datagrams, then the open one.
     memory: Vec<u8>,
     /// End offset of each finished datagram.
@@ -31,48 +32,120 @@ pub(super) struct Batch<E> {
     full_count: usize,
     /// Runs that a full batch has, each as many datagrams as one send takes.
     full_runs: usize,
-    /// Builds the open datagram.
-    builder: Builder<E>,
-    /// If datagrams are to have equal sizes, the sets from which the last of each is chosen.
+    /// How far the open datagram is filled.
+    fill: Fill,
+    /// Whether datagrams are to have equal sizes. Those of sets that can be moved are filled by
+    /// sets that fit, others are padded.
+    equal_sizes: bool,
+    /// The sets from which the last of each datagram is chosen.
     pool: Option<Pool>,
     datagram_bytes: usize,
-    sequence: u32,
+    /// Number of the open datagram.
+    sequence: u64,
 }
 
 impl<E: Encode> Batch<E> {
     /// An empty batch. Datagrams have at most `datagram_bytes` bytes; with `equal_sizes`, nearly
     /// all have exactly that size. The batch is full once it has `full_runs` runs.
-    pub(super) fn new(datagram_bytes: usize, equal_sizes: bool, full_runs: usize) -> Self {
-        let run_count = (MAX_RUN_BYTES / datagram_bytes.max(1)).clamp(1, MAX_RUN_DATAGRAMS);
-        let full_count = full_runs * run_count;
-        Self {
-            memory: vec![0; (full_count + 1) * datagram_bytes + size_of::<Draft>()],
-            ends: Vec::with_capacity(full_count + MAX_RUN_DATAGRAMS),
-            full_count,
+    pub(super) fn new(
+        encoder: E,
+        datagram_bytes: usize,
+        equal_sizes: bool,
+        full_runs: usize,
+    ) -> Self {
+        let mut batch = Self {
+            fill: Fill::new(encoder.header_bytes(), E::MAX_SETS),
+            encoder,
+            memory: Vec::new(),
+            ends: Vec::new(),
+            full_count: 0,
             full_runs,
-            builder: Builder::default(),
-            pool: equal_sizes.then(Pool::default),
+            equal_sizes,
+            pool: None,
             datagram_bytes,
             sequence: 1,
-        }
+        };
+        batch.shape();
+        batch
     }
 
     /// Has the batch be full once it has `full_runs` runs. It must be empty.
     pub(super) fn gather(&mut self, full_runs: usize) {
-        *self = Self {
-            sequence: self.sequence,
-            ..Self::new(self.datagram_bytes, self.pool.is_some(), full_runs)
-        };
+        self.full_runs = full_runs;
+        self.shape();
     }
 
     /// Changes the datagram size; the sequence continues. The batch must be empty: pending sets are
     /// dropped.
     pub(super) fn reshape(&mut self, datagram_bytes: usize, equal_sizes: bool) {
-        if (self.datagram_bytes, self.pool.is_some()) != (datagram_bytes, equal_sizes) {
-            *self = Self {
-                sequence: self.sequence,
-                ..Self::new(datagram_bytes, equal_sizes, self.full_runs)
-            };
+        if (self.datagram_bytes, self.equal_sizes) != (datagram_bytes, equal_sizes) {
+            (self.datagram_bytes, self.equal_sizes) = (datagram_bytes, equal_sizes);
+            self.shape();
+        }
+    }
+
+    /// Makes the memory that the settings call for.
+    fn shape(&mut self) {
+        let run_count = MAX_RUN_BYTES / self.datagram_bytes.max(1);
+        self.full_count = self.full_runs * run_count.clamp(1, MAX_RUN_DATAGRAMS);
+        let bytes = (self.full_count + 1) * self.datagram_bytes + size_of::<Draft>();
+        self.memory = vec![0; bytes];
+        self.ends = Vec::with_capacity(self.full_count + MAX_RUN_DATAGRAMS);
+        self.pool = (E::IS_MOVABLE && self.equal_sizes).then(Pool::default);
+        self.open();
+    }
+
+    /// Starts a datagram.
+    fn open(&mut self) {
+        self.fill = Fill::new(self.encoder.header_bytes(), E::MAX_SETS);
+    }
+
+    /// Writes the set of a whole unicast message where [`Batch::draft`] is, in one pass;
+    /// [`Batch::commit`] adds it. Returns its size in bytes or the reason why the message has none,
+    /// as [`Encode::transcribe`] does.
+    #[inline(always)]
+    pub(super) fn transcribe(
+        &mut self,
+        message: &[u8],
+        envelope: &Envelope,
+    ) -> Option<Result<usize, MessageReject>> {
+        if !E::IS_MOVABLE && !self.has_room(E::MIN_SET_BYTES) {
+            self.close_full();
+        }
+        let written = self.try_transcribe(message, envelope)?;
+        match written {
+            Ok(size) if !E::IS_MOVABLE && !self.has_room(size) => {
+                self.transcribe_anew(message, envelope)
+            }
+            _ => Some(written),
+        }
+    }
+
+    #[inline(always)]
+    fn try_transcribe(
+        &mut self,
+        message: &[u8],
+        envelope: &Envelope,
+    ) -> Option<Result<usize, MessageReject>> {
+        let start = self.open_start();
+        let datagram = self.memory.get_mut(start..)?;
+        let at = self.fill.next();
+        self.encoder.transcribe(message, envelope, datagram, at)
+    }
+
+    /// Writes a set that can't be moved into a datagram of its own, since it has no room in the open
+    /// one. `None` if it has no room there either: then it has to be split.
+    #[inline(never)]
+    fn transcribe_anew(
+        &mut self,
+        message: &[u8],
+        envelope: &Envelope,
+    ) -> Option<Result<usize, MessageReject>> {
+        self.close_full();
+        let written = self.try_transcribe(message, envelope)?;
+        match written {
+            Ok(size) if !self.has_room(size) => None,
+            _ => Some(written),
         }
     }
 
@@ -80,20 +153,21 @@ impl<E: Encode> Batch<E> {
     /// written there.
     #[inline(always)]
     pub(super) fn draft(&mut self) -> Option<&mut Draft> {
-        let at = self.open_start() + self.builder.next();
+        let at = self.open_start() + self.fill.next();
         self.memory.get_mut(at..)?.first_chunk_mut()
     }
 
-    /// Adds the set that was written to the first `size` bytes of [`Batch::draft`].
+    /// Adds the set that was written to the first `size` bytes of [`Batch::draft`]. One that can't
+    /// be moved has room.
     #[inline(always)]
     pub(super) fn commit(&mut self, size: usize) {
         match &self.pool {
             // The first set of a datagram, and the last ones, come from the pool.
-            Some(_) if self.builder.is_empty() || !self.has_room(size + EXACT_FIT_BYTES) => {
+            Some(_) if self.fill.is_empty() || !self.has_room(size + EXACT_FIT_BYTES) => {
                 self.commit_pooled(size);
             }
-            None if !self.has_room(size) => self.commit_to_next(size),
-            _ => self.builder.wrote(size),
+            None if E::IS_MOVABLE && !self.has_room(size) => self.commit_to_next(size),
+            _ => self.wrote(size),
         }
     }
 
@@ -101,13 +175,38 @@ impl<E: Encode> Batch<E> {
     #[inline(never)]
     pub(super) fn push(&mut self, response: &Response<'_>) -> u64 {
         let mut sets = 0;
-        for part in E::parts(response, self.datagram_bytes - E::HEADER_BYTES) {
-            sets += 1;
-            if let Some(draft) = self.draft().filter(|_| part.size() <= MAX_TRANSCRIPT_BYTES) {
-                part.write(draft);
-                self.commit(part.size());
-            } else {
-                self.append(&part);
+        let room = self.datagram_bytes - self.encoder.header_bytes();
+        let mut parts = self.encoder.parts(response, room);
+        loop {
+            let (start, at) = (self.open_start(), self.fill.next());
+            // A small set that can be moved may be written behind the end of the datagram.
+            let limit = match E::IS_MOVABLE {
+                true => self.datagram_bytes.max(at + MAX_TRANSCRIPT_BYTES),
+                false => self.datagram_bytes,
+            };
+            let Some(datagram) = self.memory.get_mut(start..start + limit) else {
+                break;
+            };
+            let has_place = E::IS_MOVABLE || self.fill.fits(0, limit);
+            let written = match has_place {
+                true => self.encoder.next_part(&mut parts, datagram, at),
+                false => Some(Err(NoRoom)),
+            };
+            match written {
+                None => break,
+                Some(Ok(size)) => {
+                    sets += 1;
+                    if size <= MAX_TRANSCRIPT_BYTES || !E::IS_MOVABLE {
+                        self.commit(size);
+                    } else if self.has_room(size) {
+                        self.wrote(size);
+                    } else {
+                        self.commit_to_next(size);
+                    }
+                }
+                // A format that has no room in a datagram without sets would never end.
+                Some(Err(NoRoom)) if self.fill.is_empty() => break,
+                Some(Err(NoRoom)) => self.close_full(),
             }
         }
         sets
@@ -123,13 +222,26 @@ impl<E: Encode> Batch<E> {
         self.close();
     }
 
-    /// Finishes all datagrams and appends one with stats.
-    pub(super) fn stats(&mut self, stats: &Stats) {
+    /// Finishes all datagrams and appends those with stats.
+    pub(super) fn stats(&mut self, stats: &Stats<'_>) {
         self.finish();
-        let range = self.open_range();
-        let start = range.start;
-        let bytes = E::write_stats(stats, self.sequence, &mut self.memory[range]);
-        self.push_end(start + bytes);
+        let mut told = 0;
+        loop {
+            let range = self.open_range();
+            let (start, before) = (range.start, told);
+            let out = &mut self.memory[range];
+            let bytes = self
+                .encoder
+                .write_stats(stats, &mut told, self.sequence, out);
+            if bytes > 0 {
+                self.push_end(start + bytes);
+            }
+            // What has no room in a whole datagram would never have any.
+            if told >= stats.others.len() || told == before {
+                break;
+            }
+        }
+        self.open();
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -137,12 +249,12 @@ impl<E: Encode> Batch<E> {
     }
 
     pub(super) fn is_waiting(&self) -> bool {
-        !self.builder.is_empty() || self.pool.as_ref().is_some_and(|pool| !pool.is_empty())
+        !self.fill.is_empty() || self.pool.as_ref().is_some_and(|pool| !pool.is_empty())
     }
 
     /// Whether the open datagram has a set.
     pub(super) fn has_open_datagram(&self) -> bool {
-        !self.builder.is_empty()
+        !self.fill.is_empty()
     }
 
     /// Number of sets added to the pool since the start.
@@ -189,8 +301,7 @@ impl<E: Encode> Batch<E> {
     /// Removes the finished datagrams; the open one stays.
     pub(super) fn clear(&mut self) {
         let start = self.open_start();
-        self.memory
-            .copy_within(start..start + self.builder.len(), 0);
+        self.memory.copy_within(start..start + self.fill.len(), 0);
         self.ends.clear();
     }
 
@@ -200,15 +311,15 @@ impl<E: Encode> Batch<E> {
     #[inline(never)]
     fn commit_pooled(&mut self, size: usize) {
         loop {
-            let at = self.open_start() + self.builder.next();
+            let at = self.open_start() + self.fill.next();
             let written = at..at + size;
-            let room = self.datagram_bytes - self.builder.next();
+            let room = self.datagram_bytes - self.fill.next();
             let has_room = self.has_room(size);
             let Some(pool) = &mut self.pool else { return };
             if !pool.is_full() {
                 return pool.add(&self.memory[written]);
             }
-            if self.builder.is_empty() {
+            if self.fill.is_empty() {
                 // A datagram starts with the oldest set of the pool.
                 let Some(slot) = pool.oldest() else { return };
                 self.memory.copy_within(written, at + pool.size(slot));
@@ -216,7 +327,7 @@ impl<E: Encode> Batch<E> {
             } else if room < size + EXACT_FIT_BYTES
                 && let Some(slots) = pool.find_exact_fit(room)
             {
-                let aside = at + room + E::HEADER_BYTES;
+                let aside = at + room + self.encoder.header_bytes();
                 self.memory.copy_within(written, aside);
                 for slot in slots.into_iter().flatten() {
                     self.append_pooled(slot);
@@ -224,10 +335,10 @@ impl<E: Encode> Batch<E> {
                 self.close();
                 // A no-op, unless the datagram reached its maximum number of sets before it was
                 // full.
-                let next = self.open_start() + self.builder.next();
+                let next = self.open_start() + self.fill.next();
                 self.memory.copy_within(aside..aside + size, next);
             } else if has_room {
-                return self.builder.wrote(size);
+                return self.wrote(size);
             } else {
                 return self.commit_to_next(size);
             }
@@ -237,57 +348,74 @@ impl<E: Encode> Batch<E> {
     /// Finishes the open datagram, and moves the set that was written to the start of the next one.
     #[inline(never)]
     fn commit_to_next(&mut self, size: usize) {
-        let from = self.open_start() + self.builder.next();
+        let from = self.open_start() + self.fill.next();
         self.close();
-        let to = self.open_start() + self.builder.next();
+        let to = self.open_start() + self.fill.next();
         self.memory.copy_within(from..from + size, to);
-        self.builder.wrote(size);
+        self.wrote(size);
     }
 
     /// Whether the open datagram has room for a set of `size` bytes.
     #[inline(always)]
     fn has_room(&self, size: usize) -> bool {
-        self.builder.fits(size, self.datagram_bytes)
+        self.fill.fits(size, self.datagram_bytes)
     }
 
-    /// Appends a set to the open datagram, or to the next one if it has no room.
-    #[inline(never)]
-    fn append(&mut self, part: &impl EncodePart) {
-        if !self.has_room(part.size()) {
-            self.close();
-        }
-        let range = self.open_range();
-        self.builder.push(part, &mut self.memory[range]);
+    /// Counts a set that was written to the open datagram.
+    #[inline(always)]
+    fn wrote(&mut self, size: usize) {
+        self.fill.wrote(size);
+        self.encoder.stays();
     }
 
     /// Moves a set from the pool to the open datagram; returns false if there is no room for it.
     fn append_pooled(&mut self, slot: usize) -> bool {
-        let range = self.open_range();
+        let at = self.open_start() + self.fill.next();
+        let (fill, limit) = (self.fill, self.datagram_bytes);
         let Some(pool) = &mut self.pool else {
             return false;
         };
-        if !self.builder.fits(pool.size(slot), range.len()) {
+        let size = pool.size(slot);
+        if !fill.fits(size, limit) {
             return false;
         }
-        self.builder
-            .push_encoded(pool.take(slot), &mut self.memory[range])
+        self.memory[at..at + size].copy_from_slice(pool.take(slot));
+        self.wrote(size);
+        true
     }
 
     /// Finishes the open datagram, if it has a set.
     #[inline(never)]
     fn close(&mut self) {
-        let range = self.open_range();
-        let start = range.start;
-        let bytes = self.builder.finish(self.sequence, &mut self.memory[range]);
-        if bytes > 0 {
-            self.push_end(start + bytes);
+        let start = self.open_start();
+        let (sets, end) = (self.fill.sets(), start + self.fill.len());
+        if sets > 0 {
+            let datagram = &mut self.memory[start..end];
+            self.encoder.finish(sets, self.sequence, datagram);
+            self.push_end(end);
+            self.open();
+        }
+    }
+
+    /// Finishes the open datagram, which has no room for the next set: that of a format whose sets
+    /// can't be moved is padded, if datagrams are to have equal sizes.
+    #[inline(never)]
+    fn close_full(&mut self) {
+        self.close();
+        if self.equal_sizes
+            && !E::IS_MOVABLE
+            && let Some(end) = self.ends.pop()
+        {
+            let padded = self.open_start() + self.datagram_bytes;
+            self.memory[end..padded].fill(0);
+            self.ends.push(padded);
         }
     }
 
     /// Adds a finished datagram that ends at offset `end`.
     fn push_end(&mut self, end: usize) {
         self.ends.push(end);
-        self.sequence = self.sequence.wrapping_add(1);
+        self.sequence += 1;
         // Memory grows only if one response fills many datagrams.
         let needed = end + self.datagram_bytes + size_of::<Draft>();
         if self.memory.len() < needed {
@@ -322,11 +450,8 @@ pub(super) fn datagram_count(bytes: usize, size: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use dnsflow_wire::dns::MessageReject;
-    use dnsflow_wire::response::Endpoints;
-    use dnsflow_wire::v4::Encoder;
+    use dnsflow_wire::dns::Rules;
+    use dnsflow_wire::v4::{Encoder, HEADER_BYTES};
     use proptest::prelude::*;
 
     use super::*;
@@ -339,7 +464,7 @@ mod tests {
     /// The numbers of the sets of a datagram: each set starts with its number, in 4 bytes, and its
     /// size, in 2.
     fn numbers(datagram: &[u8]) -> Vec<u32> {
-        numbers_from(datagram, Encoder::HEADER_BYTES)
+        numbers_from(datagram, HEADER_BYTES)
     }
 
     fn numbers_from(datagram: &[u8], header_bytes: usize) -> Vec<u32> {
@@ -393,7 +518,7 @@ mod tests {
             equal_sizes: bool,
             runs in 1_usize..4,
         ) {
-            let mut batch = Batch::<Encoder>::new(datagram_bytes, equal_sizes, runs);
+            let mut batch = Batch::new(Encoder::default(), datagram_bytes, equal_sizes, runs);
             let datagrams = datagrams_of(&mut batch, &words);
             prop_assert!(datagrams.iter().all(|datagram| datagram.len() <= datagram_bytes));
             let mut found: Vec<u32> = datagrams.iter().flat_map(|datagram| numbers(datagram)).collect();
@@ -411,7 +536,7 @@ mod tests {
         let words: Vec<usize> = (0..20_000_usize)
             .map(|n| 12 + n * n * 7 % 1009 % 35)
             .collect();
-        let datagrams = datagrams_of(&mut Batch::<Encoder>::new(1472, true, 1), &words);
+        let datagrams = datagrams_of(&mut Batch::new(Encoder::default(), 1472, true, 1), &words);
         let full = datagrams
             .iter()
             .filter(|datagram| datagram.len() == 1472)
@@ -424,55 +549,76 @@ mod tests {
     }
 
     /// A format with another header size, and at most three sets per datagram.
-    #[derive(Debug)]
-    struct Threes;
+    #[derive(Debug, Default)]
+    struct Threes(Encoder);
+
+    /// Bytes of its header.
+    const THREES_BYTES: usize = 12;
 
     impl Encode for Threes {
-        const HEADER_BYTES: usize = 12;
-        const MAX_SETS: u8 = 3;
+        const IS_MOVABLE: bool = true;
+        const MAX_SETS: usize = 3;
+        const MIN_SET_BYTES: usize = 40;
+        type Parts<'a> = <Encoder as Encode>::Parts<'a>;
+
+        fn header_bytes(&self) -> usize {
+            THREES_BYTES
+        }
 
         fn transcribe(
             &mut self,
             _: &[u8],
-            _: &Endpoints,
-            _: &mut Draft,
+            _: &Envelope,
+            _: &mut [u8],
+            _: usize,
         ) -> Option<Result<usize, MessageReject>> {
             None
         }
 
-        fn parts<'a>(
-            response: &'a Response<'a>,
-            room: usize,
-        ) -> impl Iterator<Item = impl EncodePart + use<'a>> {
-            Encoder::parts(response, room)
+        fn parts<'a>(&self, response: &'a Response<'a>, room: usize) -> Self::Parts<'a> {
+            self.0.parts(response, room)
         }
 
-        fn write_header(sets: u8, sequence: u32, datagram: &mut [u8]) {
-            datagram[..Self::HEADER_BYTES].fill(0);
-            datagram[1] = sets;
-            datagram[8..12].copy_from_slice(&sequence.to_be_bytes());
+        fn next_part(
+            &mut self,
+            parts: &mut Self::Parts<'_>,
+            datagram: &mut [u8],
+            at: usize,
+        ) -> Option<Result<usize, NoRoom>> {
+            self.0.next_part(parts, datagram, at)
         }
 
-        fn write_stats(_: &Stats, _: u32, _: &mut [u8]) -> usize {
+        fn stays(&mut self) {}
+
+        fn finish(&mut self, sets: usize, sequence: u64, datagram: &mut [u8]) {
+            datagram[..THREES_BYTES].fill(0);
+            datagram[1] = u8::try_from(sets).expect("three at most");
+            datagram[4..12].copy_from_slice(&sequence.to_be_bytes());
+        }
+
+        fn write_stats(&mut self, _: &Stats<'_>, _: &mut usize, _: u64, _: &mut [u8]) -> usize {
             0
         }
 
-        fn write_line(_: &[u8], _: Duration, _: &mut String) {}
+        fn select(&mut self, _: &Rules) {}
     }
 
     #[test]
     fn header_and_largest_number_of_sets_are_those_of_the_format() {
         for equal_sizes in [false, true] {
             let words = vec![12; 100];
-            let datagrams = datagrams_of(&mut Batch::<Threes>::new(1472, equal_sizes, 1), &words);
+            let datagrams = datagrams_of(
+                &mut Batch::new(Threes::default(), 1472, equal_sizes, 1),
+                &words,
+            );
             let sets: usize = datagrams
                 .iter()
-                .map(|datagram| numbers_from(datagram, Threes::HEADER_BYTES).len())
+                .map(|datagram| numbers_from(datagram, THREES_BYTES).len())
                 .sum();
             assert_eq!(sets, words.len());
             assert!(datagrams.iter().all(|datagram| datagram[1] <= 3));
-            for (sequence, datagram) in (1_u32..).zip(&datagrams) {
-                assert_eq!(datagram[8..12], sequence.to_be_bytes());
+            for (sequence, datagram) in (1_u64..).zip(&datagrams) {
+                assert_eq!(datagram[4..12], sequence.to_be_bytes());
             }
         }
     }

@@ -27,10 +27,10 @@ use std::time::{Duration, Instant};
 
 use dnsflow_packet::Timestamp;
 use dnsflow_sys::Uring;
-use dnsflow_wire::dns::MessageReject;
-use dnsflow_wire::encode::{Draft, Encode};
-use dnsflow_wire::response::{Endpoints, Response};
-use dnsflow_wire::v4::{Encoder, Stats};
+use dnsflow_wire::dns::{MessageReject, Rules};
+use dnsflow_wire::encode::{Draft, Encode, Stats};
+use dnsflow_wire::response::{Envelope, Response};
+use dnsflow_wire::v4;
 
 use age::{AgeTracker, Ages};
 use batch::Batch;
@@ -109,8 +109,7 @@ impl Sinks {
 
 /// One stream of records in the format of `E`: its batch, its sequence numbers and its sinks.
 #[derive(Debug)]
-pub struct Export<E = Encoder> {
-    encoder: E,
+pub struct Export<E = v4::Encoder> {
     batch: Batch<E>,
     sinks: Sinks,
     /// The totals, of collectors those that were removed.
@@ -120,15 +119,14 @@ pub struct Export<E = Encoder> {
 
 impl<E: Encode> Export<E> {
     /// A stream that starts at sequence number 1. `datagram_bytes` is the largest UDP payload. It
-    /// must be at least [`Encode::HEADER_BYTES`] plus the smallest room into which `encoder` can
+    /// must be at least [`Encode::header_bytes`] plus the smallest room into which `encoder` can
     /// split any response.
     #[must_use]
     pub fn new(encoder: E, datagram_bytes: usize, sinks: Sinks) -> Self {
         // Segmentation offload needs datagrams of equal size. A file does not: it keeps the order.
         let equal_sizes = !sinks.collectors.is_empty();
         Self {
-            encoder,
-            batch: Batch::new(datagram_bytes, equal_sizes, 1),
+            batch: Batch::new(encoder, datagram_bytes, equal_sizes, 1),
             sinks,
             sent: Sent::default(),
             ages: AgeTracker::default(),
@@ -143,8 +141,7 @@ impl<E: Encode> Export<E> {
         self
     }
 
-    /// Encodes the response in a whole unicast message, captured at `at`, in one pass (the fast
-    /// path).
+    /// Encodes the response in a whole unicast message in one pass (the fast path).
     ///
     /// Returns the reason if the message gives no record. Returns `None`, and exports nothing, if
     /// the message does not qualify for the fast path.
@@ -152,17 +149,29 @@ impl<E: Encode> Export<E> {
     pub fn transcribe(
         &mut self,
         message: &[u8],
-        endpoints: &Endpoints,
-        at: Timestamp,
+        envelope: &Envelope,
     ) -> Option<Result<(), MessageReject>> {
-        let draft = self.batch.draft()?;
-        let written = self.encoder.transcribe(message, endpoints, draft)?;
+        if !E::IS_MOVABLE && self.sinks.print.is_some() {
+            // A line is made of the response: the set can't be read by itself.
+            return None;
+        }
+        let written = self.batch.transcribe(message, envelope)?;
         Some(written.map(|bytes| {
-            if self.sinks.print.is_some() {
-                self.print_draft(bytes, at);
+            if E::IS_MOVABLE && self.sinks.print.is_some() {
+                self.print_draft(bytes, envelope.at);
             }
             self.commit(bytes);
         }))
+    }
+
+    /// Replaces the rules by which messages qualify on the fast path.
+    pub fn select(&mut self, rules: &Rules) {
+        self.batch.encoder.select(rules);
+    }
+
+    /// Takes note of the name of the interface that the messages from now on come from.
+    pub fn on_interface(&mut self, name: &str) {
+        self.batch.encoder.on_interface(name);
     }
 
     /// Room for the next set, which [`Export::commit`] then adds to the batch. The contents are
@@ -173,7 +182,8 @@ impl<E: Encode> Export<E> {
     }
 
     /// Adds the set that was written to the first `bytes` bytes of [`Export::draft`]. `bytes` is a
-    /// multiple of 4, at most the size of a [`Draft`].
+    /// multiple of 4, at most the size of a [`Draft`]. Only for sets that are
+    /// [movable](Encode::IS_MOVABLE).
     #[inline(always)]
     pub fn commit(&mut self, bytes: usize) {
         self.sent.sets += 1;
@@ -282,8 +292,8 @@ impl<E: Encode> Export<E> {
         self.batch.finish();
     }
 
-    /// Finishes all datagrams, and adds a stats datagram: the next [`Export::send`] sends them.
-    pub fn add_stats(&mut self, stats: &Stats) {
+    /// Finishes all datagrams, and adds those with stats: the next [`Export::send`] sends them.
+    pub fn add_stats(&mut self, stats: &Stats<'_>) {
         self.batch.stats(stats);
     }
 

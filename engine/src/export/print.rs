@@ -92,7 +92,7 @@ mod tests {
     use std::path::Path;
 
     use dnsflow_wire::dns::{Answers, Dialect, Extent, Scratch};
-    use dnsflow_wire::response::Endpoints;
+    use dnsflow_wire::response::{Endpoints, Envelope};
     use dnsflow_wire::v4::Encoder;
 
     use super::super::local::{Manner, Unit};
@@ -127,16 +127,31 @@ mod tests {
             print: Some(Print::new(Arc::clone(&output))),
             ..Sinks::default()
         };
-        let lines = |export: Export| export.sinks.print.expect("it prints").lines;
+        let lines = |export: Export<Encoder>| export.sinks.print.expect("it prints").lines;
 
         let mut fast = Export::new(Encoder::default(), 1472, sinks());
-        assert_eq!(fast.transcribe(MESSAGE, &endpoints, at), Some(Ok(())));
+        assert_eq!(
+            fast.transcribe(
+                MESSAGE,
+                &Envelope {
+                    at,
+                    ..endpoints.into()
+                }
+            ),
+            Some(Ok(()))
+        );
 
         let mut by_fields = Export::new(Encoder::default(), 1472, sinks());
         let mut scratch = Scratch::default();
         let answers = Answers::parse(MESSAGE, Dialect::Unicast, Extent::Whole, &mut scratch);
         let answers = answers.expect("the message is chosen");
-        by_fields.push(&Response { endpoints, answers }, at);
+        by_fields.push(
+            &Response {
+                envelope: endpoints.into(),
+                answers,
+            },
+            at,
+        );
 
         let wanted = "|10.0.0.2|10.0.0.1|01:00:00|a,b|192.0.2.1|\n";
         assert_eq!(

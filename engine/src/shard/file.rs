@@ -12,15 +12,16 @@ use super::{Progress, Report, Shard, ShardError};
 use dnsflow_capfile::{FileError, Records};
 use dnsflow_packet::LinkType;
 use dnsflow_sys::Uring;
+use dnsflow_wire::encode::Encode;
 
 /// Bytes of the file between two updates of [`Progress`].
 const PROGRESS_BYTES: u64 = 1 << 20;
 
 /// A shard for a capture file.
 #[derive(Debug)]
-pub struct Offline {
+pub struct Offline<E> {
     /// The decoder and the export stream.
-    pub shard: Shard,
+    pub shard: Shard<E>,
     /// Selects the packets that this shard decodes.
     pub admission: Admission,
     /// The position in the file, shared with the supervisor.
@@ -31,7 +32,7 @@ pub struct Offline {
     pub uring: Uring,
 }
 
-impl Offline {
+impl<E: Encode> Offline<E> {
     /// Reads `source` to its end. If the file is damaged, the records before the damage are sent.
     pub fn run(mut self, source: Box<dyn Read>) -> Report {
         let read = match Records::open(source) {
@@ -81,8 +82,7 @@ impl Offline {
             self.shard.export.begin();
         }
         self.shard.finish();
-        let stats = self.shard.stats(&[], 0);
-        self.shard.export.add_stats(&stats);
+        self.shard.add_stats(&[], 0);
         let flushed = self.shard.export.deliver(&mut self.uring);
         let failure = read.err().or(flushed.err().map(ShardError::Export));
         self.shard.report(Vec::new(), failure)

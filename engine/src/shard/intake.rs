@@ -10,6 +10,7 @@ use crate::capture::ring::Ring;
 use crate::export::ExportError;
 use dnsflow_packet::Counters;
 use dnsflow_sys::{KernelCounts, Uring};
+use dnsflow_wire::encode::Encode;
 
 /// One interface's packets on one core.
 #[derive(Debug)]
@@ -47,9 +48,9 @@ impl Intake {
     }
 
     /// Processes the packets of one block, and sends the batch whenever it is full.
-    pub(super) fn block(
+    pub(super) fn block<E: Encode>(
         &mut self,
-        shard: &mut Shard,
+        shard: &mut Shard<E>,
         uring: &mut Uring,
     ) -> Result<(), ExportError> {
         let Some(block) = self.ring.block() else {
@@ -59,6 +60,7 @@ impl Intake {
         if let Some(first) = frames.clone().next() {
             shard.export.start_block(first.at);
         }
+        shard.export.on_interface(&self.interface);
         std::mem::swap(&mut shard.counters, &mut self.counters);
         let mut sent = Ok(());
         while sent.is_ok() && shard.fill(&mut frames) {
@@ -69,9 +71,9 @@ impl Intake {
     }
 
     /// Processes all blocks that the kernel has handed over, and sends the full datagrams.
-    pub(super) fn drain(
+    pub(super) fn drain<E: Encode>(
         &mut self,
-        shard: &mut Shard,
+        shard: &mut Shard<E>,
         uring: &mut Uring,
     ) -> Result<(), ExportError> {
         while self.ring.is_ready() {
@@ -82,7 +84,7 @@ impl Intake {
 
     /// Ends the capture: the decoder gives up incomplete datagrams and messages, which this intake
     /// counts.
-    pub(super) fn finish(&mut self, shard: &mut Shard) {
+    pub(super) fn finish<E: Encode>(&mut self, shard: &mut Shard<E>) {
         std::mem::swap(&mut shard.counters, &mut self.counters);
         shard.finish();
         std::mem::swap(&mut shard.counters, &mut self.counters);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use dnsflow_filters::Program;
 use dnsflow_sys::Uring;
+use dnsflow_wire::encode::Encode;
 use glommio::timer::Timer;
 use log::warn;
 
@@ -38,11 +39,11 @@ const GATHERED_RUNS: usize = 8;
 const UNDELIVERED_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A shard for live capture.
-pub struct Live {
+pub struct Live<E> {
     /// Index of the shard, from 0.
     core: usize,
     /// The decoder and the export stream.
-    shard: Shard,
+    shard: Shard<E>,
     /// One for each interface, in the order of `-i`.
     intakes: Vec<Intake>,
     /// Which packets the kernel leaves out.
@@ -64,14 +65,14 @@ struct Deadlines {
     flush: Option<Instant>,
 }
 
-impl Live {
+impl<E: Encode> Live<E> {
     /// Shard number `core`, from 0, with an intake for each interface, in the order of `-i`.
     /// `flush` is the flush interval: the longest time that a set waits for others to fill its
     /// datagram. `notify` sends a notice to the supervisor and must not block.
     #[must_use]
     pub fn new(
         core: usize,
-        shard: Shard,
+        shard: Shard<E>,
         intakes: Vec<Intake>,
         flush: Duration,
         notify: Box<dyn Fn(Notice)>,
@@ -335,7 +336,6 @@ impl Live {
     fn stats(&mut self) {
         let taps: Vec<_> = self.intakes.iter_mut().map(Intake::snapshot).collect();
         let drops = self.intakes.iter_mut().map(Intake::drops).sum();
-        let stats = self.shard.stats(&taps, drops);
-        self.shard.export.add_stats(&stats);
+        self.shard.add_stats(&taps, drops);
     }
 }

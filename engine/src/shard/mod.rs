@@ -18,17 +18,19 @@ pub mod snapshot;
 mod wait;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use dnsflow_wire::v4::Stats;
+use dnsflow_wire::encode::{Encode, Stats};
 
 use crate::export::{Export, ExportError, Sent};
 use dnsflow_capfile::FileError;
 use dnsflow_packet::Counters;
 use dnsflow_packet::{Decoder, Fate, Sink};
-use dnsflow_packet::{Frame, Selection, Timestamp};
+use dnsflow_packet::{Frame, Loss, Reject, Selection, Timestamp};
 use dnsflow_sys::KernelCounts;
 use dnsflow_wire::dns::MessageReject;
-use dnsflow_wire::response::Endpoints;
+use dnsflow_wire::response::Envelope;
+use dnsflow_wire::v4;
 use sampling::Sampled;
 use snapshot::TapSnapshot;
 
@@ -115,28 +117,30 @@ impl Progress {
     }
 }
 
-/// A decoder, an export stream, and counters.
+/// A decoder, an export stream in the format of `E`, and counters.
 #[derive(Debug)]
-pub struct Shard {
+pub struct Shard<E = v4::Encoder> {
     decoder: Decoder,
     /// The export stream.
-    pub export: Export,
+    pub export: Export<E>,
     /// Counters of the current input: in live capture, of the interface whose block is being read.
     pub counters: Counters,
     /// Sample rate: 1 of this many packets is kept; 0 if sampling is off.
     sample_rate: u32,
+    started: Instant,
 }
 
-impl Shard {
+impl<E: Encode> Shard<E> {
     /// A shard with all counters at 0. `sample_rate` is reported in stats datagrams: 1 of this many
     /// packets is kept; 0 if sampling is off.
     #[must_use]
-    pub fn new(decoder: Decoder, export: Export, sample_rate: u32) -> Self {
+    pub fn new(decoder: Decoder, export: Export<E>, sample_rate: u32) -> Self {
         Self {
             decoder,
             export,
             counters: Counters::default(),
             sample_rate,
+            started: Instant::now(),
         }
     }
 
@@ -180,7 +184,7 @@ impl Shard {
 
     /// The decoder, and the sink for its results.
     #[inline(always)]
-    fn split(&mut self) -> (&mut Decoder, Stream<'_>) {
+    fn split(&mut self) -> (&mut Decoder, Stream<'_, E>) {
         let stream = Stream {
             export: &mut self.export,
             counters: &mut self.counters,
@@ -190,6 +194,7 @@ impl Shard {
 
     /// Applies another selection and sample rate; returns whether the sample rate has changed.
     fn select(&mut self, selection: &Selection, sample_rate: u32) -> bool {
+        self.export.select(&selection.rules);
         self.decoder.select(selection.clone());
         std::mem::replace(&mut self.sample_rate, sample_rate) != sample_rate
     }
@@ -200,18 +205,42 @@ impl Shard {
         decoder.finish(&mut stream);
     }
 
-    /// The contents of a stats datagram. `taps` is empty for a file; `ifdropped` is the number of
-    /// packets that the interfaces dropped.
-    fn stats(&self, taps: &[TapSnapshot], ifdropped: u64) -> Stats {
-        let captured = self.total(taps).received;
+    /// Finishes all datagrams, and adds those with the counters of the stream, which the next send
+    /// takes. `taps` is empty for a file; `ifdropped` is the number of packets that the interfaces
+    /// dropped.
+    fn add_stats(&mut self, taps: &[TapSnapshot], ifdropped: u64) {
+        let total = self.total(taps);
         let kernel = kernel_totals(taps);
-        Stats {
-            captured: counter32(captured),
-            received: counter32(kernel.map_or(captured, |counts| counts.packets)),
-            dropped: counter32(kernel.map_or(0, |counts| counts.drops)),
-            if_dropped: counter32(ifdropped),
-            sample_rate: Some(self.sample_rate),
-        }
+        let sent = self.export.sent();
+        let mut others = vec![
+            ("uptime", self.started.elapsed().as_secs()),
+            ("rebuilt", total.rebuilt),
+            ("exported", total.exported),
+            ("sets", sent.sets),
+            ("datagrams", sent.datagrams),
+        ];
+        others.extend(
+            Reject::ALL
+                .iter()
+                .map(|it| (it.counter(), total.rejected(*it))),
+        );
+        others.extend(Loss::ALL.iter().map(|it| (it.counter(), total.lost(*it))));
+        others.retain(|(_, count)| *count > 0);
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        self.export.add_stats(&Stats {
+            captured: total.received,
+            received: kernel.map_or(total.received, |counts| counts.packets),
+            dropped: kernel.map_or(0, |counts| counts.drops),
+            if_dropped: ifdropped,
+            sample_rate: self.sample_rate,
+            at: Timestamp {
+                seconds: now.as_secs(),
+                nanoseconds: now.subsec_nanos(),
+            },
+            others: &others,
+        });
     }
 
     fn report(self, taps: Vec<TapSnapshot>, failure: Option<ShardError>) -> Report {
@@ -242,20 +271,19 @@ pub fn kernel_totals(taps: &[TapSnapshot]) -> Option<KernelCounts> {
 
 /// The sink of the decoder: counts each fate, and exports responses. Code that changes a record
 /// before it is encoded belongs here.
-struct Stream<'s> {
-    export: &'s mut Export,
+struct Stream<'s, E> {
+    export: &'s mut Export<E>,
     counters: &'s mut Counters,
 }
 
-impl Sink for Stream<'_> {
+impl<E: Encode> Sink for Stream<'_, E> {
     #[inline(always)]
     fn message(
         &mut self,
         message: &[u8],
-        endpoints: &Endpoints,
-        at: Timestamp,
+        envelope: &Envelope,
     ) -> Option<Result<(), MessageReject>> {
-        let taken = self.export.transcribe(message, endpoints, at);
+        let taken = self.export.transcribe(message, envelope);
         if let Some(Ok(())) = taken {
             self.counters.exported += 1;
         }
@@ -274,9 +302,4 @@ impl Sink for Stream<'_> {
 /// The error of a system call that failed while the shard did `what`.
 fn system(what: &'static str) -> impl Fn(std::io::Error) -> ShardError {
     move |source| ShardError::System { what, source }
-}
-
-/// The low 32 bits of a count: counters of the record format wrap.
-fn counter32(count: u64) -> u32 {
-    u32::try_from(count & u64::from(u32::MAX)).unwrap_or(0)
 }

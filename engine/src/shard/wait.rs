@@ -21,6 +21,8 @@ use super::pace::Pace;
 use super::{ShardError, system};
 use crate::capture::ring::Ring;
 use crate::capture::socket::RETIRE_MS;
+use dnsflow_wire::encode::Encode;
+
 use crate::export::Export;
 
 /// Time without any event after which the executor waits.
@@ -94,9 +96,9 @@ impl Waiter {
 
     /// Waits for the next event, and has the finished datagrams sent by the same call. Events of the
     /// supervisor have priority, then the deadline. Rings with blocks are served round robin.
-    pub(super) async fn next(
+    pub(super) async fn next<E: Encode>(
         &mut self,
-        export: &mut Export,
+        export: &mut Export<E>,
         intakes: &[Intake],
         deadline: Instant,
     ) -> Result<Event, ShardError> {

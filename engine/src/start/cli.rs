@@ -8,6 +8,8 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::start::account::Account;
 use crate::start::cores::Cores;
+use crate::start::lists::Prefixes;
+use crate::start::wanted::{Select, TypeList};
 use dnsflow_packet::tunnel::Tunnels;
 
 /// Export DNS responses from an interface or a capture file: which client asked which resolver for
@@ -109,6 +111,25 @@ pub struct Options {
     #[arg(long, help_heading = "Selection")]
     pub plain: bool,
 
+    /// Export responses that ended this way: a list of addresses (what was asked for is there),
+    /// nodata, nxdomain, errors, or all; all but addresses need --format v5
+    #[arg(
+        long,
+        value_name = "LIST",
+        default_value = "addresses",
+        help_heading = "Selection"
+    )]
+    pub select: Select,
+
+    /// Export responses to questions for these types: a list such as A,AAAA,HTTPS,MX, or any;
+    /// types without addresses need --format v5. Default: A, AAAA and questions for ANY
+    #[arg(long, value_name = "LIST", help_heading = "Selection")]
+    pub types: Option<TypeList>,
+
+    /// Also export responses that are not recursive: for an authoritative name server
+    #[arg(long, help_heading = "Selection")]
+    pub authoritative: bool,
+
     /// Decapsulate tunnels: a list of vxlan, geneve, gre, erspan, gtp, ipip, 6in4, or all
     #[arg(
         long,
@@ -141,6 +162,63 @@ pub struct Options {
     )]
     pub pcap_record: Vec<u16>,
 
+    /// Export only responses to questions for the names in this file and for all names below them,
+    /// one a line; may be repeated
+    #[arg(
+        long,
+        value_name = "FILE",
+        action = ArgAction::Append,
+        help_heading = "Selection"
+    )]
+    pub names: Vec<PathBuf>,
+
+    /// Export no responses to questions for the names in this file nor for any below them, even if
+    /// --names has them; may be repeated
+    #[arg(
+        long,
+        value_name = "FILE",
+        action = ArgAction::Append,
+        help_heading = "Selection"
+    )]
+    pub not_names: Vec<PathBuf>,
+
+    /// Export only responses to these clients: a list such as 10.0.0.0/8,2001:db8::/32, or @FILE
+    /// with one prefix a line; may be repeated
+    #[arg(
+        long,
+        value_name = "LIST|@FILE",
+        action = ArgAction::Append,
+        help_heading = "Selection"
+    )]
+    pub clients: Vec<Prefixes>,
+
+    /// Export no responses to these clients, even if --clients has them; may be repeated
+    #[arg(
+        long,
+        value_name = "LIST|@FILE",
+        action = ArgAction::Append,
+        help_heading = "Selection"
+    )]
+    pub not_clients: Vec<Prefixes>,
+
+    /// Export only responses of these resolvers; may be repeated
+    #[arg(
+        long,
+        value_name = "LIST|@FILE",
+        action = ArgAction::Append,
+        help_heading = "Selection"
+    )]
+    pub resolvers: Vec<Prefixes>,
+
+    /// Export no responses of these resolvers, even if --resolvers has them; may be repeated
+    #[arg(
+        long,
+        value_name = "LIST|@FILE",
+        action = ArgAction::Append,
+        help_heading = "Selection"
+    )]
+    pub not_resolvers: Vec<Prefixes>,
+
     /// Keep 1 of N packets, chosen at random; a last resort
     #[arg(
         short = 's',
@@ -150,6 +228,19 @@ pub struct Options {
         help_heading = "Selection"
     )]
     pub sample: Option<u32>,
+
+    /// What -s keeps 1 of N of: packets at random, or clients, with everything that is for them
+    #[arg(long, value_enum, default_value_t = SampleBy::Packet, help_heading = "Selection")]
+    pub sample_by: SampleBy,
+
+    /// Key by which --sample-by client chooses: sensors with the same key keep the same clients
+    #[arg(
+        long,
+        value_name = "KEY",
+        default_value_t = 0,
+        help_heading = "Selection"
+    )]
+    pub sample_key: u32,
 
     /// What a core does when packets arrive faster than it can process them
     #[arg(long, value_enum, default_value_t = Overload::Drop, help_heading = "Selection")]
@@ -198,6 +289,15 @@ pub struct Options {
         help_heading = "Output"
     )]
     pub collectors: Vec<String>,
+
+    /// Version of the records: v4, which every collector reads, or v5, which says when, for how long,
+    /// and how it ended
+    #[arg(long, value_enum, default_value_t = Format::V4, help_heading = "Output")]
+    pub format: Format,
+
+    /// Name of this sensor in records of version 5, at most 63 bytes. Default: the host name
+    #[arg(long, value_name = "NAME", value_parser = sensor_name, help_heading = "Output")]
+    pub sensor_name: Option<String>,
 
     /// Write the datagrams to a capture file; - is standard output
     #[arg(short = 'w', long, value_name = "FILE", help_heading = "Output")]
@@ -257,7 +357,8 @@ pub struct Options {
     pub log_level: LogLevel,
 
     /// Read options from a TOML file, whose keys are the long option names; the command line takes
-    /// precedence
+    /// precedence, and takes back a flag that is true there by its opposite: --no-mdns, or
+    /// --promiscuous for --no-promiscuous
     #[arg(long, value_name = "FILE", help_heading = "Process")]
     pub config: Option<PathBuf>,
 
@@ -284,6 +385,15 @@ const EXAMPLES: &str = "Examples:
   dnsflow --print-filter -Y                    print the capture filter
   dnsflow check -i eth0 --cores auto           check this machine";
 
+/// The version of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Client, resolver, names and addresses
+    V4,
+    /// Also times, TTLs, response codes, flags, ports, and all that the answer section has
+    V5,
+}
+
 /// How the kernel divides packets among cores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Fanout {
@@ -295,6 +405,15 @@ pub enum Fanout {
     Client,
     /// By the UDP checksum; by the client's address where it is zero
     Checksum,
+}
+
+/// What a sample is drawn of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SampleBy {
+    /// Packets, each at random
+    Packet,
+    /// Clients, by a hash of the address: all of a client is kept, or nothing
+    Client,
 }
 
 /// What a core does when packets arrive faster than it can process them.
@@ -364,6 +483,15 @@ fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(seconds) if (0.001..=3600.0).contains(&seconds) => Ok(seconds),
         _ => Err("expected seconds from 0.001 to 3600".to_owned()),
+    }
+}
+
+fn sensor_name(text: &str) -> Result<String, String> {
+    let is_printable = |letter: char| !letter.is_control() && !letter.is_whitespace();
+    if (1..=63).contains(&text.len()) && text.chars().all(is_printable) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected 1 to 63 bytes without spaces and control characters".to_owned())
     }
 }
 

@@ -9,6 +9,7 @@ use thiserror::Error;
 use crate::capture::error::CaptureError;
 use crate::export::destination::DestinationError;
 use crate::start::config::LoadError;
+use crate::start::lists::ListError;
 
 /// Bytes of locked memory that the rings of each core need, its executor's and its own.
 pub const MEMLOCK_BYTES_PER_CORE: u64 = 512 << 10;
@@ -133,6 +134,9 @@ pub enum StartError {
         /// The error of the system.
         source: io::Error,
     },
+    /// A list of names or prefixes is wrong.
+    #[error(transparent)]
+    List(#[from] ListError),
     /// The output is what is read.
     #[error(
         "-r {input} and the output {output} are one file, which would be lost; write to another one"
@@ -181,6 +185,7 @@ impl StartError {
             | Self::SameFile { .. }
             | Self::Destination(DestinationError::Malformed { .. }) => 2,
             Self::Load(error) => error.exit_status(),
+            Self::List(error) => error.exit_status(),
             _ => 1,
         }
     }

@@ -7,6 +7,8 @@ pub mod config;
 pub mod cores;
 pub mod error;
 pub mod handover;
+pub mod lists;
 pub mod pidfile;
 pub mod privileges;
 pub mod settings;
+pub mod wanted;

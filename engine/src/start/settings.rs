@@ -8,14 +8,19 @@ use dnsflow_filters::{Balance, FilterError, MAX_SNAP_LENGTH, Program, capture_fi
 use log::LevelFilter;
 
 use crate::capture::interface::ANY;
-use crate::capture::rates::{Rates, sampled};
+use crate::capture::rates::{Draw, Rates};
 use crate::capture::socket::{Source, Spread};
 use crate::export::destination::Destination;
-use crate::start::cli::{Fanout, Options, Overload, Share};
+use crate::start::cli::{Fanout, Format, Options, Overload, SampleBy, Share};
 use crate::start::cores::Cores;
 use crate::start::error::StartError;
+use crate::start::lists;
 use crate::start::privileges::Identity;
+use crate::start::wanted::TypeList;
+use dnsflow_packet::client_sample::ClientSample;
 use dnsflow_packet::{LinkType, Selection};
+use dnsflow_wire::dns::Rules;
+use dnsflow_wire::v5;
 
 /// Most collectors of a sensor.
 pub const MAX_COLLECTORS: usize = 64;
@@ -28,6 +33,10 @@ const IPV4_UDP_BYTES: u16 = 20 + 8;
 
 /// Bytes of the headers of IPv6 and UDP.
 const IPV6_UDP_BYTES: u16 = 40 + 8;
+
+/// Smallest `--mtu` with version 5, in bytes: any packet that carries a datagram with room for all
+/// records.
+const MIN_V5_MTU: usize = v5::MIN_DATAGRAM_BYTES + IPV6_UDP_BYTES as usize;
 
 /// Where packets come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,8 +54,12 @@ pub struct Capture {
     pub expression: Option<String>,
     /// What the capture filter keeps and the decoder takes.
     pub selection: Selection,
-    /// One packet of this many is kept; 0 keeps all.
+    /// One of this many packets or clients is kept; 0 keeps all.
     pub sample: u32,
+    /// Which of both.
+    pub sample_by: SampleBy,
+    /// The key by which clients are drawn.
+    pub sample_key: u32,
     /// What a core does that can't keep up.
     pub overload: Overload,
     /// The share of this sensor.
@@ -70,6 +83,10 @@ pub struct Output {
     pub mtu: u16,
     /// Longest time for which a set waits until its datagram is full.
     pub flush: Duration,
+    /// The version of records.
+    pub format: Format,
+    /// Name of the sensor in records.
+    pub sensor_name: String,
 }
 
 /// A run of the sensor.
@@ -110,7 +127,9 @@ impl Settings {
             );
             return Err(StartError::Usage(message));
         }
-        let capture = Capture::new(&options);
+        refuse_what_the_format_lacks(&options)?;
+        let mut capture = Capture::new(&options);
+        capture.selection.lists = lists::read(&options)?;
         let collectors = options
             .collectors
             .iter()
@@ -133,6 +152,8 @@ impl Settings {
                 is_strict: options.strict_output,
                 mtu: options.mtu,
                 flush: Duration::from_secs_f64(options.flush),
+                format: options.format,
+                sensor_name: options.sensor_name.unwrap_or_else(host_name),
             },
             pidfile: options.pidfile,
             user: options.user.map(Identity::look_up).transpose()?,
@@ -140,6 +161,37 @@ impl Settings {
             metrics: options.metrics,
         })
     }
+}
+
+/// Version 4 has addresses and no way to say how else a response ended. Version 5 needs room for
+/// the largest record that can't be divided.
+fn refuse_what_the_format_lacks(options: &Options) -> Result<(), StartError> {
+    let beyond = options.types.as_ref().and_then(TypeList::beyond_addresses);
+    let message = match (options.format, beyond) {
+        (Format::V4, _) if !options.select.is_addresses() => format!(
+            "--select {}: records of version 4 have only responses with addresses; add --format v5, which the \
+             collector has to read",
+            options.select
+        ),
+        (Format::V4, Some(kind)) => format!(
+            "--types with {kind}: records of version 4 have only addresses; add --format v5, which the collector \
+             has to read"
+        ),
+        (Format::V5, _) if usize::from(options.mtu) < MIN_V5_MTU => {
+            format!(
+                "--mtu {}: --format v5 needs at least {MIN_V5_MTU}",
+                options.mtu
+            )
+        }
+        _ => return Ok(()),
+    };
+    Err(StartError::Usage(message))
+}
+
+/// The name of this host, as far as it can be a sensor's; empty if there is none.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
 }
 
 impl Output {
@@ -177,9 +229,26 @@ impl Capture {
                 any_port: options.filter.is_some(),
                 plain: options.plain,
                 tunnels,
+                rules: Rules {
+                    outcomes: options.select.0,
+                    types: match &options.types {
+                        Some(listed) => listed.0.clone(),
+                        None => Rules::default().types,
+                    },
+                    authoritative: options.authoritative,
+                    details: options.format == Format::V5,
+                },
+                sample: match (options.sample, options.sample_by) {
+                    (Some(rate), SampleBy::Client) => {
+                        Some(ClientSample::new(rate, options.sample_key))
+                    }
+                    _ => None,
+                },
                 ..Selection::new(options.ports.iter().copied(), options.mdns)
             },
             sample: options.sample.unwrap_or(0),
+            sample_by: options.sample_by,
+            sample_key: options.sample_key,
             overload: options.overload,
             share: options.share,
             fanout: if options.checksum {
@@ -196,7 +265,29 @@ impl Capture {
     /// # Errors
     /// If the expression is wrong, or the whole program is too long for the kernel.
     pub fn program(&self, link: LinkType) -> Result<Program, FilterError> {
-        sampled(self.sample, self.unsampled(link)?)
+        let unsampled = self.unsampled(link)?;
+        self.draw().sampled(self.sample, self.sample, unsampled)
+    }
+
+    /// What a sample is of, as far as the kernel can draw it.
+    fn draw(&self) -> Draw {
+        match self.sample_by {
+            SampleBy::Packet => Draw::Packets,
+            SampleBy::Client if self.selection.tunnels.are_empty() => {
+                Draw::Clients(self.sample_key)
+            }
+            SampleBy::Client => Draw::ClientsInTunnels,
+        }
+    }
+
+    /// One packet of this many is kept by whoever stands in front of decode; 0 if decode draws
+    /// clients instead, or nobody does.
+    #[must_use]
+    pub fn sample_of_packets(&self) -> u32 {
+        match self.sample_by {
+            SampleBy::Packet => self.sample,
+            SampleBy::Client => 0,
+        }
     }
 
     /// The program for a source, and with `--overload sample` those that sample more sparsely.
@@ -208,7 +299,8 @@ impl Capture {
             Overload::Drop => 0,
             Overload::Sample => MAX_OVERLOAD_STEPS,
         };
-        Rates::new(source, &self.unsampled(source.link)?, self.sample, further)
+        let unsampled = self.unsampled(source.link)?;
+        Rates::new(source, &unsampled, self.draw(), self.sample, further)
     }
 
     fn unsampled(&self, link: LinkType) -> Result<Program, FilterError> {

@@ -27,9 +27,11 @@ use crate::shard::command::{Command, Notice};
 use crate::shard::intake::Intake;
 use crate::shard::live::Live;
 use crate::shard::{Report, Shard};
+use crate::start::cli::Format;
 use crate::start::error::StartError;
 use crate::start::settings::{Capture, Settings};
 use dnsflow_packet::Decoder;
+use dnsflow_wire::v4;
 
 /// A sensor that runs.
 struct Sensor {
@@ -142,9 +144,22 @@ impl Sensor {
         });
         let work = move |control, uring| async move {
             let flush = output.flush();
-            let shard = Shard::new(Decoder::new(selection), output.export(), sample);
-            let live = Live::new(core, shard, intakes, flush, tell);
-            live.run(control, uring).await
+            let rules = selection.rules.clone();
+            let decoder = Decoder::new(selection);
+            match output.format() {
+                Format::V4 => {
+                    let export = output.export(v4::Encoder::new(rules));
+                    let shard = Shard::new(decoder, export, sample);
+                    let live = Live::new(core, shard, intakes, flush, tell);
+                    live.run(control, uring).await
+                }
+                Format::V5 => {
+                    let encoder = output.v5(rules, sample);
+                    let shard = Shard::new(decoder, output.export(encoder), sample);
+                    let live = Live::new(core, shard, intakes, flush, tell);
+                    live.run(control, uring).await
+                }
+            }
         };
         self.shards.spawn(cpu, self.events.sender(), work)
     }

@@ -22,11 +22,15 @@ use crate::shard::admission::{Admission, Part};
 use crate::shard::deferred::Deferred;
 use crate::shard::file::Offline;
 use crate::shard::{Progress, Report, Shard, ShardError};
+use crate::start::cli::Format;
 use crate::start::error::StartError;
 use crate::start::settings::{Capture, Settings};
 use dnsflow_capfile::input::{self, RegularFile, Source};
 use dnsflow_packet::Decoder;
 use dnsflow_packet::LinkType;
+use dnsflow_sys::Uring;
+use dnsflow_wire::encode::Encode;
+use dnsflow_wire::v4;
 
 /// Time between two updates of the progress bar.
 const UPDATE_INTERVAL: Duration = Duration::from_millis(100);
@@ -177,15 +181,33 @@ fn spawn(
     let (selection, sample) = (settings.capture.selection.clone(), settings.capture.sample);
     let flush = settings.output.flush;
     shards.spawn(cpu, events.sender(), move |_control, uring| async move {
-        let shard = Shard::new(Decoder::new(selection), output.export(), sample);
+        let rules = selection.rules.clone();
+        let decoder = Decoder::new(selection);
+        match output.format() {
+            Format::V4 => {
+                let export = output.export(v4::Encoder::new(rules));
+                reader.read(Shard::new(decoder, export, sample), flush, uring)
+            }
+            Format::V5 => {
+                let encoder = output.v5(rules, sample);
+                let export = output.export(encoder);
+                reader.read(Shard::new(decoder, export, sample), flush, uring)
+            }
+        }
+    })
+}
+
+impl Reader {
+    /// Reads the share to its end.
+    fn read<E: Encode>(self, shard: Shard<E>, flush: Duration, uring: Uring) -> Report {
         let offline = Offline {
             shard,
-            admission: reader.admission,
-            progress: reader.progress,
+            admission: self.admission,
+            progress: self.progress,
             flush,
             uring,
         };
-        match reader.share {
+        match self.share {
             Share::Part(file, part, deferred) => offline.run_part(file, part, deferred),
             Share::All(source) => match input::unpacked(source) {
                 Ok(source) => offline.run(source),
@@ -195,7 +217,7 @@ fn spawn(
                 }),
             },
         }
-    })
+    }
 }
 
 /// Which packets shard `index` processes, of `count` shards that read the same input.
@@ -218,7 +240,7 @@ fn admission(
             .map(|(index, count)| part(index, count)),
         capture.share.map(|share| part(share.index, share.count)),
         capture.expression.clone(),
-        capture.sample,
+        capture.sample_of_packets(),
     )
 }
 

@@ -1,6 +1,7 @@
 //! The outputs of the shards, opened once before shards start, and finished after they have ended.
 
 use std::fs::Metadata;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -8,7 +9,9 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use dnsflow_wire::v4::Encoder;
+use dnsflow_wire::dns::Rules;
+use dnsflow_wire::encode::Encode;
+use dnsflow_wire::v5::{self, Identity};
 
 use super::event::{Event, Events};
 use crate::export::collector::Collector;
@@ -17,6 +20,7 @@ use crate::export::file::{self, PcapFile};
 use crate::export::local::{LocalOutput, Manner, Unit};
 use crate::export::print::{self, Print};
 use crate::export::{Export, Sinks};
+use crate::start::cli::Format;
 use crate::start::error::StartError;
 use crate::start::settings;
 
@@ -38,6 +42,8 @@ pub(super) struct Output {
     is_strict: bool,
     datagram_bytes: usize,
     flush: Duration,
+    format: Format,
+    identity: Identity,
 }
 
 impl Outputs {
@@ -116,7 +122,20 @@ impl Outputs {
 
     /// The output of each of `shards` shards.
     pub(super) fn divide(&self, settings: &settings::Output, shards: usize) -> Vec<Output> {
+        let random = || RandomState::new().build_hasher().finish();
+        let identity = Identity {
+            name: settings.sensor_name.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            core: 0,
+            boot: random(),
+            key: random(),
+        };
         let of_shard = |index| Output {
+            format: settings.format,
+            identity: Identity {
+                core: u16::try_from(index).unwrap_or(u16::MAX),
+                ..identity.clone()
+            },
             collectors: settings.collectors.clone(),
             file: self.file.clone(),
             print: self.print.clone(),
@@ -156,8 +175,18 @@ impl Output {
         self.flush
     }
 
-    /// The stream of the shard.
-    pub(super) fn export(self) -> Export {
+    /// The version of the records.
+    pub(super) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The writer of records of version 5, of which 1 of `rate` packets is kept.
+    pub(super) fn v5(&self, rules: Rules, rate: u32) -> v5::Encoder {
+        v5::Encoder::new(rules, self.identity.clone(), rate)
+    }
+
+    /// The stream of the shard, in the format of `encoder`.
+    pub(super) fn export<E: Encode>(self, encoder: E) -> Export<E> {
         let (stream, datagram_bytes) = (self.stream, self.datagram_bytes);
         let sinks = Sinks {
             collectors: self
@@ -169,7 +198,7 @@ impl Output {
             print: self.print.map(Print::new),
             is_strict: self.is_strict,
         };
-        Export::new(Encoder::default(), self.datagram_bytes, sinks)
+        Export::new(encoder, self.datagram_bytes, sinks)
     }
 }
 

@@ -122,6 +122,61 @@ impl Programs {
     }
 }
 
+impl Programs {
+    /// The records of version 5 in an export, sorted, in the form in which the generator writes those that it
+    /// expects.
+    ///
+    /// # Panics
+    /// If the reader fails.
+    #[must_use]
+    pub fn records(self, export: &Path) -> Vec<String> {
+        let mut command = Command::new(self.path("dnsflow-read"));
+        command.args(["--fields", "--no-header", "-r"]).arg(export);
+        let ended = Process::spawn("dnsflow-read", &mut command).wait();
+        ended.assert_success();
+        assert!(!ended.stderr.contains("bad"), "{}", ended.stderr);
+        // The summary has no bars.
+        let lines = ended.text().lines();
+        let records = lines.filter(|line| line.contains('|') && !line.starts_with("STATS|"));
+        let mut records: Vec<String> = records.map(record).collect();
+        records.sort_unstable();
+        records
+    }
+}
+
+/// A line of the reader as one of the generator.
+///
+/// # Panics
+/// If it has other columns.
+fn record(line: &str) -> String {
+    let columns: Vec<&str> = line.split('|').collect();
+    let [
+        _,
+        resolver,
+        client,
+        _,
+        names,
+        ipv4,
+        ipv6,
+        port,
+        transport,
+        kind,
+        code,
+        flags,
+        answers,
+        _,
+        vlan,
+        ..,
+    ] = columns[..]
+    else {
+        panic!("not a line of the reader: {line}");
+    };
+    let told = [
+        client, resolver, names, ipv4, ipv6, port, transport, kind, code, flags, answers, vlan,
+    ];
+    told.join("\t")
+}
+
 impl Generator {
     /// Tells it to stop, where it was not given a count.
     ///
@@ -156,7 +211,7 @@ impl Generator {
         };
         let lost = generated.number("dropped");
         assert_eq!(lost, 0, "frames lost by veth: {}", generated.json);
-        assert_eq!(generated.number("responses"), generated.sets.len());
+        assert_eq!(generated.number("sets"), generated.sets.len());
         generated
     }
 }

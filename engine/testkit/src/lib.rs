@@ -17,6 +17,7 @@
 //! | [`sensor`] | the sensor as a process, and the account that it gives |
 //! | [`generator`] | traffic of known content |
 //! | [`agreement`] | that a capture filter never rejects what the decoder would export |
+//! | [`vectors`] | the test vectors of the protocol |
 //! | [`tshark`] | the same captures, read by an independent dissector |
 //!
 //! The crate is a dev-dependency, but for the benches: no program that is installed may depend on it. It knows nothing of
@@ -41,3 +42,4 @@ pub mod programs;
 pub mod requirements;
 pub mod sensor;
 pub mod tshark;
+pub mod vectors;

@@ -7,7 +7,7 @@ mod table;
 
 use dnsflow::shard::admission::{Admission, Verdict};
 use dnsflow_packet::Counters;
-use dnsflow_packet::{Decoder, Frame, Loss, Reject, Sets, Timestamp};
+use dnsflow_packet::{Decoder, Frame, Loss, Reject, Selection, Sets, Timestamp};
 use dnsflow_wire::v4::Encoder;
 use dnsflow_wire::v4::MIN_SET_ROOM_BYTES;
 use table::{Captured, Row};
@@ -43,7 +43,7 @@ fn what_stands_alone_is_known_at_once() {
     for row in table::transport() {
         let mut decoder = Decoder::new(row.selection.clone());
         for captured in &row.packets {
-            let mut sink = sink();
+            let mut sink = sink(&row.selection);
             let alone = decoder.decode_alone(&frame(captured), &mut sink);
             assert!(alone, "{}", row.name);
             assert_eq!(sink.counters.exported, 0, "{}", row.name);
@@ -53,13 +53,14 @@ fn what_stands_alone_is_known_at_once() {
 
 type Records = Sets<Encoder, fn(&[u8], Timestamp)>;
 
-fn sink() -> Records {
-    Sets::new(Encoder::default(), MIN_SET_ROOM_BYTES, |_, _| {})
+fn sink(selection: &Selection) -> Records {
+    let encoder = Encoder::new(selection.rules.clone());
+    Sets::new(encoder, MIN_SET_ROOM_BYTES, |_, _| {})
 }
 
 /// What a shard does with the packets of a file.
 fn run(row: &Row, decode: fn(&mut Decoder, &Frame<'_>, &mut Records)) -> Counters {
-    let mut sink = sink();
+    let mut sink = sink(&row.selection);
     let mut decoder = Decoder::new(row.selection.clone());
     let mut admission = Admission::new(None, row.share.clone(), row.expression.clone(), row.sample)
         .expect("the programs of the table are sound");
@@ -88,5 +89,6 @@ fn frame(captured: &Captured) -> Frame<'_> {
             nanoseconds: 0,
         },
         link: captured.link,
+        vlan: None,
     }
 }

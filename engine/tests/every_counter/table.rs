@@ -1,13 +1,17 @@
 //! The rows: packets, and the account that has to come of them.
 
+use std::sync::Arc;
+
 use dnsflow::shard::admission::Part;
 use dnsflow_filters::Balance;
 use dnsflow_packet::LinkType;
 use dnsflow_packet::Selection;
+use dnsflow_packet::lists::{Lists, NameSet, PrefixSet};
 use dnsflow_packet::tunnel::Tunnels;
+use dnsflow_wire::dns::{Outcome, Outcomes, Rules};
 
 use dnsflow_testkit::packets::{
-    ACK, CLIENT_PORT, Ends, FIN_ACK, Response, SYN_ACK, ethernet, ethernet_of, vxlan,
+    ACK, CLIENT_PORT, Ends, FIN_ACK, RESPONSE, Response, SYN_ACK, ethernet, ethernet_of, vxlan,
 };
 
 /// One packet of a capture.
@@ -49,6 +53,9 @@ impl Row {
                 mdns: false,
                 plain: false,
                 tunnels: Tunnels::all(),
+                rules: Rules::default(),
+                lists: None,
+                sample: None,
             },
             share: None,
             expression: None,
@@ -77,6 +84,7 @@ pub(crate) fn rows() -> Vec<Row> {
         fragments_of_others(),
         fragments_given_up(),
         transport(),
+        lists(),
         streams(),
         streams_given_up(),
         messages(),
@@ -533,6 +541,20 @@ fn messages() -> Vec<Row> {
                 message.splice(29..29, [longest.concat(), more.repeat(40)].concat());
             },
         ),
+        Row {
+            selection: Selection {
+                rules: Rules {
+                    outcomes: Outcomes::NONE.with(Outcome::Nxdomain),
+                    ..Rules::default()
+                },
+                ..Selection::new([53], false)
+            },
+            ..of(
+                "addresses, where other outcomes are selected",
+                "received 1 = exported 0 + answered 1",
+                &|_| {},
+            )
+        },
         of(
             "no answers",
             "received 1 = exported 0 + no_address 1",
@@ -542,6 +564,70 @@ fn messages() -> Vec<Row> {
             },
         ),
     ]
+}
+
+/// What lists have, or have not. They come before everything that the message itself says.
+fn lists() -> Vec<Row> {
+    fn names(name: &str) -> Option<NameSet> {
+        let mut set = NameSet::default();
+        set.insert(name.as_bytes()).expect("a name");
+        Some(set)
+    }
+    fn addresses(prefix: &str) -> Option<PrefixSet> {
+        Some([prefix.parse().expect("a prefix")].into_iter().collect())
+    }
+    let row = |name, counted, lists| {
+        let without_answer = Response {
+            flags: RESPONSE | 3,
+            ..response()
+        };
+        let frames = [response(), without_answer].map(|it| ethernet(&[], &it.packet()));
+        let mut row = Row::new(name, frames.to_vec(), counted);
+        row.selection.lists = Some(Arc::new(lists));
+        row
+    };
+    let (client, resolver) = (ends().client.to_string(), ends().resolver.to_string());
+    let mut lists = [(); 7].map(|()| Lists::default());
+    lists[0].clients.never = addresses(&client);
+    lists[1].clients.only = addresses(&resolver);
+    lists[2].resolvers.never = addresses(&resolver);
+    lists[3].resolvers.only = addresses(&client);
+    lists[4].names.never = names("example");
+    lists[5].names.only = names("www.example.org");
+    lists[6].names.only = names("WWW.example.");
+    let counted = [
+        (
+            "a client that is listed",
+            "received 2 = exported 0 + client_excluded 2",
+        ),
+        (
+            "no client that is listed",
+            "received 2 = exported 0 + client_unlisted 2",
+        ),
+        (
+            "a resolver that is listed",
+            "received 2 = exported 0 + resolver_excluded 2",
+        ),
+        (
+            "no resolver that is listed",
+            "received 2 = exported 0 + resolver_unlisted 2",
+        ),
+        (
+            "below a name that is listed",
+            "received 2 = exported 0 + name_excluded 2",
+        ),
+        (
+            "no name that is listed",
+            "received 2 = exported 0 + name_unlisted 2",
+        ),
+        (
+            "a name that is listed",
+            "received 2 = exported 1 + error_code 1",
+        ),
+    ];
+    let rows = counted.into_iter().zip(lists);
+    rows.map(|((name, counted), lists)| row(name, counted, lists))
+        .collect()
 }
 
 fn cuts() -> Vec<Row> {

@@ -17,12 +17,14 @@ use dnsflow_testkit::agreement::{Agreement, Seen};
 use dnsflow_testkit::corpus::Corpus;
 
 /// Command lines, each of which selects something else.
-const CHOICES: [&str; 5] = [
+const CHOICES: [&str; 7] = [
     "",
     "--plain",
     "--decap all",
     "--plain --decap all",
     "--decap all -Y -J 30030 -X 30031",
+    "--sample 2 --sample-by client",
+    "--sample 2 --sample-by client --sample-key 1 --decap all -Y",
 ];
 
 #[test]

@@ -35,6 +35,7 @@ fn seen(frame: &[u8]) -> Seen {
         wire_bytes: u32::try_from(frame.len()).expect("a short packet"),
         at: Timestamp::default(),
         link: LinkType::Ethernet,
+        vlan: None,
     })
 }
 

@@ -11,7 +11,10 @@ use dnsflow::capture::ring::Ring;
 use dnsflow::capture::socket::{Spread, Tap};
 use dnsflow::start::cli::Cli;
 use dnsflow::start::settings::Capture;
-use dnsflow_filters::{Balance, Interpreter, Packet, Program, VlanTag, capture_filter, compile};
+use dnsflow_filters::{
+    Balance, Interpreter, Packet, Program, VlanTag, capture_filter, compile, sample_clients,
+};
+use dnsflow_packet::client_sample::ClientSample;
 use dnsflow_packet::{LinkType, Selection};
 use dnsflow_testkit::frames::{self, CHOICES, Frame, JMIRROR_PORT, PCAP_RECORD_PORT};
 use dnsflow_testkit::network::{Injector, OUT, TAP, Wire};
@@ -77,7 +80,7 @@ fn option(choice: &str) -> String {
     }
 }
 
-/// Capture filters of all kinds, and shares of everything, which tell the balance values.
+/// Capture filters of all kinds, and shares of everything, which tell the balance values, and samples of its clients.
 fn programs() -> Vec<Program> {
     let default = Selection::default();
     let all = selected(&["all", "jmirror", "pcap record"].map(option));
@@ -103,6 +106,11 @@ fn programs() -> Vec<Program> {
             let everything = compile("", LinkType::Ethernet, 0).expect("no expression");
             programs.push(share.then(everything).expect("a short program"));
         }
+    }
+    for key in 0..PARTS {
+        let clients = sample_clients(ClientSample::new(PARTS, key));
+        let everything = compile("", LinkType::Ethernet, 0).expect("no expression");
+        programs.push(clients.then(everything).expect("a short program"));
     }
     programs
 }

@@ -7,7 +7,7 @@ use dnsflow_testkit::export::{Export, assert_same_of};
 use dnsflow_testkit::folder::Folder;
 use dnsflow_testkit::{requirements, tshark};
 
-use crate::BUILT;
+use crate::{BUILT, details};
 
 /// Has both programs read each.
 #[track_caller]
@@ -18,6 +18,7 @@ pub(crate) fn check(captures: impl IntoIterator<Item = Capture>) {
         check_sensor(&capture, &path);
         let dissected = dissected(&capture, &path);
         assert_eq!(dissected, capture.sets(), "{} by tshark", capture.name);
+        details::check(&capture, &path);
     }
 }
 

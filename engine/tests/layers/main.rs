@@ -5,6 +5,7 @@
 //! find all of them, with the innermost addresses. Where there is no tshark, that half is left out loudly; with
 //! `CI=true` it has to be there.
 
+mod details;
 mod judge;
 mod links;
 mod tunnels;

@@ -1,7 +1,7 @@
 //! The sensor on real interfaces: network namespaces joined by veth, real senders, real collectors.
 //!
 //! Every test makes its own namespaces and removes them, whatever happens. It needs root and iproute2, some
-//! need unbound, dnsperf and tshark; what is missing is said loudly, and is a failure where CI=true.
+//! need unbound, dnsperf, dig and tshark; what is missing is said loudly, and is a failure where CI=true.
 //! Expected sets come from whoever made the traffic (`dnsflow-gen`, the test itself, or tshark beside the
 //! sensor), exports are decoded by a reader of the tests' own: nothing is compared with itself.
 
@@ -13,14 +13,18 @@ mod handed;
 mod interfaces;
 mod journal;
 mod lifecycle;
+mod lists;
 mod outputs;
 mod pieces;
 mod privileges;
+mod records;
 mod reload;
 mod resolver;
 mod selection;
 mod system_calls;
+mod unbound;
 mod unreachable;
+mod version5;
 
 use std::path::Path;
 use std::time::Instant;

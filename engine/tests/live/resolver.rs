@@ -15,6 +15,7 @@ use dnsflow_testkit::requirements::{alone, requirements};
 use dnsflow_testkit::tshark;
 
 use crate::BUILT;
+use crate::unbound;
 
 /// The names asked for at the very end: once its answer is in tshark's file, all others are too.
 const LAST_NAME: &str = "last.dnsflow.example";
@@ -31,7 +32,13 @@ fn what_tshark_sees_is_exported() {
     let _alone = alone();
     let wire = Wire::new().with_addresses();
     let folder = Folder::new();
-    let _unbound = unbound(&wire, &folder);
+    let options = "local-zone: \"here.example.\" static\n \
+         local-data: \"www.here.example. 60 A 198.18.0.1\"\n \
+         local-data: \"www.here.example. 60 A 198.18.0.2\"\n \
+         local-data: \"www.here.example. 60 AAAA 2001:db8::1\"\n \
+         local-zone: \"any.example.\" redirect\n \
+         local-data: \"any.example. 60 A 198.18.0.3\"";
+    let _unbound = unbound::start(&wire, &folder, "dnsflow.example.", &zone_file(), options);
     let (mut capturing, capture) = start_tshark(&wire, &folder);
     let collector = Collector::listen(&wire.sensor, "127.0.0.1:0");
     let options = ["--cores", "2", "-u", &collector.address()];
@@ -69,33 +76,6 @@ fn what_tshark_sees_is_exported() {
     let export = collector.finish();
     export.assert_no_gap();
     assert_same(&expected, &export.sets());
-}
-
-/// Starts unbound, which answers out of zones of its own and knows nobody to ask.
-fn unbound(wire: &Wire, folder: &Folder) -> Process {
-    let zone = folder.argument("zone");
-    fs::write(&zone, zone_file()).expect("a file can be written");
-    let configuration = folder.argument("unbound.conf");
-    let text = format!(
-        "server:\n username: \"\"\n chroot: \"\"\n directory: \"/\"\n pidfile: \"\"\n use-syslog: no\n \
-         interface: 192.0.2.2\n interface: 2001:db8:77::2\n access-control: 0.0.0.0/0 allow\n \
-         access-control: ::/0 allow\n module-config: \"iterator\"\n do-not-query-localhost: no\n \
-         local-zone: \"here.example.\" static\n \
-         local-data: \"www.here.example. 60 A 198.18.0.1\"\n \
-         local-data: \"www.here.example. 60 A 198.18.0.2\"\n \
-         local-data: \"www.here.example. 60 AAAA 2001:db8::1\"\n \
-         local-zone: \"any.example.\" redirect\n \
-         local-data: \"any.example. 60 A 198.18.0.3\"\n\
-         remote-control:\n control-enable: no\n\
-         auth-zone:\n name: \"dnsflow.example.\"\n zonefile: \"{zone}\"\n for-upstream: yes\n \
-         for-downstream: no\n fallback-enabled: no\n"
-    );
-    fs::write(&configuration, text).expect("a file can be written");
-    let mut command = wire.sensor.command("unbound");
-    command.args(["-d", "-d", "-c", &configuration]);
-    let mut process = Process::spawn("unbound", &mut command);
-    process.wait_until_it_says("start of service");
-    process
 }
 
 /// Addresses, many of them, chains of aliases, a wildcard with and without an alias, a renamed subtree, mail.

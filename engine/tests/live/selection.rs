@@ -1,10 +1,14 @@
 //! What is taken: filters, samples, shares, tags, IPv6.
 
+use std::net::IpAddr;
+
+use dnsflow_packet::client_sample::ClientSample;
 use dnsflow_testkit::export::{assert_same, assert_within};
 use dnsflow_testkit::folder::Folder;
 use dnsflow_testkit::network::{OUT, TAP, Wire};
 use dnsflow_testkit::requirements::{alone, requirements};
 use dnsflow_testkit::sensor::Capturing;
+use dnsflow_wire::response::Endpoints;
 
 use crate::{BUILT, exported};
 
@@ -68,6 +72,63 @@ fn a_sample_is_about_one_of_n() {
     let sets = export.sets();
     assert_eq!(sets.len() as u64, account.total.exported);
     assert_within(&sent.sets, &sets);
+}
+
+/// Everything of 1 of 4 clients, and nothing of others, by whichever sensor; the kernel leaves them out.
+#[test]
+fn a_sample_of_clients_is_the_same_everywhere() {
+    if !requirements("a_sample_of_clients_is_the_same_everywhere", &[]) {
+        return;
+    }
+    let _alone = alone();
+    let (wire, folder) = (Wire::new(), Folder::new());
+    let sampled = ["-s", "4", "--sample-by", "client"];
+    for (more, key) in [
+        (&["--cores", "2"][..], 0),
+        (&["--sample-key", "7", "--fanout", "checksum"], 7),
+        (&["-f", "udp src port 53"], 0),
+        (&["--decap", "vxlan"], 0),
+    ] {
+        let file = folder.argument("export.pcap");
+        let options = [&sampled, more, &["-w", &file]].concat();
+        let sensor = BUILT.capture(&wire.sensor, TAP, &options);
+        let load = "--rate 50000 --count 50000 --frames 50000 --noise 0 --ipv6 50";
+        let sent = BUILT.send(&wire.sender, OUT, &folder, load);
+        let account = sensor.stop();
+        let sample = ClientSample::new(4, key);
+        let is_in_it = |set: &&String| {
+            let client = set
+                .split('\t')
+                .next()
+                .and_then(|client| client.parse().ok());
+            sample.has(&match client.expect("a client") {
+                IpAddr::V4(client) => Endpoints::V4 {
+                    client: client.octets(),
+                    resolver: [0; 4],
+                },
+                IpAddr::V6(client) => Endpoints::V6 {
+                    client: client.octets(),
+                    resolver: [0; 16],
+                },
+            })
+        };
+        let expected: Vec<String> = sent.sets.iter().filter(is_in_it).cloned().collect();
+        let (few, many) = (sent.sets.len() / 8, sent.sets.len() / 2);
+        assert!((few..many).contains(&expected.len()), "{}", expected.len());
+        let export = exported(&file);
+        assert_same(&expected, &export.sets());
+        for stream in export.streams.values() {
+            let mut stats = stream.stats.iter();
+            assert!(
+                stats.all(|(_, stats)| stats.sample_rate == 4),
+                "sample rate"
+            );
+        }
+        let others = (sent.sets.len() - expected.len()) as u64;
+        let is_decoded = more.contains(&"--decap");
+        let expected = if is_decoded { others } else { 0 };
+        assert_eq!(account.total.count("sampled_out"), expected, "{more:?}");
+    }
 }
 
 #[test]

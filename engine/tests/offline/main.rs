@@ -15,9 +15,11 @@ mod full;
 mod output;
 mod parts;
 mod process;
+mod records;
 mod refusals;
 mod replaced;
 mod selection;
+mod version5;
 
 use dnsflow_testkit::programs::Programs;
 

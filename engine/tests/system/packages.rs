@@ -167,6 +167,7 @@ fn both_hold_the_same_files() {
         "/usr/lib/systemd/system/dnsflow@.service",
         "/etc/dnsflow/dnsflow.toml",
         "/usr/share/man/man5/dnsflow.toml.5.gz",
+        "/usr/share/dnsflow/wireshark/dnsflow.lua",
     ];
     for path in wanted {
         assert!(

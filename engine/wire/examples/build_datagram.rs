@@ -35,7 +35,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         client: [198, 51, 100, 7],
         resolver: [192, 0, 2, 53],
     };
-    let response = Response { endpoints, answers };
+    let response = Response {
+        envelope: endpoints.into(),
+        answers,
+    };
 
     let mut memory = [0; DATAGRAM_BYTES];
     let mut builder = Builder::default();

@@ -10,8 +10,9 @@ use std::error::Error;
 use std::net::{IpAddr, UdpSocket};
 use std::time::{Duration, SystemTime};
 
-use dnsflow_wire::text::{self, write_set};
-use dnsflow_wire::v4::{Content, Datagram, DecodeError};
+use dnsflow_wire::datagram::{Datagram, DecodeError};
+use dnsflow_wire::text::{self, Sensor, write_record, write_set};
+use dnsflow_wire::{v4, v5};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let address = std::env::args().nth(1).unwrap_or("127.0.0.1:5300".into());
@@ -30,17 +31,36 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Prints the records of one datagram, up to the first error.
 fn print(payload: &[u8], sensor: IpAddr, received: Duration) -> Result<(), DecodeError> {
-    let datagram = Datagram::parse(payload)?;
-    match datagram.content()? {
-        Content::Sets(sets) => {
-            for set in sets {
-                let mut line = String::new();
-                // A String takes every write.
-                let _ = write_set(&mut line, Some(sensor), received, &set?);
-                print!("{line}");
+    let mut line = String::new();
+    match Datagram::parse(payload)? {
+        Datagram::V4(datagram) => match datagram.content()? {
+            v4::Content::Sets(sets) => {
+                for set in sets {
+                    line.clear();
+                    // A String takes every write.
+                    let _ = write_set(&mut line, Some(sensor), received, &set?);
+                    print!("{line}");
+                }
             }
-        }
-        Content::Stats(stats) => eprintln!("{sensor}: {stats:?}"),
+            v4::Content::Stats(stats) => eprintln!("{sensor}: {stats:?}"),
+        },
+        Datagram::V5(datagram) => match datagram.content() {
+            v5::Content::Records(records) => {
+                let name = datagram.sensor_name().map(Sensor::Name);
+                let sensor = name.unwrap_or(Sensor::Address(sensor));
+                for record in records {
+                    line.clear();
+                    let _ = write_record(&mut line, Some(sensor), &record?);
+                    print!("{line}");
+                }
+            }
+            v5::Content::Stats(counters) => {
+                for counter in counters {
+                    let v5::Counter { name, value } = counter?;
+                    eprintln!("{sensor}: {name} {value}");
+                }
+            }
+        },
     }
     Ok(())
 }

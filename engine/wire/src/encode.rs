@@ -3,14 +3,15 @@
 //! A format says how a response becomes *sets*, and how sets and statistics become datagrams.
 //! Whoever exports fills datagrams by [`Encode`] alone, and so knows none of the formats. There are
 //! two ways to a set. [`Encode::transcribe`] makes it of a message in one pass, without a look at
-//! the message before; [`Encode::parts`] makes it of a [`Response`] that was read, and splits what
-//! is too large for one.
+//! the message before; [`Encode::next_part`] makes it of a [`Response`] that was read, and splits
+//! what is too large for one.
+//!
+//! In some formats a set means the same wherever it stands; in others it refers to what stands
+//! before it in its datagram ([`Encode::IS_MOVABLE`]). Of those a set that has no room any more is
+//! written once again, into the next datagram.
 
-use core::marker::PhantomData;
-
-use crate::dns::MessageReject;
-use crate::response::{Endpoints, Response};
-use crate::v4::Stats;
+use crate::dns::{MessageReject, Rules};
+use crate::response::{Envelope, Response, Timestamp};
 
 /// Largest set that [`Encode::transcribe`] writes, in bytes. A larger one takes the slow path.
 pub const MAX_TRANSCRIPT_BYTES: usize = 508;
@@ -21,131 +22,169 @@ pub const SPILL_BYTES: usize = 64;
 /// Memory for one set and what copies write past its end. The bytes after the set are unspecified.
 pub type Draft = [u8; MAX_TRANSCRIPT_BYTES + SPILL_BYTES];
 
+/// What a sender counts, since its stream started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats<'a> {
+    /// Packets that passed the capture filter and were looked at.
+    pub captured: u64,
+    /// Packets that the kernel gave to the capture.
+    pub received: u64,
+    /// Packets that the kernel dropped since its buffer was full.
+    pub dropped: u64,
+    /// Packets that the interfaces dropped.
+    pub if_dropped: u64,
+    /// N if one of N packets is kept, 0 if all are.
+    pub sample_rate: u32,
+    /// When they were taken.
+    pub at: Timestamp,
+    /// Everything else that is counted, by names of lower case letters, digits and underscores.
+    pub others: &'a [(&'static str, u64)],
+}
+
+/// The datagram has no room for the set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoRoom;
+
 /// A format of records, from the side that writes them.
+///
+/// Sets are written into the memory of the datagram that is being filled: `datagram` is that memory
+/// from its first byte on, and `at` the offset of the set in it, which is at least
+/// [`Encode::header_bytes`].
 pub trait Encode {
-    /// Bytes of a datagram before its first set.
-    const HEADER_BYTES: usize;
+    /// Whether a set means the same in any datagram, and at any place in it. Sizes of such sets are
+    /// multiples of 4.
+    const IS_MOVABLE: bool;
 
     /// Sets that one datagram can count.
-    const MAX_SETS: u8;
+    const MAX_SETS: usize;
 
-    /// Writes the set of a unicast message that came whole to the front of `draft`, in one pass.
+    /// Bytes that any set has at least: where fewer are left in a datagram, it is full.
+    const MIN_SET_BYTES: usize;
+
+    /// What is left of a response that is being split.
+    type Parts<'a>;
+
+    /// Bytes of a datagram before its first set. They change only between two datagrams.
+    fn header_bytes(&self) -> usize;
+
+    /// Writes the set of a unicast message that came whole, in one pass. Behind `at` is memory for
+    /// a [`Draft`], of which the set fills the front.
     ///
     /// Returns the size of the set in bytes, at most [`MAX_TRANSCRIPT_BYTES`], or why the message
     /// gives none; `None` if the message does not qualify for the fast path. Only in the first case
-    /// is the content of `draft` specified, as far as the set goes.
+    /// are the bytes behind `at` specified, as far as the set goes.
     fn transcribe(
         &mut self,
         message: &[u8],
-        endpoints: &Endpoints,
-        draft: &mut Draft,
+        envelope: &Envelope,
+        datagram: &mut [u8],
+        at: usize,
     ) -> Option<Result<usize, MessageReject>>;
 
-    /// Splits a response into sets of at most `room` bytes; nearly always it is one. They say the
+    /// The sets of a response, of at most `room` bytes each; nearly always it is one. They say the
     /// same as the set of [`Encode::transcribe`] does, where there is one.
-    fn parts<'a>(
-        response: &'a Response<'a>,
-        room: usize,
-    ) -> impl Iterator<Item = impl EncodePart + use<'a, Self>>;
+    fn parts<'a>(&self, response: &'a Response<'a>, room: usize) -> Self::Parts<'a>;
 
-    /// Writes the header of a datagram of `sets` sets to the front of `datagram`, which has at
-    /// least [`Encode::HEADER_BYTES`].
-    fn write_header(sets: u8, sequence: u32, datagram: &mut [u8]);
+    /// Writes the next set of a response. Returns its size in bytes; `None` if there is no more.
+    ///
+    /// # Errors
+    /// [`NoRoom`], with nothing taken from `parts`, if `datagram` ends before the set does. That
+    /// does not happen in a datagram without sets that has the room which the parts were made for.
+    fn next_part(
+        &mut self,
+        parts: &mut Self::Parts<'_>,
+        datagram: &mut [u8],
+        at: usize,
+    ) -> Option<Result<usize, NoRoom>>;
+
+    /// Takes note that the set which was written last stays where it is. A set that was written and
+    /// does not stay is forgotten.
+    fn stays(&mut self);
+
+    /// Writes the header of a datagram of `sets` sets, which ends with `datagram`. The next set is
+    /// the first of another one.
+    fn finish(&mut self, sets: usize, sequence: u64, datagram: &mut [u8]);
 
     /// Writes a datagram of statistics to the front of `out` and returns its size in bytes; 0, and
     /// nothing written, if `out` is too short.
-    fn write_stats(stats: &Stats, sequence: u32, out: &mut [u8]) -> usize;
+    ///
+    /// If there is no room for all of [`Stats::others`], `told` is raised by how many were written
+    /// behind the first `told`; the next datagram has more.
+    fn write_stats(
+        &mut self,
+        stats: &Stats<'_>,
+        told: &mut usize,
+        sequence: u64,
+        out: &mut [u8],
+    ) -> usize;
+
+    /// Replaces the rules by which messages qualify on the fast path.
+    fn select(&mut self, rules: &Rules);
+
+    /// Takes note of the name of the interface that the messages from now on come from.
+    fn on_interface(&mut self, _name: &str) {}
 
     /// Appends a set that was written as a line of [`text`](crate::text), whose record was captured
-    /// at `time`, counted from 1970-01-01 00:00 UTC.
-    fn write_line(set: &[u8], time: core::time::Duration, out: &mut String);
+    /// at `time`, counted from 1970-01-01 00:00 UTC. Only for sets that are
+    /// [movable](Self::IS_MOVABLE): others can't be read by themselves.
+    fn write_line(_set: &[u8], _time: core::time::Duration, _out: &mut String) {}
 }
 
-/// A set that is about to be written.
-pub trait EncodePart {
-    /// Bytes of the set.
-    fn size(&self) -> usize;
-
-    /// Writes the set to the front of `out`.
-    ///
-    /// # Panics
-    /// If `out` is shorter than the set.
-    fn write(&self, out: &mut [u8]);
-}
-
-/// A datagram that is being built in the format of `E`: how many bytes of its memory are filled,
-/// and by how many sets.
+/// How far a datagram is filled, and by how many sets.
 ///
 /// The memory is the caller's, so that many datagrams can be side by side and one system call sends
-/// them, and is passed to each call. It has to be the same, and must not change, from the first set
-/// to [`finish`](Self::finish). Its length is the size limit of the datagram. The builder knows
-/// neither sockets nor streams: the caller gives the sequence number.
-#[derive(Debug)]
-pub struct Builder<E> {
-    filled: usize,
-    sets: u8,
-    format: PhantomData<fn() -> E>,
+/// them.
+#[derive(Clone, Copy, Debug)]
+pub struct Fill {
+    header_bytes: usize,
+    max_sets: usize,
+    next: usize,
+    sets: usize,
 }
 
-impl<E> Default for Builder<E> {
-    fn default() -> Self {
+impl Fill {
+    /// A datagram without sets, with so many bytes before the first one, that can count `max_sets`.
+    #[must_use]
+    pub fn new(header_bytes: usize, max_sets: usize) -> Self {
         Self {
-            filled: 0,
+            header_bytes,
+            max_sets,
+            next: header_bytes,
             sets: 0,
-            format: PhantomData,
         }
     }
-}
 
-impl<E: Encode> Builder<E> {
-    /// Appends a set to the datagram in `memory`. Returns false, and writes nothing, if the set
-    /// does not [fit](Self::fits).
-    pub fn push(&mut self, part: &impl EncodePart, memory: &mut [u8]) -> bool {
-        let room = self.room(part.size(), memory);
-        room.map(|room| part.write(room)).is_some()
-    }
-
-    /// Appends a set that was encoded before, by [`EncodePart::write`]
-    /// or [`Encode::transcribe`], like [`push`](Self::push).
-    pub fn push_encoded(&mut self, set: &[u8], memory: &mut [u8]) -> bool {
-        let room = self.room(set.len(), memory);
-        room.map(|room| room.copy_from_slice(set)).is_some()
-    }
-
-    /// The memory of one more set, counted as filled.
-    fn room<'m>(&mut self, size: usize, memory: &'m mut [u8]) -> Option<&'m mut [u8]> {
-        if !self.fits(size, memory.len()) {
-            return None;
-        }
-        let start = self.next();
-        self.wrote(size);
-        memory.get_mut(start..start + size)
-    }
-
-    /// Whether a set of `set` bytes can be appended to a datagram whose memory has `memory` bytes:
-    /// it has room, and fewer than [`Encode::MAX_SETS`] sets.
+    /// Whether a set of `bytes` can be appended to a datagram of at most `limit` bytes: it has room,
+    /// and fewer than its largest number of sets.
     #[inline]
     #[must_use]
-    pub fn fits(&self, set: usize, memory: usize) -> bool {
-        self.sets < E::MAX_SETS && self.next() + set <= memory
+    pub fn fits(&self, bytes: usize, limit: usize) -> bool {
+        self.sets < self.max_sets && self.next + bytes <= limit
     }
 
-    /// Offset in the memory of the next set: [`Encode::HEADER_BYTES`] in an empty datagram.
+    /// Offset of the next set.
     #[inline]
     #[must_use]
     pub fn next(&self) -> usize {
-        self.filled.max(E::HEADER_BYTES)
+        self.next
     }
 
-    /// Counts a set of `size` bytes that the caller wrote at [`next`](Self::next), without a copy.
-    /// The set must [fit](Self::fits).
+    /// Counts a set of `bytes` that was written at [`next`](Self::next). It must [fit](Self::fits).
     #[inline]
-    pub fn wrote(&mut self, size: usize) {
-        self.filled = self.next() + size;
+    pub fn wrote(&mut self, bytes: usize) {
+        self.next += bytes;
         self.sets += 1;
     }
 
+    /// Number of sets.
+    #[inline]
+    #[must_use]
+    pub fn sets(&self) -> usize {
+        self.sets
+    }
+
     /// Whether the datagram has no set.
+    #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.sets == 0
@@ -154,22 +193,11 @@ impl<E: Encode> Builder<E> {
     /// Bytes of the datagram so far, header included; 0 without a set.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.filled
+        if self.is_empty() { 0 } else { self.next }
     }
 
-    /// Writes the header, with `sequence` as the datagram's number in its stream, and starts over.
-    /// Returns the length of the finished datagram in bytes.
-    ///
-    /// Returns 0 and writes nothing if the datagram has no set, or if `memory` is shorter than the
-    /// datagram, and so is not the memory that its sets were written to.
-    pub fn finish(&mut self, sequence: u32, memory: &mut [u8]) -> usize {
-        let done = core::mem::take(self);
-        match memory.get_mut(..done.filled) {
-            Some(datagram) if done.sets > 0 => {
-                E::write_header(done.sets, sequence, datagram);
-                done.filled
-            }
-            _ => 0,
-        }
+    /// Starts over.
+    pub fn clear(&mut self) {
+        *self = Self::new(self.header_bytes, self.max_sets);
     }
 }

@@ -10,7 +10,9 @@
 //! | [`dns`] | DNS messages and names: reading what a resolver answered |
 //! | [`response`] | one response: the answers of a message, its client and its resolver |
 //! | [`encode`] | the seam between responses and the format of their records |
-//! | [`v4`] | the record format: sets and datagrams, written and read |
+//! | [`v4`] | the record format of versions 0 to 4: sets and datagrams, written and read |
+//! | [`v5`] | the record format of version 5 |
+//! | [`datagram`] | a datagram of any version, read |
 //! | [`text`] | one line of text per record |
 //!
 //! # From a message to a datagram
@@ -46,7 +48,7 @@
 //!     client: [198, 51, 100, 7],
 //!     resolver: [192, 0, 2, 53],
 //! };
-//! let response = Response { endpoints, answers };
+//! let response = Response { envelope: endpoints.into(), answers };
 //! let mut memory = [0; 1472];
 //! let mut builder = Builder::default();
 //! for part in parts(&response, memory.len() - HEADER_BYTES) {
@@ -64,19 +66,28 @@
 //!
 //! ```
 //! use core::time::Duration;
-//! use dnsflow_wire::text::write_set;
-//! use dnsflow_wire::v4::{Content, Datagram, DecodeError};
+//! use dnsflow_wire::datagram::{Datagram, DecodeError};
+//! use dnsflow_wire::text::{write_record, write_set};
+//! use dnsflow_wire::{v4, v5};
 //!
 //! /// The records of one UDP payload, as lines of text.
 //! fn lines(payload: &[u8], received: Duration) -> Result<String, DecodeError> {
 //!     let mut out = String::new();
-//!     match Datagram::parse(payload)?.content()? {
-//!         Content::Sets(sets) => {
-//!             for set in sets {
-//!                 let _ = write_set(&mut out, None, received, &set?);
+//!     match Datagram::parse(payload)? {
+//!         Datagram::V4(datagram) => {
+//!             if let v4::Content::Sets(sets) = datagram.content()? {
+//!                 for set in sets {
+//!                     let _ = write_set(&mut out, None, received, &set?);
+//!                 }
 //!             }
 //!         }
-//!         Content::Stats(stats) => out = format!("{stats:?}\n"),
+//!         Datagram::V5(datagram) => {
+//!             if let v5::Content::Records(records) = datagram.content() {
+//!                 for record in records {
+//!                     let _ = write_record(&mut out, None, &record?);
+//!                 }
+//!             }
+//!         }
 //!     }
 //!     Ok(out)
 //! }
@@ -98,8 +109,11 @@
 //!
 //! Two programs in `examples` do this over UDP: `build_datagram` sends, `decode_datagram` receives.
 
+mod cursor;
+pub mod datagram;
 pub mod dns;
 pub mod encode;
 pub mod response;
 pub mod text;
 pub mod v4;
+pub mod v5;

@@ -6,7 +6,8 @@ use dnsflow_capfile::pcap::Writer;
 use dnsflow_packet::{Frame, LinkType, Timestamp};
 
 use crate::counts::Counts;
-use crate::traffic::{Kind, Traffic};
+use crate::traffic::Traffic;
+use crate::wanted::Wanted;
 
 /// Time stamp of the first packet of every file, in seconds since 1970-01-01 UTC.
 const START_SECONDS: u64 = 1_700_000_000;
@@ -23,8 +24,8 @@ pub struct Extent {
     pub rate: u64,
 }
 
-/// Writes the next `extent.count` packets of `traffic` to `capture`, and what is expected of them
-/// to `expected`. `progress` is called now and then with the number of packets written.
+/// Writes the next `extent.count` packets of `traffic` to `capture`, and what is expected of those that
+/// are `wanted` to `expected`. `progress` is called now and then with the number of packets written.
 ///
 /// # Errors
 /// Those of writing to either.
@@ -32,6 +33,7 @@ pub fn write(
     traffic: &mut Traffic,
     extent: Extent,
     capture: &mut dyn Write,
+    wanted: &Wanted,
     mut expected: Option<&mut dyn Write>,
     progress: &mut dyn FnMut(u64),
 ) -> io::Result<Counts> {
@@ -46,11 +48,13 @@ pub fn write(
             wire_bytes: u32::try_from(frame.len()).unwrap_or(u32::MAX),
             at: stamp(index, extent.rate),
             link: LinkType::Ethernet,
+            vlan: None,
         })?;
-        counts.add(kind, frame.len(), 1);
-        if let (Some(expected), Kind::Response) = (&mut expected, kind) {
+        let is_expected = traffic.is_expected(wanted);
+        counts.add(kind, frame.len(), is_expected, 1);
+        if let (Some(expected), true) = (&mut expected, is_expected) {
             line.clear();
-            traffic.write_expected(&mut line);
+            traffic.write_expected(wanted.format, &mut line);
             expected.write_all(line.as_bytes())?;
         }
         if index % PROGRESS_PACKETS == 0 {

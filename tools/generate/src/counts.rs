@@ -12,16 +12,19 @@ pub struct Counts {
     pub packets: u64,
     /// Bytes of all frames, without preamble and check sequence.
     pub bytes: u64,
-    /// Packets that a sensor exports, each as one set.
+    /// Responses with addresses, which a sensor exports by default.
     pub responses: u64,
-    /// Packets that it must not export, by their place in [`Noise::ALL`].
+    /// Packets that the sensor exports whose options are told, each as one set.
+    pub sets: u64,
+    /// Packets that it must not export by default, by their place in [`Noise::ALL`].
     pub noise: [u64; Noise::ALL.len()],
 }
 
 impl Counts {
-    /// Counts `times` packets of `kind` with `bytes` each.
-    pub fn add(&mut self, kind: Kind, bytes: usize, times: u64) {
+    /// Counts `times` packets of `kind` with `bytes` each, exported or not.
+    pub fn add(&mut self, kind: Kind, bytes: usize, is_expected: bool, times: u64) {
         self.packets += times;
+        self.sets += if is_expected { times } else { 0 };
         self.bytes += times * u64::try_from(bytes).unwrap_or(u64::MAX);
         match kind {
             Kind::Response => self.responses += times,
@@ -35,6 +38,7 @@ impl Counts {
         self.packets += other.packets;
         self.bytes += other.bytes;
         self.responses += other.responses;
+        self.sets += other.sets;
         for (mine, theirs) in self.noise.iter_mut().zip(other.noise) {
             *mine += theirs;
         }
@@ -51,7 +55,7 @@ impl Counts {
         }
         format!(
             "\"packets\":{},\"bytes\":{},\"responses\":{},\"sets\":{},\"noise\":{{{noise}}}",
-            self.packets, self.bytes, self.responses, self.responses
+            self.packets, self.bytes, self.responses, self.sets
         )
     }
 }
@@ -62,7 +66,7 @@ impl fmt::Display for Counts {
         write!(
             f,
             "{} packets of {average} bytes on average, {} responses to export as {} sets",
-            self.packets, self.responses, self.responses
+            self.packets, self.responses, self.sets
         )?;
         for (kind, count) in Noise::ALL.into_iter().zip(self.noise) {
             if count > 0 {
@@ -81,7 +85,7 @@ mod tests {
     fn every_kind_has_a_place_of_its_own() {
         for (place, kind) in Noise::ALL.into_iter().enumerate() {
             let mut counts = Counts::default();
-            counts.add(Kind::Noise(kind), 60, 3);
+            counts.add(Kind::Noise(kind), 60, false, 3);
             assert_eq!(counts.noise[place], 3);
             assert_eq!(counts.responses, 0);
             let members = format!("\"{}\":3", kind.name());
@@ -92,9 +96,9 @@ mod tests {
     #[test]
     fn accounts_add_up() {
         let mut counts = Counts::default();
-        counts.add(Kind::Response, 100, 2);
+        counts.add(Kind::Response, 100, true, 2);
         let mut other = counts.clone();
-        other.add(Kind::Noise(Noise::Truncated), 50, 1);
+        other.add(Kind::Noise(Noise::Truncated), 50, false, 1);
         counts.merge(&other);
         assert_eq!(
             (counts.packets, counts.bytes, counts.responses),

@@ -1,66 +1,146 @@
 //! The record that a perfect sensor exports for a packet, known from making the packet.
 
-use std::fmt::Write as _;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::ops::Range;
+use std::fmt::{Display, Write as _};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::message::Message;
+use crate::message::{Answer, Message, flag, kind, type_name};
+use crate::packet::Envelope;
+use crate::wanted::Format;
 
-/// The set of one response. Its names are ranges of the [`Message`] that it was made with.
-#[derive(Debug)]
-pub(crate) struct Expected {
-    pub(crate) client: IpAddr,
-    pub(crate) resolver: IpAddr,
-    pub(crate) names: Vec<Range<usize>>,
-    pub(crate) ipv4: Vec<Ipv4Addr>,
-    pub(crate) ipv6: Vec<Ipv6Addr>,
-}
+/// Flags in the order of the header, as dnsflow-read names them.
+const FLAGS: [(u16, &str); 7] = [
+    (flag::AA, "aa"),
+    (flag::TC, "tc"),
+    (flag::RD, "rd"),
+    (flag::RA, "ra"),
+    (flag::Z, "z"),
+    (flag::AD, "ad"),
+    (flag::CD, "cd"),
+];
 
-impl Expected {
-    /// An empty set.
-    pub(crate) fn new() -> Self {
-        let none = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-        Self {
-            client: none,
-            resolver: none,
-            names: vec![],
-            ipv4: vec![],
-            ipv6: vec![],
+/// Appends the record of a message in this envelope as a line: client, resolver, names, IPv4 and IPv6
+/// addresses, between tabs; inside a field, commas. Version 5 has more fields behind them: port of the
+/// client, transport, type of the question, response code, flags, answers, VLAN identifiers.
+///
+/// Whatever in a name could be mistaken is escaped as `\DDD`.
+pub(crate) fn write_line(
+    format: Format,
+    message: &Message,
+    envelope: &Envelope,
+    line: &mut String,
+) {
+    // Writing to a String cannot fail.
+    let (client, resolver) = (envelope.destination, envelope.source);
+    let _ = write!(line, "{}\t{}\t", client.address, resolver.address);
+    let asked = message.asked();
+    let aliases = message
+        .answers()
+        .iter()
+        .filter(|answer| answer.kind == kind::CNAME)
+        .filter_map(|answer| answer.data.name.as_ref());
+    let names = asked.iter().map(|(name, _)| name).chain(aliases);
+    write_list(names, line, |name, line| {
+        write_name(message.labels(name), line);
+    });
+    line.push('\t');
+    write_list(addresses(message, kind::A, ipv4), line, write_shown);
+    line.push('\t');
+    write_list(addresses(message, kind::AAAA, ipv6), line, write_shown);
+    if format == Format::V5 {
+        let _ = write!(line, "\t{}\tudp\t", client.port);
+        if let Some((_, kind)) = asked {
+            line.push_str(type_name(*kind));
+        }
+        let _ = write!(line, "\t{}\t", code(message.flags()));
+        let set = FLAGS.iter().filter(|(bit, _)| message.flags() & bit != 0);
+        write_list(set.map(|(_, name)| name), line, write_shown);
+        line.push('\t');
+        // Signatures are no answers, unless asked for.
+        let told = message.answers().iter();
+        let told = told.filter(|answer| answer.kind != kind::RRSIG);
+        write_list(told, line, |answer, line| {
+            write_answer(message, answer, line);
+        });
+        line.push('\t');
+        let tags = &envelope.vlans[..usize::from(envelope.vlan_tags)];
+        // A record has room for two.
+        for (index, tag) in tags.iter().take(2).enumerate() {
+            let dot = if index > 0 { "." } else { "" };
+            let _ = write!(line, "{dot}{tag}");
         }
     }
+    line.push('\n');
+}
 
-    /// Forgets names and addresses, for the next response.
-    pub(crate) fn begin(&mut self, client: IpAddr, resolver: IpAddr) {
-        self.client = client;
-        self.resolver = resolver;
-        self.names.clear();
-        self.ipv4.clear();
-        self.ipv6.clear();
+fn addresses<T>(
+    message: &Message,
+    kind: u16,
+    address: fn(&[u8]) -> Option<T>,
+) -> impl Iterator<Item = T> {
+    let answers = message.answers().iter();
+    let of_kind = answers.filter(move |answer| answer.kind == kind);
+    of_kind.filter_map(move |answer| address(message.before(answer)))
+}
+
+fn ipv4(data: &[u8]) -> Option<Ipv4Addr> {
+    Some(data.first_chunk::<4>().copied()?.into())
+}
+
+fn ipv6(data: &[u8]) -> Option<Ipv6Addr> {
+    Some(data.first_chunk::<16>().copied()?.into())
+}
+
+/// The response code of a flags word.
+fn code(flags: u16) -> &'static str {
+    match flags & flag::RCODE {
+        0 => "NOERROR",
+        flag::SERVFAIL => "SERVFAIL",
+        flag::NXDOMAIN => "NXDOMAIN",
+        _ => "REFUSED",
     }
+}
 
-    /// Appends the set as a line: client, resolver, names, IPv4 and IPv6 addresses, between tabs;
-    /// inside a field, commas. Whatever in a name could be mistaken is escaped as `\DDD`.
-    pub(crate) fn write_line(&self, message: &Message, line: &mut String) {
-        // Writing to a String cannot fail.
-        let _ = write!(line, "{}\t{}\t", self.client, self.resolver);
-        for (index, name) in self.names.iter().enumerate() {
-            if index > 0 {
-                line.push(',');
+/// Owner, TTL, type and data, as dnsflow-read --fields shows them.
+fn write_answer(message: &Message, answer: &Answer, line: &mut String) {
+    write_name(message.labels(&answer.owner), line);
+    let _ = write!(line, " {} {} ", answer.ttl, type_name(answer.kind));
+    let data = message.before(answer);
+    match answer.kind {
+        kind::A => write_list(ipv4(data), line, write_shown),
+        kind::AAAA => write_list(ipv6(data), line, write_shown),
+        kind::TXT => {
+            // One string of printable characters.
+            let text = String::from_utf8_lossy(data.get(1..).unwrap_or_default());
+            let _ = write!(line, "\"{text}\"");
+        }
+        kind::HTTPS => line.push_str("1 . alpn=h2"),
+        // Numbers, then a name.
+        _ => {
+            let (numbers, _) = data.as_chunks::<2>();
+            for number in numbers {
+                let _ = write!(line, "{} ", u16::from_be_bytes(*number));
             }
-            write_name(message.labels(name), line);
+            if let Some(name) = &answer.data.name {
+                write_name(message.labels(name), line);
+            }
         }
-        line.push('\t');
-        write_list(&self.ipv4, line);
-        line.push('\t');
-        write_list(&self.ipv6, line);
-        line.push('\n');
     }
 }
 
-fn write_list<T: std::fmt::Display>(items: &[T], line: &mut String) {
-    for (index, item) in items.iter().enumerate() {
-        let comma = if index > 0 { "," } else { "" };
-        let _ = write!(line, "{comma}{item}");
+fn write_shown(item: impl Display, line: &mut String) {
+    let _ = write!(line, "{item}");
+}
+
+fn write_list<T>(
+    items: impl IntoIterator<Item = T>,
+    line: &mut String,
+    mut write: impl FnMut(T, &mut String),
+) {
+    for (index, item) in items.into_iter().enumerate() {
+        if index > 0 {
+            line.push(',');
+        }
+        write(item, line);
     }
 }
 

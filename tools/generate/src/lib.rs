@@ -7,6 +7,7 @@
 //!
 //! - [`Mix`]: the options that say what the traffic consists of.
 //! - [`Traffic`]: the packets, one after another.
+//! - [`Wanted`]: which of them a sensor exports, and in which format.
 //! - [`capture_file`]: packets as a pcap file.
 //! - [`interface`] and [`live`]: packets through an interface, at a rate.
 //! - [`Counts`]: how many packets of each kind were made.
@@ -27,6 +28,7 @@ mod packet;
 mod population;
 mod random;
 mod traffic;
+mod wanted;
 
 pub use counts::Counts;
 pub use mix::Mix;
@@ -34,3 +36,4 @@ pub use noise::Noise;
 pub use packet::Mac;
 pub use random::Share;
 pub use traffic::{Kind, Traffic};
+pub use wanted::{Format, Select, TypeList, Wanted};

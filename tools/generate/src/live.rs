@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::counts::Counts;
 use crate::interface::{self, BATCH_FRAMES, Headers, Interface};
 use crate::traffic::{Kind, Traffic};
+use crate::wanted::Wanted;
 
 /// Length of a burst when a rate is set.
 const BURST: Duration = Duration::from_millis(1);
@@ -59,25 +60,28 @@ pub struct Load {
 #[derive(Debug)]
 struct Prepared {
     kind: Kind,
+    is_expected: bool,
     end: usize,
     line_end: usize,
 }
 
 impl Load {
-    /// Makes `count` frames; with `expect`, keeps their lines too.
+    /// Makes `count` frames, of which some are `wanted`; with `expect`, keeps their lines too.
     #[must_use]
-    pub fn prepare(traffic: &mut Traffic, count: usize, expect: bool) -> Self {
+    pub fn prepare(traffic: &mut Traffic, count: usize, wanted: &Wanted, expect: bool) -> Self {
         let mut load = Self::default();
         let mut frame = Vec::new();
         for _ in 0..count {
             let kind = traffic.next_frame(&mut frame);
             load.bytes.extend_from_slice(&frame);
-            if expect && kind == Kind::Response {
-                traffic.write_expected(&mut load.lines);
+            let is_expected = traffic.is_expected(wanted);
+            if expect && is_expected {
+                traffic.write_expected(wanted.format, &mut load.lines);
             }
             let (end, line_end) = (load.bytes.len(), load.lines.len());
             load.frames.push(Prepared {
                 kind,
+                is_expected,
                 end,
                 line_end,
             });
@@ -91,7 +95,7 @@ impl Load {
         let mut counts = Counts::default();
         let mut start = 0;
         for (frame, times) in self.times_sent(sent) {
-            counts.add(frame.kind, frame.end - start, times);
+            counts.add(frame.kind, frame.end - start, frame.is_expected, times);
             start = frame.end;
         }
         counts
@@ -281,16 +285,19 @@ mod tests {
             frames: vec![
                 Prepared {
                     kind: Kind::Response,
+                    is_expected: true,
                     end: 10,
                     line_end: 2,
                 },
                 Prepared {
                     kind: Kind::Noise(crate::Noise::Query),
+                    is_expected: false,
                     end: 20,
                     line_end: 2,
                 },
                 Prepared {
                     kind: Kind::Response,
+                    is_expected: true,
                     end: 30,
                     line_end: 4,
                 },
@@ -299,6 +306,7 @@ mod tests {
         };
         let counts = load.counts(4);
         assert_eq!((counts.packets, counts.bytes, counts.responses), (4, 40, 3));
+        assert_eq!(counts.sets, 3);
         let mut lines = Vec::new();
         load.write_expected(4, &mut lines)
             .expect("a Vec takes everything");

@@ -70,6 +70,7 @@ fn write_capture(options: &Options, path: &Path) -> Result<(), Failure> {
         &mut traffic,
         extent,
         &mut *capture,
+        &options.wanted,
         expected
             .as_mut()
             .map(|expected| &mut **expected as &mut dyn Write),
@@ -141,6 +142,7 @@ fn prepare(options: &Options) -> Vec<Load> {
                     Load::prepare(
                         &mut traffic(options, stream),
                         frames,
+                        &options.wanted,
                         options.expect.is_some(),
                     )
                 })

@@ -24,6 +24,48 @@ pub(crate) mod kind {
     pub(crate) const ANY: u16 = 255;
 }
 
+/// Their names.
+const TYPE_NAMES: [(u16, &str); 14] = [
+    (kind::A, "A"),
+    (kind::NS, "NS"),
+    (kind::CNAME, "CNAME"),
+    (kind::SOA, "SOA"),
+    (kind::PTR, "PTR"),
+    (kind::MX, "MX"),
+    (kind::TXT, "TXT"),
+    (kind::AAAA, "AAAA"),
+    (kind::SRV, "SRV"),
+    (kind::DNAME, "DNAME"),
+    (kind::OPT, "OPT"),
+    (kind::RRSIG, "RRSIG"),
+    (kind::HTTPS, "HTTPS"),
+    (kind::ANY, "ANY"),
+];
+
+/// The name of a type that is made.
+pub(crate) fn type_name(kind: u16) -> &'static str {
+    let known = TYPE_NAMES.iter().find(|(known, _)| *known == kind);
+    known.map_or("", |(_, name)| name)
+}
+
+/// The type of this name, in any letter case, or of the form `TYPE255`, that questions are for.
+pub(crate) fn type_named(name: &str) -> Option<u16> {
+    const ASKED: [u16; 8] = [
+        kind::A,
+        kind::AAAA,
+        kind::ANY,
+        kind::HTTPS,
+        kind::MX,
+        kind::PTR,
+        kind::SRV,
+        kind::TXT,
+    ];
+    ASKED.into_iter().find(|kind| {
+        type_name(*kind).eq_ignore_ascii_case(name)
+            || format!("TYPE{kind}").eq_ignore_ascii_case(name)
+    })
+}
+
 /// The flags word of a header (RFC 1035 section 4.1.1, RFC 4035 section 3):
 ///
 /// ```text
@@ -38,14 +80,17 @@ pub(crate) mod flag {
     pub(crate) const TC: u16 = 0x0200;
     pub(crate) const RD: u16 = 0x0100;
     pub(crate) const RA: u16 = 0x0080;
+    pub(crate) const Z: u16 = 0x0040;
     pub(crate) const AD: u16 = 0x0020;
+    pub(crate) const CD: u16 = 0x0010;
+    pub(crate) const RCODE: u16 = 0x000f;
     pub(crate) const SERVFAIL: u16 = 2;
     pub(crate) const NXDOMAIN: u16 = 3;
     pub(crate) const REFUSED: u16 = 5;
 }
 
 /// A section of records, by the byte offset of its count in the header.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Section {
     Answer = 6,
     Authority = 8,
@@ -53,6 +98,7 @@ pub(crate) enum Section {
 }
 
 const HEADER_BYTES: usize = 12;
+const FLAGS_AT: usize = 2;
 const QUESTION_COUNT_AT: usize = 4;
 const CLASS_IN: u16 = 1;
 /// A pointer has 14 bits (RFC 1035 section 4.1.4).
@@ -65,6 +111,27 @@ pub(crate) struct Message {
     compress: bool,
     decoded: Vec<u8>,
     suffixes: Vec<Suffix>,
+    asked: Option<(Range<usize>, u16)>,
+    answers: Vec<Answer>,
+}
+
+/// A record of the answer section.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    /// Its owner, for [`Message::labels`].
+    pub(crate) owner: Range<usize>,
+    pub(crate) kind: u16,
+    pub(crate) ttl: u32,
+    pub(crate) data: AnswerData,
+}
+
+/// The data of a record.
+#[derive(Clone, Debug)]
+pub(crate) struct AnswerData {
+    /// The bytes before the name, or all, for [`Message::before`].
+    before: Range<usize>,
+    /// The name, for [`Message::labels`].
+    pub(crate) name: Option<Range<usize>>,
 }
 
 /// A name, or the end of one, that stands in the message and may be pointed at.
@@ -80,6 +147,8 @@ impl Message {
         self.bytes.clear();
         self.decoded.clear();
         self.suffixes.clear();
+        self.asked = None;
+        self.answers.clear();
         self.compress = compress;
         self.bytes.extend_from_slice(&id.to_be_bytes());
         self.bytes.extend_from_slice(&flags.to_be_bytes());
@@ -96,12 +165,36 @@ impl Message {
         self.decoded.get(name.clone()).unwrap_or_default()
     }
 
+    /// Decoded name and type of the question.
+    pub(crate) fn asked(&self) -> Option<&(Range<usize>, u16)> {
+        self.asked.as_ref()
+    }
+
+    /// The records of the answer section, in order.
+    pub(crate) fn answers(&self) -> &[Answer] {
+        &self.answers
+    }
+
+    /// The data of a record up to the name in it.
+    pub(crate) fn before(&self, answer: &Answer) -> &[u8] {
+        self.bytes
+            .get(answer.data.before.clone())
+            .unwrap_or_default()
+    }
+
+    /// The flags word of the header.
+    pub(crate) fn flags(&self) -> u16 {
+        let word = self.bytes.get(FLAGS_AT..).and_then(<[u8]>::first_chunk);
+        word.map_or(0, |word| u16::from_be_bytes(*word))
+    }
+
     /// Adds a question of class IN; returns its decoded name.
     pub(crate) fn question(&mut self, name: &[u8], kind: u16) -> Range<usize> {
         self.count_one(QUESTION_COUNT_AT);
         let decoded = self.name(name);
         self.word(kind);
         self.word(CLASS_IN);
+        self.asked = Some((decoded.clone(), kind));
         decoded
     }
 
@@ -114,9 +207,21 @@ impl Message {
         ttl: u32,
         data: &[u8],
     ) {
-        let end = self.record_head(section, owner, kind, ttl);
+        let (owner, start) = self.record_head(section, owner, kind, ttl);
         self.bytes.extend_from_slice(data);
-        self.close(end);
+        self.close(start);
+        if section == Section::Answer {
+            let data = AnswerData {
+                before: start..self.bytes.len(),
+                name: None,
+            };
+            self.answers.push(Answer {
+                owner,
+                kind,
+                ttl,
+                data,
+            });
+        }
     }
 
     /// Adds a record whose data is a name with `before` in front of it and `after` behind;
@@ -129,14 +234,28 @@ impl Message {
         kind: u16,
         data: NameData<'_>,
     ) -> Range<usize> {
-        let end = self.record_head(section, owner, kind, data.ttl);
+        let ttl = data.ttl;
+        let (owner, start) = self.record_head(section, owner, kind, ttl);
         self.bytes.extend_from_slice(data.before);
+        let before = start..self.bytes.len();
         let compress = self.compress;
         self.compress &= !matches!(kind, kind::DNAME | kind::SRV | kind::RRSIG);
         let decoded = self.name(data.name);
         self.compress = compress;
         self.bytes.extend_from_slice(data.after);
-        self.close(end);
+        self.close(start);
+        if section == Section::Answer {
+            let data = AnswerData {
+                before,
+                name: Some(decoded.clone()),
+            };
+            self.answers.push(Answer {
+                owner,
+                kind,
+                ttl,
+                data,
+            });
+        }
         decoded
     }
 
@@ -204,13 +323,20 @@ impl Message {
             .find(|suffix| self.decoded[suffix.decoded.clone()].eq_ignore_ascii_case(labels))
     }
 
-    fn record_head(&mut self, section: Section, owner: &[u8], kind: u16, ttl: u32) -> usize {
+    /// Returns the decoded owner, and where the record's data starts.
+    fn record_head(
+        &mut self,
+        section: Section,
+        owner: &[u8],
+        kind: u16,
+        ttl: u32,
+    ) -> (Range<usize>, usize) {
         self.count_one(section as usize);
-        self.name(owner);
+        let owner = self.name(owner);
         self.word(kind);
         self.word(CLASS_IN);
         self.bytes.extend_from_slice(&ttl.to_be_bytes());
-        self.open()
+        (owner, self.open())
     }
 
     /// Leaves room for a record's data length; returns where its data starts.

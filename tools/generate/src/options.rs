@@ -7,6 +7,7 @@ use clap::{ArgGroup, Parser};
 
 use crate::mix::Mix;
 use crate::packet::Mac;
+use crate::wanted::Wanted;
 
 /// Packets a second that the time stamps of a file state by default.
 pub const FILE_RATE: u64 = 100_000;
@@ -22,11 +23,16 @@ a sensor.
 Every packet follows from the seed: the same options give the same bytes. Addresses are from blocks \
 that are never routed (clients from 10.0.0.0/8 and 2001:db8:c::/48, resolvers from 172.16.0.0/16 and \
 2001:db8:53::/48, answers from 198.18.0.0/15 and 2001:db8:a::/48), names end in labels that are never \
-delegated. Some packets are noise, which a sensor must not export.
+delegated. Some packets are noise, which a sensor must not export, unless it is told to.
 
 --expect also writes the records that a perfect sensor exports, one per line: client, resolver, \
 names, IPv4 and IPv6 addresses, separated by tabs, lists by commas. They are known from making the \
-packets, not from parsing them, so they can be used to judge a sensor.")]
+packets, not from parsing them, so they can be used to judge a sensor.
+
+With --format v5 a line has seven more fields: port of the client, transport, type of the question, \
+response code, flags, answers, VLAN identifiers. They are written as dnsflow-read --fields does: \
+answers as \"owner TTL TYPE data\", VLAN identifiers as OUTER.INNER. Time, interface and VNI are not told. \
+What is exported is decided by --select, --types and --authoritative, as by those of the sensor.")]
 pub struct Options {
     /// Write a capture file (classic pcap, Ethernet, microseconds); - is standard output
     #[arg(
@@ -96,6 +102,10 @@ pub struct Options {
     #[arg(long, value_name = "MAC", default_value = "02:00:00:00:00:01", value_parser = mac)]
     pub source_mac: Mac,
 
+    /// What is exported of it.
+    #[command(flatten)]
+    pub wanted: Wanted,
+
     /// What the traffic consists of.
     #[command(flatten)]
     pub mix: Mix,
@@ -109,6 +119,9 @@ Examples:
   The records expected of them as well:
       dnsflow-gen --write responses.pcap --expect sets.tsv --count 100000 --noise 20
 
+  The same of version 5, errors and all types included:
+      dnsflow-gen -w responses.pcap -n 100000 -e records.tsv --format v5 --select all --types any
+
   Into another program:
       dnsflow-gen --write - --count 1000 | tshark -r -
 
@@ -121,11 +134,13 @@ Examples:
 Exit status: 0 when everything was written or sent, 2 for wrong usage, 1 for anything else.";
 
 impl Options {
-    /// Checks what clap does not: that only one output goes to standard output.
+    /// Checks what clap does not: that only one output goes to standard output, and that the format of
+    /// records has what is expected.
     ///
     /// # Errors
     /// A message for the user.
     pub fn check(&self) -> Result<(), String> {
+        self.wanted.check()?;
         let is_stdout = |path: &Option<PathBuf>| path.as_deref().is_some_and(is_standard_output);
         let claims: Vec<&str> = [
             ("--write -", is_stdout(&self.write)),

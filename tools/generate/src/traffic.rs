@@ -1,14 +1,13 @@
 //! The sequence of packets: responses that a sensor exports, and noise that it must not.
 
-use std::net::IpAddr;
-
-use crate::expected::Expected;
+use crate::expected;
 use crate::message::{Message, NameData, Section, flag, kind};
 use crate::mix::Mix;
 use crate::noise::{self, Noise};
 use crate::packet::{Endpoint, Envelope, Mac, write_tcp, write_udp};
 use crate::population::{self, Population, push_label};
 use crate::random::{Random, Share};
+use crate::wanted::{Format, Wanted};
 
 /// Size that a response does not outgrow: with it, headers and four tags fit an MTU of 1500.
 const MESSAGE_LIMIT_BYTES: usize = 1400;
@@ -35,7 +34,8 @@ pub struct Traffic {
     population: Population,
     random: Random,
     message: Message,
-    expected: Expected,
+    /// The last packet: what it is, and how it was sent.
+    last: Option<(Kind, Envelope)>,
     name: Vec<u8>,
     target: Vec<u8>,
 }
@@ -50,7 +50,7 @@ impl Traffic {
             macs,
             random: Random::new(seed, stream),
             message: Message::default(),
-            expected: Expected::new(),
+            last: None,
             name: Vec::new(),
             target: Vec::new(),
         }
@@ -68,18 +68,33 @@ impl Traffic {
             address: self.population.resolver(&mut self.random, ipv6),
             port: DNS_PORT,
         };
-        if self.random.chance(self.mix.noise) {
-            return Kind::Noise(self.noise(frame, client, resolver));
-        }
-        self.response(client.address, resolver.address);
-        let envelope = self.envelope(resolver, client);
-        write_udp(frame, &envelope, self.message.bytes());
-        Kind::Response
+        let (kind, envelope) = if self.random.chance(self.mix.noise) {
+            let (noise, envelope) = self.noise(frame, client, resolver);
+            (Kind::Noise(noise), envelope)
+        } else {
+            self.response();
+            let envelope = self.envelope(resolver, client);
+            write_udp(frame, &envelope, self.message.bytes());
+            (Kind::Response, envelope)
+        };
+        self.last = Some((kind, envelope));
+        kind
+    }
+
+    /// Whether a sensor with these options exports the last packet.
+    #[must_use]
+    pub fn is_expected(&self, wanted: &Wanted) -> bool {
+        let is_response = self.last.is_some_and(|(kind, _)| {
+            kind != Kind::Noise(Noise::Query) && kind != Kind::Noise(Noise::OtherTraffic)
+        });
+        is_response && wanted.takes(&self.message)
     }
 
     /// Appends the line that the last packet, a response, is expected to be exported as.
-    pub fn write_expected(&self, line: &mut String) {
-        self.expected.write_line(&self.message, line);
+    pub fn write_expected(&self, format: Format, line: &mut String) {
+        if let Some((_, envelope)) = &self.last {
+            expected::write_line(format, &self.message, envelope, line);
+        }
     }
 
     fn envelope(&mut self, source: Endpoint, destination: Endpoint) -> Envelope {
@@ -98,17 +113,15 @@ impl Traffic {
         }
     }
 
-    /// Makes a response, and the set that is expected of it.
-    fn response(&mut self, client: IpAddr, resolver: IpAddr) {
+    /// Makes a response.
+    fn response(&mut self) {
         let asked = self.question_kind();
         self.question_name();
         let compress = !self.random.chance(self.mix.uncompressed);
         let signed = self.random.chance(self.mix.signed);
         let flags = flag::QR | flag::RD | flag::RA | if signed { flag::AD } else { 0 };
         self.message.begin(self.random.word(), flags, compress);
-        self.expected.begin(client, resolver);
-        let asked_name = self.message.question(&self.name, asked);
-        self.expected.names.push(asked_name);
+        self.message.question(&self.name, asked);
         self.aliases(signed);
         self.addresses(asked, signed);
         if self.random.chance(self.mix.authority) && self.has_room() {
@@ -205,10 +218,8 @@ impl Traffic {
             name: &self.target,
             after: &[],
         };
-        let name = self
-            .message
+        self.message
             .record_with_name(Section::Answer, &self.name, kind::CNAME, data);
-        self.expected.names.push(name);
     }
 
     fn addresses(&mut self, asked: u16, signed: bool) {
@@ -236,15 +247,11 @@ impl Traffic {
 
     fn address(&mut self, ttl: u32, ipv6: bool) {
         if ipv6 {
-            let address = population::answer_ipv6(&mut self.random);
-            self.expected.ipv6.push(address);
-            let data = address.octets();
+            let data = population::answer_ipv6(&mut self.random).octets();
             self.message
                 .record(Section::Answer, &self.name, kind::AAAA, ttl, &data);
         } else {
-            let address = population::answer_ipv4(&mut self.random);
-            self.expected.ipv4.push(address);
-            let data = address.octets();
+            let data = population::answer_ipv4(&mut self.random).octets();
             self.message
                 .record(Section::Answer, &self.name, kind::A, ttl, &data);
         }
@@ -340,9 +347,14 @@ impl Traffic {
         self.message.bytes().len() + RESERVE_BYTES < MESSAGE_LIMIT_BYTES
     }
 
-    fn noise(&mut self, frame: &mut Vec<u8>, client: Endpoint, resolver: Endpoint) -> Noise {
+    fn noise(
+        &mut self,
+        frame: &mut Vec<u8>,
+        client: Endpoint,
+        resolver: Endpoint,
+    ) -> (Noise, Envelope) {
         let noise = Noise::draw(&mut self.random);
-        match noise {
+        let envelope = match noise {
             Noise::Query => {
                 self.question_name();
                 noise::query(&mut self.message, &mut self.random, &self.name);
@@ -351,6 +363,7 @@ impl Traffic {
                 let port = if from_dns_port { DNS_PORT } else { client.port };
                 let envelope = self.envelope(Endpoint { port, ..client }, resolver);
                 write_udp(frame, &envelope, self.message.bytes());
+                envelope
             }
             Noise::OtherTraffic => {
                 let port = self.random.pick(&[80, 443, 8080, 22]);
@@ -358,6 +371,7 @@ impl Traffic {
                 let envelope = self.envelope(server, client);
                 if self.random.chance(Share::percent(50)) {
                     write_tcp(frame, &envelope);
+                    envelope
                 } else {
                     // Ports that nobody registered, so that no dissector looks for more in it.
                     let [from, to] = [61_003, 61_005];
@@ -374,6 +388,7 @@ impl Traffic {
                     let payload: [u8; 90] =
                         std::array::from_fn(|_| (self.random.bits() >> 56) as u8);
                     write_udp(frame, &envelope, &payload);
+                    envelope
                 }
             }
             response => {
@@ -381,8 +396,9 @@ impl Traffic {
                 noise::response(response, &mut self.message, &mut self.random, &self.name);
                 let envelope = self.envelope(resolver, client);
                 write_udp(frame, &envelope, self.message.bytes());
+                envelope
             }
-        }
-        noise
+        };
+        (noise, envelope)
     }
 }

@@ -101,6 +101,37 @@ fn the_account_adds_up() {
     assert_eq!(bytes, number(&json, "bytes"));
 }
 
+/// What is selected changes what is expected, and nothing else.
+#[test]
+fn the_selection_changes_what_is_expected() {
+    let folder = Folder::new();
+    let (capture, expected) = (folder.path("packets.pcap"), folder.path("expected.tsv"));
+    let make = |selection: &[&str]| {
+        let options = ["-w", text(&capture), "-n", "5000", "--noise", "50"];
+        let options = [&options[..], &["-e", text(&expected), "--json"], selection].concat();
+        let json = String::from_utf8(stdout(&options)).expect("JSON is text");
+        let lines = fs::read_to_string(&expected).expect("a file");
+        assert_eq!(lines.lines().count(), number(&json, "sets"));
+        (fs::read(&capture).expect("a file"), json, lines)
+    };
+    let (packets, json, lines) = make(&[]);
+    assert_eq!(number(&json, "sets"), number(&json, "responses"));
+    let all = "--format v5 --select all --types any --authoritative";
+    let all: Vec<&str> = all.split_whitespace().collect();
+    let (same, json, more) = make(&all);
+    assert!(packets == same, "the packets");
+    let not_told = ["query", "truncated", "other_traffic"];
+    let not_told: usize = not_told.iter().map(|kind| number(&json, kind)).sum();
+    assert_eq!(number(&json, "sets"), 5000 - not_told);
+    assert!(more.lines().all(|line| line.split('\t').count() == 12));
+    for code in ["NOERROR", "NXDOMAIN", "SERVFAIL", "REFUSED"] {
+        assert!(more.contains(&format!("\t{code}\t")), "{code}");
+    }
+    let (_, _, v5) = make(&["--format", "v5"]);
+    let first_columns = |line: &str| line.split('\t').take(5).collect::<Vec<_>>().join("\t");
+    assert!(v5.lines().map(first_columns).eq(lines.lines()));
+}
+
 #[test]
 fn shares_reach_the_frames() {
     let frames = |options: &[&str]| {
@@ -225,6 +256,18 @@ fn wrong_usage_ends_with_2_and_trouble_with_1() {
     assert_eq!(status(&["-w", "-", "-n", "1", "--json"]), Some(2));
     assert_eq!(status(&["-w", "-", "-n", "1", "-i", "lo"]), Some(2));
     assert_eq!(status(&["-w", "/nowhere/at/all", "-n", "1"]), Some(1));
+    let expecting = |more: &[&str]| {
+        let options = ["-w", "/dev/null", "-n", "1", "-e", "/dev/null"];
+        output(&[&options[..], more].concat())
+    };
+    assert_eq!(expecting(&["--format", "v5"]).status.code(), Some(0));
+    for beyond in [["--select", "all"], ["--types", "any"]] {
+        let refused = expecting(&beyond);
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(refused.stderr.contains("add --format v5"));
+    }
+    let nothing_expected = output(&["-w", "-", "-n", "1", "--format", "v5"]);
+    assert_eq!(nothing_expected.status.code(), Some(2));
     let missing = output(&["-i", "no-such-if", "-n", "1"]);
     assert_eq!(missing.status.code(), Some(1));
     assert!(missing.stderr.contains("no interface no-such-if"));

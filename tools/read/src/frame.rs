@@ -49,11 +49,13 @@ fn packet(link: LinkType, bytes: &[u8]) -> Result<&[u8], FrameReject> {
         wire_bytes: 0,
         at: Timestamp::default(),
         link,
+        vlan: None,
     };
     match link::network(&frame) {
         Ok(Network {
             protocol: ether_type::IPV4 | ether_type::IPV6,
             bytes,
+            ..
         }) => Ok(bytes),
         // Only a bad IP header can be wrong with these.
         Err(_) if link == LinkType::Ip || has_family(link) => Err(FrameReject::IpHeader),

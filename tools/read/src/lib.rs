@@ -12,10 +12,12 @@
 //! records.
 
 mod capture;
+mod ecs;
 mod error;
 mod feed;
 mod filter;
 mod frame;
+mod json;
 mod kernel;
 mod listen;
 mod options;

@@ -17,15 +17,21 @@ use crate::filter::Expression;
 /// targets in the order of the answer. Time is the time of day in UTC. Dots, commas, bars and
 /// backslashes inside a label, and bytes that are not printable ASCII, are written as \DDD in
 /// decimal; the root is ".". The resolver is empty for sensors that speak a version before 4;
-/// versions 0 to 4 are read. A sensor exports at most 2 KiB of the names of a response. In the lines
+/// versions 0 to 5 are read. A sensor exports at most 2 KiB of the names of a response. In the lines
 /// of its own --print, "..." ends a list of names that lacks some; records do not tell.
+///
+/// Records of version 5 have the time at which the response was captured; records before that have
+/// the time at which the datagram came. The sensor is its address, or in version 5 the name that it
+/// gives itself, if it has one. Anyone who can send to the collector can forge both.
 ///
 /// Statistics of a sensor are a line as well:
 ///
 ///   STATS|sensor|time|captured:N|received:N|dropped:N|ifdropped:N|sample_rate:N
 ///
+/// What is not known is empty.
+///
 /// At the end of the input, on Ctrl-C and on SIGTERM, a summary follows for each source (address
-/// and UDP port: one stream of one sensor): what it sent and how often, how far its counters moved
+/// and UDP port, and in version 5 the core: one stream of one sensor): what it sent and how often, how far its counters moved
 /// from its first statistics to its last, and by its sequence numbers what was lost, came out of
 /// order, came twice, and how often the stream started over.
 ///
@@ -77,14 +83,50 @@ pub struct Options {
     )]
     pub(crate) count: Option<u64>,
 
+    /// Add the columns of version 5.
+    ///
+    /// Behind the others: port|transport|type|rcode|flags|answers|interface|vlan|vni|subnet. Records
+    /// before version 5 have nothing there.
+    ///
+    /// Port is the client's, transport udp or tcp. Type is that of the question, with its class if
+    /// that is not IN. Flags are aa, tc, rd, ra, z, ad, cd of the message; then "incomplete" if its end
+    /// was not captured, "continued" if the record continues the one before, and "more" if more of the
+    /// response follows in the next one. Answers are as in zone files, "owner TTL TYPE data", with the
+    /// class before the type if it is not IN; data of no known form is \# LENGTH HEX (RFC 3597), and
+    /// data that had no room in a datagram \# LENGTH and three dots. Values of a list in SVCB and HTTPS
+    /// are separated by \044. Interface is the sensor's; vlan is OUTER or OUTER.INNER; vni is that of the
+    /// tunnel; subnet is the EDNS client subnet as ADDRESS/SOURCE/SCOPE.
+    ///
+    /// Statistics of version 5 have all counters, each as |NAME:N.
+    #[arg(long, conflicts_with_all = ["json", "ecs"])]
+    pub(crate) fields: bool,
+
     /// Print JSON, one object per line.
     ///
     /// Records are {"time", "sensor", "port", "sequence", "client", "resolver", "names", "ipv4",
     /// "ipv6"}, statistics {"time", "sensor", "port", "sequence", "stats": {..}}, and the summary
     /// of a source is {"summary": {..}}. Times are RFC 3339 in UTC with microseconds; sensor and
     /// port are where the datagram came from; what is not known is null.
+    ///
+    /// Records of version 5 have also "received", the time at which the datagram came ("time" is that
+    /// of the capture), "boot" (16 hexadecimal digits), "core", "sensor_name", "sampling",
+    /// "client_port", "resolver_port", "transport", "type" and "class" of the question, "rcode", "flags",
+    /// "answers": [{"name", "class", "ttl", "type", "data"}], "interface", "vlan", "inner_vlan",
+    /// "vni", "subnet": {"family", "address", "source_prefix", "scope_prefix"}, "incomplete",
+    /// "continues" and "has_more". Statistics of version 5 have also "received", "boot", "core",
+    /// "sensor_name" and "version", and all counters in "stats". Their summary names "core" and
+    /// "sensor_name".
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Print records as events of the Elastic Common Schema, one JSON object per line.
+    ///
+    /// "@timestamp" is the time of the record; observer.name is the sensor's name or address; client,
+    /// server, network.transport, dns.question, dns.response_code, dns.header_flags, dns.resolved_ip and
+    /// dns.answers say what the record says. dns.question.registered_domain is there if the name is
+    /// below a suffix of the public suffix list. Statistics and the summary are left out.
+    #[arg(long, conflicts_with_all = ["json", "stats", "summary"])]
+    pub(crate) ecs: bool,
 
     /// Leave out the line that names the fields.
     #[arg(long)]
@@ -131,6 +173,7 @@ Examples:
   dnsflow-read -i lo                           look at what a local sensor sends
   dnsflow-read -r export.pcap.gz               read what dnsflow -w wrote
   dnsflow-read -r export.pcap -S               what was lost on the way?
+  dnsflow-read -r export.pcap --fields         all that version 5 tells
   dnsflow-read -i eth0 -f 'src host 192.0.2.1' one sensor of many
   ssh host tcpdump -U -w - udp port 5300 | dnsflow-read -r - --json | jq .names
 
@@ -162,5 +205,9 @@ mod tests {
         assert!(!parse(&["-r", "x", "-f", "a", "-F", "b"]));
         assert!(!parse(&["-r", "x", "-s", "-S"]));
         assert!(!parse(&["-r", "x", "-c", "0"]));
+        assert!(parse(&["-r", "x", "--fields", "-s"]));
+        assert!(!parse(&["-r", "x", "--fields", "--json"]));
+        assert!(!parse(&["-r", "x", "--ecs", "--json"]));
+        assert!(!parse(&["-r", "x", "--ecs", "-S"]));
     }
 }

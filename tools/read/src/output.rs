@@ -2,14 +2,14 @@
 
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use dnsflow_wire::text::{self, Clock, NameText};
-use dnsflow_wire::v4::{Set, Stats};
-use serde::{Serialize, Serializer};
+use dnsflow_wire::text::{self, Sensor};
+use dnsflow_wire::{v4, v5};
+use serde::Serialize;
 
-use crate::timestamp::Timestamp;
+use crate::{ecs, json};
 
 /// Bytes that are buffered unless lines are flushed at once.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -17,8 +17,13 @@ const BUFFER_BYTES: usize = 64 * 1024;
 /// How lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
-    Text,
+    /// Lines of columns, those of version 5 included if `fields`.
+    Text {
+        fields: bool,
+    },
     Json,
+    /// Events of the Elastic Common Schema: of records only.
+    Ecs,
 }
 
 /// Lines on their way to standard output, or to another writer, a datagram at a time.
@@ -35,7 +40,15 @@ pub(crate) struct Output<'o> {
 pub(crate) struct Context {
     pub(crate) time: Duration,
     pub(crate) source: SocketAddr,
-    pub(crate) sequence: u32,
+    pub(crate) sequence: u64,
+}
+
+impl Context {
+    /// The sender: by the name that it gives itself, if it does.
+    pub(crate) fn sensor<'a>(&self, datagram: &v5::Datagram<'a>) -> Sensor<'a> {
+        let name = datagram.sensor_name().map(Sensor::Name);
+        name.unwrap_or(Sensor::Address(self.source.ip()))
+    }
 }
 
 impl<'o> Output<'o> {
@@ -61,61 +74,74 @@ impl<'o> Output<'o> {
     /// Adds the line that names the fields; JSON has none.
     pub(crate) fn header(&mut self) -> io::Result<()> {
         match self.format {
-            Format::Text => writeln!(self.lines, "{}", text::HEADER),
-            Format::Json => Ok(()),
+            Format::Text { fields: false } => writeln!(self.lines, "{}", text::HEADER),
+            Format::Text { fields: true } => {
+                writeln!(self.lines, "{}|{}", text::HEADER, text::FIELDS)
+            }
+            Format::Json | Format::Ecs => Ok(()),
         }
     }
 
-    /// Adds a record.
-    pub(crate) fn record(&mut self, context: Context, set: &Set<'_>) -> io::Result<()> {
+    /// Adds a record of versions 0 to 4.
+    pub(crate) fn set(&mut self, context: Context, set: &v4::Set<'_>) -> io::Result<()> {
+        let (sensor, time) = (Some(context.source.ip()), context.time);
+        let out = &mut Ascii(&mut self.lines);
         match self.format {
-            Format::Text => {
-                let sensor = Some(context.source.ip());
-                text::write_set(&mut Ascii(&mut self.lines), sensor, context.time, set)
+            Format::Text { fields: false } => text::write_set(out, sensor, time, set),
+            Format::Text { fields: true } => text::write_set_and_fields(out, sensor, time, set),
+            Format::Json => return self.json(&json::set(context, set)),
+            Format::Ecs => return self.json(&ecs::set(context, set)),
+        }
+        .map_err(io::Error::other)
+    }
+
+    /// Adds a record of version 5.
+    pub(crate) fn record(
+        &mut self,
+        context: Context,
+        datagram: &v5::Datagram<'_>,
+        record: &v5::Record<'_>,
+    ) -> io::Result<()> {
+        let sensor = Some(context.sensor(datagram));
+        let out = &mut Ascii(&mut self.lines);
+        match self.format {
+            Format::Text { fields: false } => text::write_record(out, sensor, record),
+            Format::Text { fields: true } => text::write_record_and_fields(out, sensor, record),
+            Format::Json => return self.json(&json::record(context, datagram, record)),
+            Format::Ecs => return self.json(&ecs::record(context, datagram, record)),
+        }
+        .map_err(io::Error::other)
+    }
+
+    /// Adds statistics of versions 0 to 4.
+    pub(crate) fn stats(&mut self, context: Context, stats: &v4::Stats) -> io::Result<()> {
+        match self.format {
+            Format::Text { .. } => {
+                let sensor = Sensor::Address(context.source.ip());
+                let out = &mut Ascii(&mut self.lines);
+                text::write_stats(out, sensor, context.time, stats).map_err(io::Error::other)
+            }
+            Format::Json => self.json(&json::stats(context, stats)),
+            Format::Ecs => Ok(()),
+        }
+    }
+
+    /// Adds statistics of version 5, which can all be read.
+    pub(crate) fn counters(
+        &mut self,
+        context: Context,
+        datagram: &v5::Datagram<'_>,
+        counters: &v5::Counters<'_>,
+    ) -> io::Result<()> {
+        match self.format {
+            Format::Text { fields } => {
+                let (sensor, time) = (context.sensor(datagram), datagram.time());
+                let (out, rate) = (&mut Ascii(&mut self.lines), datagram.sampling());
+                text::write_counters(out, sensor, time, counters, rate, fields)
                     .map_err(io::Error::other)
             }
-            Format::Json => self.json(&RecordLine {
-                head: Head::from(context),
-                client: set.client(),
-                resolver: set.resolver(),
-                names: Each(set.names().map(|name| Shown(NameText(name)))),
-                ipv4: Each(set.ipv4()),
-                ipv6: Each(set.ipv6()),
-            }),
-        }
-    }
-
-    /// Adds statistics.
-    pub(crate) fn stats(&mut self, context: Context, stats: &Stats) -> io::Result<()> {
-        let Stats {
-            captured,
-            received,
-            dropped,
-            if_dropped,
-            sample_rate,
-        } = *stats;
-        match self.format {
-            Format::Text => {
-                let (sensor, time) = (context.source.ip(), Clock(context.time));
-                write!(
-                    self.lines,
-                    "STATS|{sensor}|{time}|captured:{captured}|received:{received}|dropped:{dropped}|ifdropped:{if_dropped}|sample_rate:"
-                )?;
-                if let Some(sample_rate) = sample_rate {
-                    write!(self.lines, "{sample_rate}")?;
-                }
-                writeln!(self.lines)
-            }
-            Format::Json => self.json(&StatsLine {
-                head: Head::from(context),
-                stats: StatsObject {
-                    captured,
-                    received,
-                    dropped,
-                    ifdropped: if_dropped,
-                    sample_rate,
-                },
-            }),
+            Format::Json => self.json(&json::counters(context, datagram, counters)),
+            Format::Ecs => Ok(()),
         }
     }
 
@@ -156,69 +182,5 @@ impl fmt::Write for Ascii<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.0.extend_from_slice(text.as_bytes());
         Ok(())
-    }
-}
-
-#[derive(Serialize)]
-struct Head {
-    time: Timestamp,
-    sensor: IpAddr,
-    port: u16,
-    sequence: u32,
-}
-
-impl From<Context> for Head {
-    fn from(context: Context) -> Self {
-        Self {
-            time: Timestamp(context.time),
-            sensor: context.source.ip(),
-            port: context.source.port(),
-            sequence: context.sequence,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct RecordLine<N: Serialize, A: Serialize, B: Serialize> {
-    #[serde(flatten)]
-    head: Head,
-    client: IpAddr,
-    resolver: Option<IpAddr>,
-    names: N,
-    ipv4: A,
-    ipv6: B,
-}
-
-#[derive(Serialize)]
-struct StatsLine {
-    #[serde(flatten)]
-    head: Head,
-    stats: StatsObject,
-}
-
-#[derive(Serialize)]
-struct StatsObject {
-    captured: u32,
-    received: u32,
-    dropped: u32,
-    ifdropped: u32,
-    sample_rate: Option<u32>,
-}
-
-/// An array of what an iterator gives.
-struct Each<I>(I);
-
-impl<I: Iterator<Item: Serialize> + Clone> Serialize for Each<I> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.clone())
-    }
-}
-
-/// A string of what is displayed.
-struct Shown<T>(T);
-
-impl<T: fmt::Display> Serialize for Shown<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
     }
 }

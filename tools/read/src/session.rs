@@ -3,13 +3,14 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use dnsflow_wire::v4::{Content, Datagram, DecodeError};
+use dnsflow_wire::datagram::{Datagram, DecodeError};
+use dnsflow_wire::{v4, v5};
 
 use crate::Options;
 use crate::frame::{FrameReject, Payload};
 use crate::output::{Context, Format, Output};
 use crate::sequence::Arrival;
-use crate::source::Sources;
+use crate::source::{Sources, Stream, Told};
 use crate::summary;
 use crate::timestamp::Timestamp;
 
@@ -45,7 +46,7 @@ impl<'o> Session<'o> {
             errors: Box::new(errors),
             format: format(options),
             records,
-            stats: !options.summary,
+            stats: !options.summary && !options.ecs,
             header: records && !options.no_header,
             left: options.count,
             sources: Sources::default(),
@@ -69,9 +70,30 @@ impl<'o> Session<'o> {
     /// Prints a datagram and counts it.
     pub(crate) fn datagram(&mut self, time: Duration, payload: &Payload<'_>) -> io::Result<()> {
         self.left = self.left.map(|left| left.saturating_sub(1));
-        let result = self.sets_and_stats(time, payload)?;
+        let parsed = Datagram::parse(payload.bytes);
+        let stream = Stream {
+            address: payload.source,
+            core: match &parsed {
+                Ok(Datagram::V5(datagram)) => Some(datagram.core()),
+                _ => None,
+            },
+        };
+        let result = match parsed {
+            Err(error) => Err(error),
+            Ok(datagram) => {
+                let context = Context {
+                    time,
+                    source: payload.source,
+                    sequence: datagram.sequence(),
+                };
+                match datagram {
+                    Datagram::V4(datagram) => self.sets_and_stats(context, stream, &datagram)?,
+                    Datagram::V5(datagram) => self.records_and_stats(context, stream, &datagram)?,
+                }
+            }
+        };
         if result.is_err() || payload.missing != 0 {
-            if let Some(source) = self.sources.account(payload.source, time) {
+            if let Some(source) = self.sources.account(stream, time) {
                 source.bad_datagrams += 1;
             }
             self.complain(
@@ -113,56 +135,85 @@ impl<'o> Session<'o> {
         self.output.finish()
     }
 
-    /// The outer error is standard output's, the inner one the datagram's.
+    /// Versions 0 to 4. The outer error is standard output's, the inner one the datagram's.
     fn sets_and_stats(
         &mut self,
-        time: Duration,
-        payload: &Payload<'_>,
+        context: Context,
+        stream: Stream,
+        datagram: &v4::Datagram<'_>,
     ) -> io::Result<Result<(), DecodeError>> {
-        let mut source = self.sources.account(payload.source, time);
-        let datagram = match Datagram::parse(payload.bytes) {
-            Ok(datagram) => datagram,
-            Err(error) => return Ok(Err(error)),
-        };
-        let context = Context {
-            time,
-            source: payload.source,
-            sequence: datagram.sequence(),
-        };
+        let mut source = self.sources.account(stream, context.time);
         let mut arrival = Arrival::Newest;
         if let Some(source) = &mut source {
             arrival = source.sequence.note(datagram.sequence());
-            if arrival == Arrival::First {
-                source.note_restart();
-            }
-            let kind = if datagram.is_stats() {
-                &mut source.stats_datagrams
-            } else {
-                &mut source.data_datagrams
-            };
-            *kind += 1;
+            source.note_datagram(arrival, datagram.is_stats());
         }
         match datagram.content() {
-            Err(error) => return Ok(Err(error)),
-            Ok(Content::Stats(stats)) => {
+            Err(error) => return Ok(Err(error.into())),
+            Ok(v4::Content::Stats(stats)) => {
                 if let Some(source) = source {
-                    source.note_stats(arrival, stats);
+                    source.note_stats(arrival, stats.into());
                 }
                 if self.stats {
                     self.output.stats(context, &stats)?;
                 }
             }
-            Ok(Content::Sets(sets)) => {
+            Ok(v4::Content::Sets(sets)) => {
                 for set in sets {
                     let set = match set {
                         Ok(set) => set,
-                        Err(error) => return Ok(Err(error)),
+                        Err(error) => return Ok(Err(error.into())),
                     };
                     if let Some(source) = &mut source {
                         source.records += 1;
                     }
                     if self.records {
-                        self.output.record(context, &set)?;
+                        self.output.set(context, &set)?;
+                    }
+                }
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Version 5, likewise.
+    fn records_and_stats(
+        &mut self,
+        context: Context,
+        stream: Stream,
+        datagram: &v5::Datagram<'_>,
+    ) -> io::Result<Result<(), DecodeError>> {
+        let mut source = self.sources.account(stream, context.time);
+        let mut arrival = Arrival::Newest;
+        if let Some(source) = &mut source {
+            let (boot, number) = (datagram.boot(), datagram.sequence());
+            arrival = source.sequence.note_of_boot(boot, number);
+            source.note_datagram(arrival, datagram.is_stats());
+            source.note_sensor_name(datagram.sensor_name());
+        }
+        match datagram.content() {
+            v5::Content::Stats(counters) => {
+                if let Some(error) = counters.clone().find_map(Result::err) {
+                    return Ok(Err(error.into()));
+                }
+                if let Some(source) = source {
+                    source.note_stats(arrival, Told::of(datagram, &counters));
+                }
+                if self.stats {
+                    self.output.counters(context, datagram, &counters)?;
+                }
+            }
+            v5::Content::Records(records) => {
+                for record in records {
+                    let record = match record {
+                        Ok(record) => record,
+                        Err(error) => return Ok(Err(error.into())),
+                    };
+                    if let Some(source) = &mut source {
+                        source.records += 1;
+                    }
+                    if self.records {
+                        self.output.record(context, datagram, &record)?;
                     }
                 }
             }
@@ -187,8 +238,12 @@ impl<'o> Session<'o> {
 pub(crate) fn format(options: &Options) -> Format {
     if options.json {
         Format::Json
+    } else if options.ecs {
+        Format::Ecs
     } else {
-        Format::Text
+        Format::Text {
+            fields: options.fields,
+        }
     }
 }
 

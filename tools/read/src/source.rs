@@ -4,40 +4,49 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use dnsflow_wire::v4::Stats;
+use dnsflow_wire::text::Sensor;
+use dnsflow_wire::{v4, v5};
 
 use crate::sequence::{Arrival, Sequence};
 
 /// Sources that are told apart; forged addresses must not fill the memory.
 const MAX_SOURCES: usize = 65_536;
 
-/// All sources, by address and port.
+/// What numbers its datagrams: before version 5 an address and port, and from then on a core that
+/// sends from there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Stream {
+    pub(crate) address: SocketAddr,
+    pub(crate) core: Option<u16>,
+}
+
+/// All sources, by their streams.
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
-    by_address: BTreeMap<SocketAddr, Source>,
+    by_stream: BTreeMap<Stream, Source>,
     /// Datagrams from sources beyond [`MAX_SOURCES`].
     pub(crate) untracked: u64,
 }
 
 impl Sources {
     /// The account to keep for a datagram that came at `time`; none if there are too many.
-    pub(crate) fn account(&mut self, address: SocketAddr, time: Duration) -> Option<&mut Source> {
-        if self.by_address.len() >= MAX_SOURCES && !self.by_address.contains_key(&address) {
+    pub(crate) fn account(&mut self, stream: Stream, time: Duration) -> Option<&mut Source> {
+        if self.by_stream.len() >= MAX_SOURCES && !self.by_stream.contains_key(&stream) {
             self.untracked += 1;
             return None;
         }
         let source = self
-            .by_address
-            .entry(address)
+            .by_stream
+            .entry(stream)
             .or_insert_with(|| Source::new(time));
         source.first = source.first.min(time);
         source.last = source.last.max(time);
         Some(source)
     }
 
-    /// The accounts in the order of their addresses.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&SocketAddr, &Source)> {
-        self.by_address.iter()
+    /// The accounts in the order of their streams.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Stream, &Source)> {
+        self.by_stream.iter()
     }
 }
 
@@ -53,6 +62,8 @@ pub(crate) struct Source {
     pub(crate) bad_datagrams: u64,
     pub(crate) sequence: Sequence,
     counters: Option<Counters>,
+    /// The name that the sensor gave itself last.
+    sensor_name: Vec<u8>,
 }
 
 impl Source {
@@ -66,11 +77,39 @@ impl Source {
             bad_datagrams: 0,
             sequence: Sequence::default(),
             counters: None,
+            sensor_name: Vec::new(),
         }
     }
 
+    /// Takes the name that the sensor gives itself.
+    pub(crate) fn note_sensor_name(&mut self, name: Option<&[u8]>) {
+        let name = name.unwrap_or_default();
+        if self.sensor_name != name {
+            self.sensor_name.clear();
+            self.sensor_name.extend(name);
+        }
+    }
+
+    /// The name that the sensor gave itself last, if it did.
+    pub(crate) fn sensor_name(&self) -> Option<Sensor<'_>> {
+        (!self.sensor_name.is_empty()).then_some(Sensor::Name(&self.sensor_name))
+    }
+
+    /// Counts a datagram. The first one of a process that started over starts its counters over.
+    pub(crate) fn note_datagram(&mut self, arrival: Arrival, is_stats: bool) {
+        if arrival == Arrival::First {
+            self.note_restart();
+        }
+        let kind = if is_stats {
+            &mut self.stats_datagrams
+        } else {
+            &mut self.data_datagrams
+        };
+        *kind += 1;
+    }
+
     /// Takes the counters of a stats datagram.
-    pub(crate) fn note_stats(&mut self, arrival: Arrival, stats: Stats) {
+    pub(crate) fn note_stats(&mut self, arrival: Arrival, stats: Told) {
         match &mut self.counters {
             None => self.counters = Some(Counters::starting(stats)),
             Some(counters) => counters.advance(arrival, stats),
@@ -78,9 +117,9 @@ impl Source {
     }
 
     /// Takes note that the process started over, and its counters with it.
-    pub(crate) fn note_restart(&mut self) {
+    fn note_restart(&mut self) {
         if let Some(counters) = &mut self.counters {
-            counters.base = None;
+            counters.base = [None; COUNTERS];
         }
     }
 
@@ -115,39 +154,96 @@ pub(crate) struct StatsDelta {
     pub(crate) sample_rate: Option<u32>,
 }
 
+/// Counters of statistics that every version has: captured, received, dropped, ifdropped.
+const COUNTERS: usize = 4;
+
+/// What statistics tell of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Told {
+    /// Of version 5, a datagram has some of them.
+    values: [Option<u64>; COUNTERS],
+    sample_rate: Option<u32>,
+    /// Whether they are 32 bits wide and wrap.
+    wraps: bool,
+}
+
+impl From<v4::Stats> for Told {
+    fn from(stats: v4::Stats) -> Self {
+        let v4::Stats {
+            captured,
+            received,
+            dropped,
+            if_dropped,
+            sample_rate,
+        } = stats;
+        Self {
+            values: [captured, received, dropped, if_dropped].map(|value| Some(value.into())),
+            sample_rate,
+            wraps: true,
+        }
+    }
+}
+
+impl Told {
+    /// Those of a datagram of version 5, up to the first counter that can't be read.
+    pub(crate) fn of(datagram: &v5::Datagram<'_>, counters: &v5::Counters<'_>) -> Self {
+        let value = |name| {
+            let mut counters = counters.clone().map_while(Result::ok);
+            counters.find_map(|counter| (counter.name == name).then_some(counter.value))
+        };
+        Self {
+            values: ["captured", "received", "dropped", "ifdropped"].map(value),
+            sample_rate: Some(datagram.sampling().unwrap_or(0)),
+            wraps: false,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Counters {
     /// The newest counters of the running process.
-    base: Option<Stats>,
+    base: [Option<u64>; COUNTERS],
     delta: StatsDelta,
 }
 
 impl Counters {
-    fn starting(stats: Stats) -> Self {
+    fn starting(stats: Told) -> Self {
         let delta = StatsDelta {
             sample_rate: stats.sample_rate,
             ..StatsDelta::default()
         };
         Self {
-            base: Some(stats),
+            base: stats.values,
             delta,
         }
     }
 
-    /// Counters are 32 bits wide and wrap; what was overtaken would move them backwards.
-    fn advance(&mut self, arrival: Arrival, stats: Stats) {
+    /// What was overtaken would move counters backwards.
+    fn advance(&mut self, arrival: Arrival, stats: Told) {
         if arrival == Arrival::Old {
             return;
         }
-        if let Some(base) = self.base.filter(|_| arrival == Arrival::Newest) {
-            let moved = |from: u32, to: u32| u64::from(to.wrapping_sub(from));
-            self.delta.captured += moved(base.captured, stats.captured);
-            self.delta.received += moved(base.received, stats.received);
-            self.delta.dropped += moved(base.dropped, stats.dropped);
-            self.delta.ifdropped += moved(base.if_dropped, stats.if_dropped);
+        let StatsDelta {
+            captured,
+            received,
+            dropped,
+            ifdropped,
+            sample_rate,
+        } = &mut self.delta;
+        let deltas = [captured, received, dropped, ifdropped];
+        for ((base, value), delta) in self.base.iter_mut().zip(stats.values).zip(deltas) {
+            let Some(value) = value else { continue };
+            if let Some(base) = base.filter(|_| arrival == Arrival::Newest) {
+                let moved = if stats.wraps {
+                    value.wrapping_sub(base) & u64::from(u32::MAX)
+                } else {
+                    value.saturating_sub(base)
+                };
+                *delta = delta.saturating_add(moved);
+            }
+            *base = Some(value);
         }
-        self.delta.sample_rate = stats.sample_rate;
-        self.base = Some(stats);
+        *sample_rate = stats.sample_rate;
     }
 }
 
@@ -155,14 +251,37 @@ impl Counters {
 mod tests {
     use super::*;
 
-    fn stats(captured: u32) -> Stats {
-        Stats {
+    fn stats(captured: u32) -> Told {
+        let stats = v4::Stats {
             captured,
             received: 0,
             dropped: 0,
             if_dropped: 0,
             sample_rate: Some(captured),
-        }
+        };
+        stats.into()
+    }
+
+    #[test]
+    fn counters_of_version_5_may_be_missing_and_do_not_wrap() {
+        let told = |captured, dropped| Told {
+            values: [captured, None, dropped, None],
+            sample_rate: Some(0),
+            wraps: false,
+        };
+        let mut source = Source::new(Duration::ZERO);
+        source.note_stats(Arrival::First, told(Some(u64::MAX - 5), Some(1)));
+        source.note_stats(Arrival::Newest, told(None, Some(3)));
+        source.note_stats(Arrival::Newest, told(Some(u64::MAX), None));
+        source.note_stats(Arrival::Newest, told(Some(1), None));
+        source.note_stats(Arrival::Newest, told(Some(u64::MAX), Some(4)));
+        let delta = source.stats_delta().unwrap();
+        assert_eq!((delta.captured, delta.dropped), (u64::MAX, 3));
+    }
+
+    fn stream(address: SocketAddr) -> Stream {
+        let core = None;
+        Stream { address, core }
     }
 
     #[test]
@@ -191,10 +310,14 @@ mod tests {
             ))
         };
         for number in 0..MAX_SOURCES + 5 {
-            let found = sources.account(address(number), Duration::ZERO);
+            let found = sources.account(stream(address(number)), Duration::ZERO);
             assert_eq!(found.is_some(), number < MAX_SOURCES);
         }
-        assert!(sources.account(address(7), Duration::ZERO).is_some());
+        assert!(
+            sources
+                .account(stream(address(7)), Duration::ZERO)
+                .is_some()
+        );
         assert_eq!(
             (sources.iter().count(), sources.untracked),
             (MAX_SOURCES, 5)
@@ -207,14 +330,14 @@ mod tests {
         let address = SocketAddr::from(([10, 0, 0, 1], 1));
         assert_eq!(
             sources
-                .account(address, Duration::from_secs(10))
+                .account(stream(address), Duration::from_secs(10))
                 .unwrap()
                 .rate(5),
             None
         );
         assert_eq!(
             sources
-                .account(address, Duration::from_secs(8))
+                .account(stream(address), Duration::from_secs(8))
                 .unwrap()
                 .rate(5),
             Some(2.5)

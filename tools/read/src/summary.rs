@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use serde::Serialize;
 
 use crate::output::{Format, Output};
-use crate::source::{Source, Sources, StatsDelta};
+use crate::source::{Source, Sources, StatsDelta, Stream};
 
 /// Writes the account of every source; `behind_lines` if other lines came before.
 pub(crate) fn write(
@@ -16,16 +16,17 @@ pub(crate) fn write(
     behind_lines: bool,
     output: &mut Output<'_>,
 ) -> io::Result<()> {
-    for (index, (address, source)) in sources.iter().enumerate() {
+    for (index, (stream, source)) in sources.iter().enumerate() {
         match format {
             Format::Json => output.json(&Line {
-                summary: Summary::of(address, source),
+                summary: Summary::of(stream, source),
             })?,
-            Format::Text => {
+            Format::Ecs => {}
+            Format::Text { .. } => {
                 if behind_lines || index > 0 {
                     output.text(&"\n")?;
                 }
-                output.text(&Summary::of(address, source))?;
+                output.text(&Summary::of(stream, source))?;
             }
         }
     }
@@ -40,6 +41,11 @@ struct Line {
 #[derive(Serialize)]
 struct Summary {
     source: SocketAddr,
+    /// Of version 5.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    core: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sensor_name: Option<String>,
     seconds: f64,
     data_datagrams: Counted,
     records: Counted,
@@ -50,14 +56,16 @@ struct Summary {
 }
 
 impl Summary {
-    fn of(address: &SocketAddr, source: &Source) -> Self {
+    fn of(stream: &Stream, source: &Source) -> Self {
         let counted = |total| Counted {
             total,
             per_second: source.rate(total).map(|rate| rounded(rate, 1e3)),
         };
         let sequence = &source.sequence;
         Self {
-            source: *address,
+            source: stream.address,
+            core: stream.core,
+            sensor_name: source.sensor_name().map(|name| name.to_string()),
             seconds: rounded(source.span().as_secs_f64(), 1e6),
             data_datagrams: counted(source.data_datagrams),
             records: counted(source.records),
@@ -99,7 +107,14 @@ struct Account {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.source)?;
+        write!(f, "{}", self.source)?;
+        if let Some(core) = self.core {
+            write!(f, " core {core}")?;
+        }
+        if let Some(name) = &self.sensor_name {
+            write!(f, " {name}")?;
+        }
+        writeln!(f)?;
         writeln!(f, "  data datagrams   {}", self.data_datagrams)?;
         writeln!(f, "  records          {}", self.records)?;
         writeln!(f, "  stats datagrams  {}", self.stats_datagrams)?;

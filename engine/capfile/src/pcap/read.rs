@@ -34,6 +34,7 @@ impl Header {
         let fields = self.fields(bytes.first_chunk()?);
         let end = self.record_bytes.checked_add(fields.captured)?;
         let frame = Frame {
+            vlan: None,
             bytes: bytes.get(self.record_bytes..end)?,
             wire_bytes: fields.wire_bytes,
             at: Timestamp {

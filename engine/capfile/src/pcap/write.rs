@@ -137,6 +137,7 @@ mod tests {
                     wire_bytes: u32::try_from(bytes.len()).expect("short") + cut,
                     at: *at,
                     link,
+                    vlan: None,
                 })
                 .collect();
             for frame in &frames {
@@ -167,7 +168,7 @@ mod tests {
             let mut ends = vec![super::super::FILE_HEADER_BYTES];
             for (bytes, _, at) in &packets {
                 let wire_bytes = u32::try_from(bytes.len()).expect("short");
-                let frame = Frame { bytes, wire_bytes, at: *at, link: LinkType::Ethernet };
+                let frame = Frame { bytes, wire_bytes, at: *at, link: LinkType::Ethernet, vlan: None };
                 writer.write(&frame).expect("a vector");
                 ends.push(writer.out.len());
             }
@@ -196,6 +197,7 @@ mod tests {
             wire_bytes: 0,
             at: Timestamp::default(),
             link: LinkType::Ip,
+            vlan: None,
         };
         let refused = writer.write(&frame).map_err(|error| error.kind());
         assert_eq!(refused, Err(ErrorKind::InvalidInput));

@@ -56,14 +56,8 @@ pub(super) fn linux(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
 
 fn datagram(protocol: u8, bytes: &[u8]) -> Result<Layer<'_>, Reject> {
     match protocol {
-        IP_SIMPLE | IPV4 => Ok(Layer::Network(Network {
-            protocol: ether_type::IPV4,
-            bytes,
-        })),
-        IPV6 => Ok(Layer::Network(Network {
-            protocol: ether_type::IPV6,
-            bytes,
-        })),
+        IP_SIMPLE | IPV4 => Ok(Layer::Network(Network::untagged(ether_type::IPV4, bytes))),
+        IPV6 => Ok(Layer::Network(Network::untagged(ether_type::IPV6, bytes))),
         _ => Err(Reject::NotIp),
     }
 }

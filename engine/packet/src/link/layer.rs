@@ -2,6 +2,7 @@
 
 use crate::numbers::ether_type::{IPV4, IPV6};
 use crate::{Frame, LinkType, Reject};
+use dnsflow_wire::response::Tags;
 
 /// The network layer of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,9 +11,28 @@ pub struct Network<'a> {
     pub protocol: u16,
     /// Its bytes, padding of the link layer included.
     pub bytes: &'a [u8],
+    /// The two outer VLAN tags before it, and the identifier of the tunnel that it came out of.
+    pub tags: Tags,
 }
 
-impl Network<'_> {
+impl<'a> Network<'a> {
+    /// A packet without tags.
+    #[inline(always)]
+    pub(crate) fn untagged(protocol: u16, bytes: &'a [u8]) -> Self {
+        Self {
+            protocol,
+            bytes,
+            tags: Tags::default(),
+        }
+    }
+
+    /// The same with the identifier of the tunnel that it came out of.
+    pub(crate) fn within(mut self, vni: [u8; 3]) -> Self {
+        let [high, middle, low] = vni;
+        self.tags.vni = Some(u32::from_be_bytes([0, high, middle, low]));
+        self
+    }
+
     /// Offset in `frame`, in bytes. It must be the frame that this was parsed from; of any other,
     /// the result is some offset of at most its length.
     #[must_use]
@@ -43,14 +63,8 @@ pub(super) enum Layer<'a> {
 #[inline(always)]
 pub(crate) fn ip(bytes: &[u8]) -> Result<Network<'_>, Reject> {
     match bytes.first().ok_or(Reject::LinkDamaged)? >> 4 {
-        4 => Ok(Network {
-            protocol: IPV4,
-            bytes,
-        }),
-        6 => Ok(Network {
-            protocol: IPV6,
-            bytes,
-        }),
+        4 => Ok(Network::untagged(IPV4, bytes)),
+        6 => Ok(Network::untagged(IPV6, bytes)),
         _ => Err(Reject::NotIp),
     }
 }

@@ -17,6 +17,7 @@ mod netfilter;
 mod ppp;
 mod wireless;
 
+use dnsflow_wire::response::Tags;
 use etherparse::{Ethernet2HeaderSlice, SingleVlanHeaderSlice};
 
 use crate::numbers::ether_type::{self, IPV4, IPV6};
@@ -39,12 +40,16 @@ const MAX_LAYERS: usize = 16;
 /// - [`Reject::NotIp`] if a header says that no IP packet follows.
 #[inline(always)]
 pub fn network<'a>(frame: &Frame<'a>) -> Result<Network<'a>, Reject> {
-    match frame.link {
+    let mut network = match frame.link {
         LinkType::Ethernet => ethernet(frame.bytes),
         LinkType::Ip => ip(frame.bytes),
         LinkType::Network(protocol) => ether_type(protocol, frame.bytes),
-        link => layers(Layer::Link(link, frame.bytes)),
+        link => layers(Layer::Link(link, frame.bytes), Tags::default()),
+    }?;
+    if let Some(vlan) = frame.vlan {
+        network.tags = Tags::default().with_vlan(vlan).around(network.tags);
     }
+    Ok(network)
 }
 
 /// Skips an Ethernet header and the tags behind it (IEEE 802.3, RFC 894):
@@ -67,32 +72,41 @@ pub(super) fn ethernet(bytes: &[u8]) -> Result<Network<'_>, Reject> {
 #[inline(always)]
 pub(super) fn ether_type(protocol: u16, bytes: &[u8]) -> Result<Network<'_>, Reject> {
     match protocol {
-        IPV4 | IPV6 => Ok(Network { protocol, bytes }),
+        IPV4 | IPV6 => Ok(Network::untagged(protocol, bytes)),
         ether_type::C_TAG | ether_type::S_TAG | ether_type::OLD_S_TAG => {
             let tag = SingleVlanHeaderSlice::from_slice(bytes).map_err(|_| Reject::LinkDamaged)?;
             let rest = after(bytes, tag.slice().len())?;
+            let tags = Tags::default().with_vlan(tag.vlan_identifier().value());
             match tag.ether_type().0 {
                 protocol @ (IPV4 | IPV6) => Ok(Network {
                     protocol,
                     bytes: rest,
+                    tags,
                 }),
-                other => layers(Layer::EtherType(other, rest)),
+                other => layers(Layer::EtherType(other, rest), tags),
             }
         }
-        other => layers(Layer::EtherType(other, bytes)),
+        other => layers(Layer::EtherType(other, bytes), Tags::default()),
     }
 }
 
 #[cold]
 #[inline(never)]
-fn layers(mut layer: Layer<'_>) -> Result<Network<'_>, Reject> {
+fn layers(mut layer: Layer<'_>, mut tags: Tags) -> Result<Network<'_>, Reject> {
     for _ in 0..MAX_LAYERS {
+        if let Layer::EtherType(
+            ether_type::C_TAG | ether_type::S_TAG | ether_type::OLD_S_TAG,
+            bytes,
+        ) = layer
+        {
+            tags = tags.with_vlan(be16(bytes, 0)?);
+        }
         layer = match layer {
             Layer::Link(link, bytes) => by_link_type(link, bytes)?,
             Layer::EtherType(protocol, bytes) => by_ether_type(protocol, bytes)?,
             Layer::Llc(bytes) => ieee::llc(bytes)?,
             Layer::Ppp(bytes) => ppp::packet(bytes)?,
-            Layer::Network(network) => return Ok(network),
+            Layer::Network(network) => return Ok(Network { tags, ..network }),
         };
     }
     Err(Reject::LinkDamaged)
@@ -137,7 +151,7 @@ fn by_ether_type(protocol: u16, bytes: &[u8]) -> Result<Layer<'_>, Reject> {
         ether_type::PPPOE_SESSION => ppp::session(bytes),
         ether_type::PPP => Ok(Layer::Ppp(bytes)),
         0..ether_type::MIN => Ok(Layer::Llc(bytes)),
-        _ => Ok(Layer::Network(Network { protocol, bytes })),
+        _ => Ok(Layer::Network(Network::untagged(protocol, bytes))),
     }
 }
 

@@ -37,14 +37,8 @@ fn payload(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
     let [first] = array(bytes, 0)?;
     let behind_control = bytes.get(4..).filter(|_| first >> 4 == 0);
     match (first >> 4, first & 0x0f) {
-        (4, 5..) => Ok(Layer::Network(Network {
-            protocol: IPV4,
-            bytes,
-        })),
-        (6, _) => Ok(Layer::Network(Network {
-            protocol: IPV6,
-            bytes,
-        })),
+        (4, 5..) => Ok(Layer::Network(Network::untagged(IPV4, bytes))),
+        (6, _) => Ok(Layer::Network(Network::untagged(IPV6, bytes))),
         _ => [behind_control, Some(bytes)]
             .into_iter()
             .flatten()

@@ -23,14 +23,8 @@ pub(super) fn packet(bytes: &[u8]) -> Result<Layer<'_>, Reject> {
         (be16(bytes, 0)?, after(bytes, 2)?)
     };
     match protocol {
-        ppp::IPV4 => Ok(Layer::Network(Network {
-            protocol: ether_type::IPV4,
-            bytes: rest,
-        })),
-        ppp::IPV6 => Ok(Layer::Network(Network {
-            protocol: ether_type::IPV6,
-            bytes: rest,
-        })),
+        ppp::IPV4 => Ok(Layer::Network(Network::untagged(ether_type::IPV4, rest))),
+        ppp::IPV6 => Ok(Layer::Network(Network::untagged(ether_type::IPV6, rest))),
         ppp::MPLS | ppp::MPLS_MULTICAST => mpls::stack(rest),
         _ => Err(Reject::NotIp),
     }

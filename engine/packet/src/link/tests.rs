@@ -23,6 +23,7 @@ fn frame(number: u32, bytes: &[u8]) -> Frame<'_> {
         wire_bytes: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
         at: Timestamp::default(),
         link: LinkType::from_number(number),
+        vlan: None,
     }
 }
 

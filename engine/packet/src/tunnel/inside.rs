@@ -7,7 +7,7 @@ use crate::numbers::ether_type;
 /// An IP packet, which has to be of this version.
 pub(super) fn version(version: u8, protocol: u16, bytes: &[u8]) -> Result<Network<'_>, Reject> {
     match bytes.first() {
-        Some(first) if first >> 4 == version => Ok(Network { protocol, bytes }),
+        Some(first) if first >> 4 == version => Ok(Network::untagged(protocol, bytes)),
         _ => Err(Reject::TunnelDamaged),
     }
 }

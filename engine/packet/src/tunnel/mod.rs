@@ -131,6 +131,12 @@ impl Tunnels {
         self
     }
 
+    /// Whether no packet is unpacked.
+    #[must_use]
+    pub fn are_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// Whether a kind was chosen.
     #[inline]
     #[must_use]

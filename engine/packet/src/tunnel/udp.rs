@@ -13,11 +13,11 @@ const VXLAN_IDENTIFIED: u8 = 0x08;
 /// flags 8 bits, I being the fifth | 0 3 | network identifier 3 | 0 1 | Ethernet ..
 /// ```
 pub(super) fn vxlan(body: &[u8]) -> Result<Network<'_>, Reject> {
-    let [flags, ..]: [u8; 8] = array(body, 0)?;
+    let [flags, _, _, _, n0, n1, n2, _]: [u8; 8] = array(body, 0)?;
     if flags & VXLAN_IDENTIFIED == 0 {
         return Err(Reject::TunnelDamaged);
     }
-    link::ethernet(after(body, 8)?)
+    Ok(link::ethernet(after(body, 8)?)?.within([n0, n1, n2]))
 }
 
 /// RFC 8926, section 3.4.
@@ -27,12 +27,13 @@ pub(super) fn vxlan(body: &[u8]) -> Result<Network<'_>, Reject> {
 /// control 1 bit, critical 1 bit, 0 6 bits | EtherType 2 | network identifier 3 | 0 1 | options .. | what the EtherType says ..
 /// ```
 pub(super) fn geneve(body: &[u8]) -> Result<Network<'_>, Reject> {
-    let [version_and_options, _, high, low, ..]: [u8; 8] = array(body, 0)?;
+    let [version_and_options, _, high, low, n0, n1, n2, _]: [u8; 8] = array(body, 0)?;
     if version_and_options >> 6 != 0 {
         return Err(Reject::TunnelDamaged);
     }
     let options = 4 * usize::from(version_and_options & 0x3f);
-    by_ether_type(u16::from_be_bytes([high, low]), after(body, 8 + options)?)
+    let inside = by_ether_type(u16::from_be_bytes([high, low]), after(body, 8 + options)?)?;
+    Ok(inside.within([n0, n1, n2]))
 }
 
 /// The G-PDU message, which carries a packet (3GPP TS 29.281, section 6.1).

@@ -7,6 +7,7 @@
 //! command line lacks.
 
 mod error;
+mod taken_back;
 mod value;
 
 use std::ffi::{OsStr, OsString};
@@ -20,6 +21,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::start::cli::Cli;
 pub use error::{ConfigError, LoadError, Problem};
+use taken_back::{is_taken_back, with_opposites};
 pub use value::expected;
 
 /// Options that a file can't have, since they are about one start.
@@ -32,7 +34,8 @@ const LIKENESS: f64 = 0.75;
 /// `--config`.
 ///
 /// The command line takes precedence: an option there replaces the key of the file, lists as a
-/// whole, and removes keys that conflict with it.
+/// whole, and removes keys that conflict with it. It can also have the opposite of each flag, which
+/// is no key: `--no-print` takes back what the file or the command line before it says.
 ///
 /// # Errors
 /// [`LoadError::Arguments`] for the command line, and for `--help` and `--version`;
@@ -45,7 +48,8 @@ where
     let mut arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
     let mut command = Cli::command();
     command.build();
-    let matches = command.clone().try_get_matches_from(&arguments)?;
+    let accepting = with_opposites(Cli::command());
+    let matches = accepting.clone().try_get_matches_from(&arguments)?;
     // Options stand after the subcommand, if there is one.
     let (start, command, given) = match matches.subcommand() {
         Some((name, given)) => (2, command.find_subcommand(name).unwrap_or(&command), given),
@@ -62,7 +66,9 @@ where
     let file = File { path, text: &text };
     let words = file.words(command, given)?;
     arguments.splice(start..start, words);
-    Ok(<Cli as clap::Parser>::try_parse_from(&arguments)?)
+    Ok(Cli::from_arg_matches(
+        &accepting.try_get_matches_from(&arguments)?,
+    )?)
 }
 
 /// The options of a command that can be keys of a file, in the order of their definition. The
@@ -113,6 +119,9 @@ impl File<'_> {
             given.value_source(option.get_id().as_str()) == Some(ValueSource::CommandLine)
         };
         let gives_way = |entry: &Entry<'_>| {
+            if is_taken_back(entry.option, given) {
+                return true;
+            }
             let others = command.get_arguments().filter(|other| is_given(other));
             others
                 .into_iter()

@@ -6,7 +6,7 @@ use crate::start::settings::{Capture, Output, Settings};
 type Fixed = (&'static [&'static str], fn(&Settings, &Settings) -> bool);
 
 /// The options that only a start can set.
-const FIXED: [Fixed; 12] = [
+const FIXED: [Fixed; 14] = [
     (&["interface", "read"], |old, new| old.input != new.input),
     (&["no-promiscuous"], |old, new| {
         old.promiscuous != new.promiscuous
@@ -24,6 +24,12 @@ const FIXED: [Fixed; 12] = [
     (&["strict-output"], |old, new| {
         old.output.is_strict != new.output.is_strict
     }),
+    (&["format"], |old, new| {
+        old.output.format != new.output.format
+    }),
+    (&["sensor-name"], |old, new| {
+        old.output.sensor_name != new.output.sensor_name
+    }),
     (&["pidfile"], |old, new| old.pidfile != new.pidfile),
     (&["user"], |old, new| old.user != new.user),
     (&["metrics"], |old, new| old.metrics != new.metrics),
@@ -37,7 +43,11 @@ pub fn waits_for_start(option: &str) -> bool {
 
 /// The part of `new` that can be applied while `old` is in force, and the long options that take
 /// effect at the next start.
-pub(super) fn applicable(old: &Settings, new: Settings) -> (Settings, Vec<&'static str>) {
+pub(super) fn applicable(old: &Settings, mut new: Settings) -> (Settings, Vec<&'static str>) {
+    if old.output.format != new.output.format {
+        // The other format may not be able to say what is selected with it.
+        new.capture.selection.rules = old.capture.selection.rules.clone();
+    }
     let postponed = FIXED.iter().filter(|(_, differs)| differs(old, &new));
     let postponed = postponed.map(|(options, _)| options[0]).collect();
     let applied = Settings {
@@ -50,6 +60,8 @@ pub(super) fn applicable(old: &Settings, new: Settings) -> (Settings, Vec<&'stat
             write: old.output.write.clone(),
             print: old.output.print,
             is_strict: old.output.is_strict,
+            format: old.output.format,
+            sensor_name: old.output.sensor_name.clone(),
             ..new.output
         },
         log_level: new.log_level,
@@ -67,7 +79,13 @@ mod tests {
     use crate::start::config;
 
     fn settings(argument: &str) -> Settings {
-        let arguments = ["dnsflow", "--udp=192.0.2.1", argument];
+        // Version 5 takes all values of other options.
+        let format = if argument.starts_with("--format") {
+            ""
+        } else {
+            "--format=v5"
+        };
+        let arguments = ["dnsflow", "--udp=192.0.2.1", format, argument];
         let options = Cli::parse_from(arguments.iter().filter(|word| !word.is_empty())).options;
         Settings::new(options).expect("an example that is right")
     }
@@ -77,9 +95,17 @@ mod tests {
         let value = match option {
             "interface" | "read" | "write" | "pidfile" => "other",
             "filter" => "udp",
-            "port" | "jmirror" | "pcap-record" | "sample" | "ring" => "77",
+            "port" | "jmirror" | "pcap-record" | "sample" | "sample-key" | "ring" => "77",
+            // A file with one word.
+            "names" | "not-names" => "/proc/sys/kernel/ostype",
+            "clients" | "not-clients" | "resolvers" | "not-resolvers" => "192.0.2.0/24",
             "decap" => "gtp",
+            "types" => "A",
+            "select" => "addresses,nodata",
+            "format" => "v4",
+            "sensor-name" => "other",
             "overload" => "sample",
+            "sample-by" => "client",
             "cores" => "2",
             "fanout" => "cpu",
             "share" => "0/2",

@@ -2,6 +2,7 @@ use clap::Parser as _;
 use dnsflow_filters::Program;
 
 use super::*;
+use crate::capture::rates::Draw;
 use crate::capture::socket::Source;
 use crate::start::cli::Cli;
 
@@ -29,7 +30,7 @@ fn wrong() -> StartError {
 
 fn prepared(cores: &[usize]) -> Input {
     let filter = Program::drop_all();
-    let filters = Rates::new(&Source::EVERY_INTERFACE, &filter, 0, 0);
+    let filters = Rates::new(&Source::EVERY_INTERFACE, &filter, Draw::Packets, 0, 0);
     Input::Prepared(Ok(Prepared {
         filters: vec![filters.expect("a short program")],
         cores: cores.iter().copied().collect(),

@@ -46,6 +46,7 @@ impl Seen {
             wire_bytes: self.wire_bytes,
             at: self.at,
             link: self.link,
+            vlan: None,
         }
     }
 

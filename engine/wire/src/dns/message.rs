@@ -3,9 +3,9 @@
 //! [`header`] decides by flags and counts, and is shared with the fast path;
 //! [`walk`](super::walk) reads the rest.
 
-use dns_parser::ResponseCode;
-
-use super::rules::{Dialect, Extent, HEADER_BYTES, MessageReject};
+use super::edns::{self, Edns};
+use super::records::Records;
+use super::rules::{A, AAAA, ANY, Dialect, Extent, HEADER_BYTES, MessageReject, Outcome, Rules};
 use super::walk::Walk;
 use super::{Name, NameText, Scratch};
 
@@ -38,11 +38,15 @@ const MAX_MESSAGE_BYTES: usize = 65_535;
 pub struct Answers<'a> {
     scratch: &'a Scratch,
     extent: Extent,
+    asked: Option<(u16, u16)>,
+    flags: u8,
+    code: u16,
+    subnet: Option<&'a [u8]>,
 }
 
 impl<'a> Answers<'a> {
-    /// Reads `message`, from its header on and without the length that precedes it over TCP. Bytes
-    /// after the first 65,535 are ignored.
+    /// Reads `message`, from its header on and without the length that precedes it over TCP, by the
+    /// default rules. Bytes after the first 65,535 are ignored.
     ///
     /// The names and addresses are kept in `scratch`, in place of those of the message before.
     ///
@@ -55,20 +59,79 @@ impl<'a> Answers<'a> {
         extent: Extent,
         scratch: &'a mut Scratch,
     ) -> Result<Self, MessageReject> {
+        Self::parse_by(&Rules::default(), message, dialect, extent, scratch)
+    }
+
+    /// Reads `message` as [`parse`](Self::parse) does, by other rules.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_by(
+        rules: &Rules,
+        message: &'a [u8],
+        dialect: Dialect,
+        extent: Extent,
+        scratch: &'a mut Scratch,
+    ) -> Result<Self, MessageReject> {
         let message = message.get(..MAX_MESSAGE_BYTES).unwrap_or(message);
         scratch.next_message(message.len());
         let header = message.first_chunk().ok_or(MessageReject::HeaderShort)?;
-        let questions = questions(header, dialect)?;
+        let questions = questions(header, dialect, rules)?;
         let mut walk = Walk::new(message);
         if questions == 1 {
-            walk.question(scratch)?;
+            walk.question(rules, scratch)?;
         }
-        let count = u16::from_be_bytes([header[6], header[7]]);
-        let extent = walk.answers(count, extent, scratch)?;
-        if scratch.ipv4.is_empty() && scratch.ipv6.is_empty() {
+        let count = |at: usize| u16::from_be_bytes([header[at], header[at + 1]]);
+        let extent = walk.answers(count(6), extent, rules, scratch)?;
+        let others = usize::from(count(8)) + usize::from(count(10));
+        let edns = match (rules.details, extent) {
+            (true, Extent::Whole) => edns::find(message, walk.offset(), others),
+            _ => Edns::default(),
+        };
+        let answers = Self {
+            scratch,
+            extent,
+            asked: walk.asked(),
+            flags: flags(header),
+            code: u16::from(edns.upper_code) << 4 | u16::from(header[3] & 0x0f),
+            subnet: edns.subnet,
+        };
+        if answers.scratch.names.is_empty() {
+            // Multicast DNS without a question or an answer.
             return Err(MessageReject::NoAddress);
         }
-        Ok(Self { scratch, extent })
+        answers.qualify(rules)?;
+        Ok(answers)
+    }
+
+    /// Whether the outcome is one that is selected.
+    fn qualify(&self, rules: &Rules) -> Result<(), MessageReject> {
+        let selected = |outcome| rules.outcomes.has(outcome);
+        match self.code {
+            0 if self.is_answered() && selected(Outcome::Answered) => Ok(()),
+            0 if self.is_answered() => Err(MessageReject::Answered),
+            // Where answers are missing, nobody knows.
+            0 if self.extent == Extent::Cut || self.flags & TRUNCATED != 0 => {
+                Err(MessageReject::NoAddress)
+            }
+            0 if selected(Outcome::Nodata) => Ok(()),
+            0 => Err(MessageReject::NoAddress),
+            code if selected(of_code(code)) => Ok(()),
+            _ => Err(MessageReject::ErrorCode),
+        }
+    }
+
+    /// Whether what was asked for is there.
+    fn is_answered(&self) -> bool {
+        let Scratch {
+            ipv4,
+            ipv6,
+            records,
+            ..
+        } = self.scratch;
+        let asked = self.asked.map_or(ANY, |(kind, _)| kind);
+        let other = !matches!(asked, A | AAAA | ANY);
+        !ipv4.is_empty() || !ipv6.is_empty() || records.has_hint() || other && records.has(asked)
     }
 
     /// The name asked for, then each CNAME target in the order of the answer section, as far as they
@@ -106,11 +169,64 @@ impl<'a> Answers<'a> {
         &self.scratch.ipv6
     }
 
+    /// TYPE and CLASS of the question; `None` if there was none.
+    #[must_use]
+    pub fn asked(&self) -> Option<(u16, u16)> {
+        self.asked
+    }
+
+    /// The flags AA, TC, RD, RA, Z, AD and CD, AA being bit 6 and CD bit 0 (RFC 1035, section
+    /// 4.1.1; RFC 4035, section 3.2).
+    #[must_use]
+    pub fn flags(&self) -> u8 {
+        self.flags
+    }
+
+    /// The response code, with the upper bits of EDNS if there are [`Rules::details`].
+    #[must_use]
+    pub fn code(&self) -> u16 {
+        self.code
+    }
+
+    /// The EDNS client subnet, as in the option; with [`Rules::details`] only.
+    #[must_use]
+    pub fn subnet(&self) -> Option<&'a [u8]> {
+        self.subnet
+    }
+
+    /// All records of the answer section; with [`Rules::details`] only.
+    pub(crate) fn records(&self) -> &'a Records {
+        &self.scratch.records
+    }
+
+    /// The text that all names of the message are in.
+    pub(crate) fn text(&self) -> &'a [u8] {
+        self.scratch.names.text()
+    }
+
     /// [`Extent::Cut`] if the message ends in its answer section; the records before that are
     /// given.
     #[must_use]
     pub fn extent(&self) -> Extent {
         self.extent
+    }
+}
+
+/// TC, as in [`Answers::flags`].
+const TRUNCATED: u8 = 1 << 5;
+
+/// AA, TC, RD, RA, Z, AD and CD of a header.
+#[inline(always)]
+pub(crate) fn flags(header: &[u8; HEADER_BYTES]) -> u8 {
+    (header[2] & 0b111) << 4 | header[3] >> 4
+}
+
+/// The outcome that a response code other than 0 says.
+fn of_code(code: u16) -> Outcome {
+    const NXDOMAIN: u16 = 3;
+    match code {
+        NXDOMAIN => Outcome::Nxdomain,
+        _ => Outcome::Error,
     }
 }
 
@@ -125,9 +241,9 @@ pub(crate) enum Header {
 /// Reads the header of a unicast message. One comparison for the common header, the parser for all
 /// others.
 #[inline(always)]
-pub(crate) fn header(header: &[u8; HEADER_BYTES]) -> Header {
+pub(crate) fn header(header: &[u8; HEADER_BYTES], rules: &Rules) -> Header {
     if !is_usual(header)
-        && let Err(reason) = questions(header, Dialect::Unicast)
+        && let Err(reason) = questions(header, Dialect::Unicast, rules)
     {
         return Header::Reject(reason);
     }
@@ -159,7 +275,11 @@ fn is_usual(header: &[u8; HEADER_BYTES]) -> bool {
 
 /// The number of questions, 1 or 0, or why the message does not qualify.
 #[cold]
-fn questions(header: &[u8; HEADER_BYTES], dialect: Dialect) -> Result<u16, MessageReject> {
+fn questions(
+    header: &[u8; HEADER_BYTES],
+    dialect: Dialect,
+    rules: &Rules,
+) -> Result<u16, MessageReject> {
     let mut bytes = *header;
     // Some resolvers set Z, and the parser rejects such headers: the bit is cleared first.
     bytes[3] &= !0x40;
@@ -167,11 +287,13 @@ fn questions(header: &[u8; HEADER_BYTES], dialect: Dialect) -> Result<u16, Messa
     if header.query {
         return Err(MessageReject::Query);
     }
-    if header.response_code != ResponseCode::NoError {
+    let code = u16::from(bytes[3] & 0x0f);
+    if code != 0 && !rules.outcomes.has(of_code(code)) {
         return Err(MessageReject::ErrorCode);
     }
+    let is_recursive = header.recursion_desired && header.recursion_available;
     match (dialect, header.questions) {
-        (Dialect::Unicast, _) if !(header.recursion_desired && header.recursion_available) => {
+        (Dialect::Unicast, _) if !is_recursive && !rules.authoritative => {
             Err(MessageReject::NotRecursive)
         }
         (_, 1) => Ok(1),

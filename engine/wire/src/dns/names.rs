@@ -94,14 +94,22 @@ struct Run {
     pointers: usize,
 }
 
-/// The place of a name in the text.
-#[derive(Clone, Copy, Debug)]
+/// The place of a name in the text. A name that is only a pointer to another has the place of that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NameText {
     start: u32,
     len: u8,
 }
 
 impl NameText {
+    #[inline(always)]
+    fn at(place: &Range<usize>) -> Result<Self, NameError> {
+        Ok(Self {
+            start: u32::try_from(place.start).map_err(|_| NameError::Long)?,
+            len: u8::try_from(place.len()).map_err(|_| NameError::Long)?,
+        })
+    }
+
     /// Bytes of the name in wire format, root label included: 1 to 255.
     #[inline]
     pub(crate) fn wire_len(self) -> usize {
@@ -153,32 +161,38 @@ impl Names {
         }
     }
 
-    /// Checks the name that starts at `offset`, and returns the offset of what follows it, which is
-    /// after the first pointer if it has one.
+    /// Checks the name that starts at `offset`, and returns it and the offset of what follows it,
+    /// which is after the first pointer if it has one.
     ///
     /// # Errors
     /// The first error in wire order; but for a name that leads to a place known before, either
     /// [`NameError::Long`] or [`NameError::Loop`] if it exceeds both limits.
     #[inline]
-    pub(super) fn skip(&mut self, message: &[u8], offset: usize) -> Result<usize, NameError> {
-        self.read(message, offset).map(|(_, behind)| behind)
+    pub(super) fn read(
+        &mut self,
+        message: &[u8],
+        offset: usize,
+    ) -> Result<(NameText, usize), NameError> {
+        let (name, behind) = self.find(message, offset)?;
+        Ok((NameText::at(&name)?, behind))
     }
 
-    /// As [`skip`](Self::skip), and keeps the name for export, as far as [`MAX_NAMES_BYTES`] go: the
+    /// As [`read`](Self::read), and keeps the name for export, as far as [`MAX_NAMES_BYTES`] go: the
     /// first name that exceeds them and all after it are omitted.
     #[inline]
-    pub(super) fn keep(&mut self, message: &[u8], offset: usize) -> Result<usize, NameError> {
+    pub(super) fn keep(
+        &mut self,
+        message: &[u8],
+        offset: usize,
+    ) -> Result<(NameText, usize), NameError> {
         let (name, behind) = self.read(message, offset)?;
-        self.kept_bytes += name.len();
+        self.kept_bytes += name.wire_len();
         if self.kept_bytes <= MAX_NAMES_BYTES {
-            self.kept.push(NameText {
-                start: u32::try_from(name.start).map_err(|_| NameError::Long)?,
-                len: u8::try_from(name.len()).map_err(|_| NameError::Long)?,
-            });
+            self.kept.push(name);
         } else {
             self.omitted += 1;
         }
-        Ok(behind)
+        Ok((name, behind))
     }
 
     /// Whether no name was kept so far.
@@ -193,6 +207,12 @@ impl Names {
         (&self.kept, &self.text)
     }
 
+    /// What all names are in that were read so far.
+    #[inline]
+    pub(super) fn text(&self) -> &[u8] {
+        &self.text
+    }
+
     /// The number of names that were not kept.
     #[inline]
     pub(super) fn omitted(&self) -> usize {
@@ -202,7 +222,7 @@ impl Names {
     /// Where the name that starts at `offset` is in the text, and the offset of what follows it in
     /// the message.
     #[inline]
-    fn read(&mut self, message: &[u8], offset: usize) -> Result<(Range<usize>, usize), NameError> {
+    fn find(&mut self, message: &[u8], offset: usize) -> Result<(Range<usize>, usize), NameError> {
         #[cfg(test)]
         {
             self.steps += 1;

@@ -3,22 +3,18 @@
 //! It stops there: records of the authority and additional sections are not read, so damage in them
 //! costs nothing.
 
-use dns_parser::{QueryType, Type};
-
-use super::rules::{Extent, HEADER_BYTES, MessageReject};
+use super::records::{Data, Record, is_left_out};
+use super::rules::{A, AAAA, CNAME, Extent, HEADER_BYTES, MessageReject, Rules};
 use super::{NameError, Scratch};
 
 /// Bytes of a record between owner and RDATA: type, class, TTL, RDLENGTH (RFC 1035, section 4.1.3).
 const RECORD_FIXED_BYTES: usize = 10;
 
-/// TYPE of the records that are interpreted.
-const A: u16 = Type::A as u16;
-const AAAA: u16 = Type::AAAA as u16;
-const CNAME: u16 = Type::CNAME as u16;
-
 pub(super) struct Walk<'a> {
     message: &'a [u8],
     cursor: usize,
+    /// TYPE and CLASS of the question.
+    asked: Option<(u16, u16)>,
 }
 
 impl<'a> Walk<'a> {
@@ -26,11 +22,26 @@ impl<'a> Walk<'a> {
         Self {
             message,
             cursor: HEADER_BYTES,
+            asked: None,
         }
     }
 
-    pub(super) fn question(&mut self, scratch: &mut Scratch) -> Result<(), MessageReject> {
-        let behind =
+    /// TYPE and CLASS of the question that was read.
+    pub(super) fn asked(&self) -> Option<(u16, u16)> {
+        self.asked
+    }
+
+    /// Offset of what was not read so far.
+    pub(super) fn offset(&self) -> usize {
+        self.cursor
+    }
+
+    pub(super) fn question(
+        &mut self,
+        rules: &Rules,
+        scratch: &mut Scratch,
+    ) -> Result<(), MessageReject> {
+        let (_, behind) =
             scratch
                 .names
                 .keep(self.message, self.cursor)
@@ -44,7 +55,9 @@ impl<'a> Walk<'a> {
             .and_then(<[u8]>::first_chunk)
             .ok_or(MessageReject::QuestionDamaged)?;
         self.cursor = behind + fixed.len();
-        if asks_for_address(u16::from_be_bytes([fixed[0], fixed[1]])) {
+        let kind = u16::from_be_bytes([fixed[0], fixed[1]]);
+        self.asked = Some((kind, u16::from_be_bytes([fixed[2], fixed[3]])));
+        if rules.types.has(kind) {
             Ok(())
         } else {
             Err(MessageReject::QuestionType)
@@ -55,10 +68,11 @@ impl<'a> Walk<'a> {
         &mut self,
         count: u16,
         extent: Extent,
+        rules: &Rules,
         scratch: &mut Scratch,
     ) -> Result<Extent, MessageReject> {
         for _ in 0..count {
-            match self.answer(scratch) {
+            match self.answer(rules, scratch) {
                 Ok(()) => {}
                 Err(Broken::Short) if extent == Extent::Cut => return Ok(Extent::Cut),
                 Err(Broken::Excess) => return Err(MessageReject::NameBytes),
@@ -75,14 +89,14 @@ impl<'a> Walk<'a> {
     /// ```
     ///
     /// (RFC 1035, section 4.1.3.)
-    fn answer(&mut self, scratch: &mut Scratch) -> Result<(), Broken> {
+    fn answer(&mut self, rules: &Rules, scratch: &mut Scratch) -> Result<(), Broken> {
         // Without a question, the owner of the first answer is the name asked for.
         let owner = if scratch.names.is_empty() {
             scratch.names.keep(self.message, self.cursor)
         } else {
-            scratch.names.skip(self.message, self.cursor)
+            scratch.names.read(self.message, self.cursor)
         };
-        let owner_end = owner.map_err(|error| match error {
+        let (owner, owner_end) = owner.map_err(|error| match error {
             NameError::Short => Broken::Short,
             NameError::Excess => Broken::Excess,
             _ => Broken::Wrong,
@@ -99,30 +113,56 @@ impl<'a> Walk<'a> {
         let rdata_at = owner_end + RECORD_FIXED_BYTES;
         self.cursor = rdata_at + length;
         let rdata = &behind[..length];
-        match u16::from_be_bytes([fixed[0], fixed[1]]) {
-            A => scratch.ipv4.push(address(rdata)?),
-            AAAA => scratch.ipv6.push(address(rdata)?),
-            CNAME => {
-                let target = scratch.names.keep(self.message, rdata_at);
-                let end = target.map_err(|error| match error {
-                    NameError::Excess => Broken::Excess,
-                    _ => Broken::Wrong,
-                })?;
-                if end != self.cursor {
-                    return Err(Broken::Wrong);
-                }
+        let kind = u16::from_be_bytes([fixed[0], fixed[1]]);
+        let data = match kind {
+            A => {
+                let address = address(rdata)?;
+                scratch.ipv4.push(address);
+                Some(Data::Ipv4(address))
             }
-            _ => {}
+            AAAA => {
+                let address = address(rdata)?;
+                scratch.ipv6.push(address);
+                Some(Data::Ipv6(address))
+            }
+            CNAME => self.alias(rdata_at, scratch)?.map(Data::Alias),
+            _ if !rules.details || is_left_out(kind, self.asked.map_or(0, |(kind, _)| kind)) => {
+                None
+            }
+            _ => {
+                let Scratch { records, names, .. } = scratch;
+                Some(records.keep(kind, self.message, rdata_at..self.cursor, names))
+            }
+        };
+        if let (Some(data), true) = (data, rules.details) {
+            scratch.records.push(Record {
+                owner,
+                kind,
+                class: u16::from_be_bytes([fixed[2], fixed[3]]),
+                ttl: u32::from_be_bytes([fixed[4], fixed[5], fixed[6], fixed[7]]),
+                data,
+            });
         }
         Ok(())
     }
-}
 
-/// Whether a question of this type asks for addresses.
-#[inline(always)]
-pub(crate) fn asks_for_address(kind: u16) -> bool {
-    const ANY: u16 = QueryType::All as u16;
-    matches!(kind, A | AAAA | ANY)
+    /// The target of a CNAME record, unless it is omitted.
+    fn alias(
+        &self,
+        rdata_at: usize,
+        scratch: &mut Scratch,
+    ) -> Result<Option<super::NameText>, Broken> {
+        let omitted = scratch.names.omitted();
+        let target = scratch.names.keep(self.message, rdata_at);
+        let (target, end) = target.map_err(|error| match error {
+            NameError::Excess => Broken::Excess,
+            _ => Broken::Wrong,
+        })?;
+        if end != self.cursor {
+            return Err(Broken::Wrong);
+        }
+        Ok((scratch.names.omitted() == omitted).then_some(target))
+    }
 }
 
 fn address<const N: usize>(rdata: &[u8]) -> Result<[u8; N], Broken> {

@@ -4,16 +4,17 @@
 //! system call sends them. It knows neither sockets nor streams: the caller gives the sequence
 //! number.
 
-use super::Encoder;
-use crate::encode;
+use super::header::Header;
+use super::{HEADER_BYTES, Part, Version};
+use crate::encode::Fill;
 
 /// Most sets of one datagram: the header counts them in one byte.
-pub const MAX_SETS: u8 = 255;
+pub const MAX_SETS: usize = 255;
 
-/// A datagram of version 4 that is being built; [`encode::Builder`] has its methods.
+/// A datagram of version 4 that is being built.
 ///
 /// The memory is the caller's, and is passed to each call. It has to be the same, and must not
-/// change, from the first set to [`finish`](encode::Builder::finish). Its length is the size limit
+/// change, from the first set to [`finish`](Builder::finish). Its length is the size limit
 /// of the datagram, such as 1,472 bytes: an MTU of 1,500 without the headers of IPv4 and UDP.
 ///
 /// ```
@@ -26,7 +27,7 @@ pub const MAX_SETS: u8 = 255;
 /// # let mut scratch = Scratch::default();
 /// # let answers = Answers::parse(message, Dialect::Unicast, Extent::Whole, &mut scratch).unwrap();
 /// # let endpoints = Endpoints::V4 { client: [198, 51, 100, 7], resolver: [192, 0, 2, 53] };
-/// # let response = Response { endpoints, answers };
+/// # let response = Response { envelope: endpoints.into(), answers };
 /// let mut memory = [0; 1472];
 /// let mut builder = Builder::default();
 /// let mut sequence = 1;
@@ -42,7 +43,86 @@ pub const MAX_SETS: u8 = 255;
 /// let length = builder.finish(sequence, &mut memory);
 /// # assert_eq!((length, sequence), (56, 1));
 /// ```
-pub type Builder = encode::Builder<Encoder>;
+#[derive(Clone, Copy, Debug)]
+pub struct Builder {
+    fill: Fill,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            fill: Fill::new(HEADER_BYTES, MAX_SETS),
+        }
+    }
+}
+
+impl Builder {
+    /// Appends a set to the datagram in `memory`. Returns false, and writes nothing, if it has no
+    /// room, or [`MAX_SETS`] sets.
+    pub fn push(&mut self, part: &Part<'_>, memory: &mut [u8]) -> bool {
+        let room = self.room(part.size(), memory);
+        room.map(|room| part.write(room)).is_some()
+    }
+
+    /// Appends a set that was encoded before, by [`Part::write`] or
+    /// [`Transcriber::set`](super::Transcriber::set), like [`push`](Self::push).
+    pub fn push_encoded(&mut self, set: &[u8], memory: &mut [u8]) -> bool {
+        let room = self.room(set.len(), memory);
+        room.map(|room| room.copy_from_slice(set)).is_some()
+    }
+
+    /// The memory of one more set, counted as filled.
+    fn room<'m>(&mut self, size: usize, memory: &'m mut [u8]) -> Option<&'m mut [u8]> {
+        if !self.fill.fits(size, memory.len()) {
+            return None;
+        }
+        let start = self.fill.next();
+        self.fill.wrote(size);
+        memory.get_mut(start..start + size)
+    }
+
+    /// Whether the datagram has no set.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.fill.is_empty()
+    }
+
+    /// Bytes of the datagram so far, header included; 0 without a set.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.fill.len()
+    }
+
+    /// Writes the header, with `sequence` as the datagram's number in its stream, and starts over.
+    /// Returns the length of the finished datagram in bytes.
+    ///
+    /// Returns 0 and writes nothing if the datagram has no set, or if `memory` is shorter than the
+    /// datagram, and so is not the memory that its sets were written to.
+    pub fn finish(&mut self, sequence: u32, memory: &mut [u8]) -> usize {
+        let (sets, len) = (self.fill.sets(), self.fill.len());
+        self.fill.clear();
+        match memory.get_mut(..len) {
+            Some(datagram) if sets > 0 => {
+                write_header(sets, sequence, datagram);
+                len
+            }
+            _ => 0,
+        }
+    }
+}
+
+/// Writes the header of a datagram of so many sets, at most [`MAX_SETS`].
+pub(super) fn write_header(sets: usize, sequence: u32, datagram: &mut [u8]) {
+    let header = Header {
+        version: Version::V4,
+        sets_count: u8::try_from(sets).unwrap_or(u8::MAX),
+        flags: 0,
+        sequence,
+    };
+    if let Some(head) = datagram.first_chunk_mut() {
+        header.write(head);
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -62,10 +142,11 @@ mod tests {
         let mut scratch = Scratch::default();
         let answers = Answers::parse(MESSAGE, Dialect::Unicast, Extent::Whole, &mut scratch);
         let response = Response {
-            endpoints: Endpoints::V4 {
+            envelope: Endpoints::V4 {
                 client: [10, 0, 0, 1],
                 resolver: [10, 0, 0, 2],
-            },
+            }
+            .into(),
             answers: answers.expect("the message qualifies"),
         };
         let part = parts(&response, 1464).next().expect("there is one set");

@@ -2,11 +2,12 @@
 
 use core::time::Duration;
 
-use super::header::Header;
-use super::{HEADER_BYTES, MAX_SETS, Part, Set, Stats, Transcriber, Version, parts};
-use crate::dns::MessageReject;
-use crate::encode::{Draft, Encode, EncodePart};
-use crate::response::{Endpoints, Response};
+use super::builder::write_header;
+use super::part::Parts;
+use super::{HEADER_BYTES, MAX_SETS, SET_HEADER_BYTES, Set, Stats, Transcriber, Version, parts};
+use crate::dns::{MessageReject, Rules};
+use crate::encode::{self, Encode, NoRoom};
+use crate::response::{Envelope, Response};
 use crate::text;
 
 /// Writes records of version 4. Its memory serves all messages.
@@ -15,41 +16,88 @@ pub struct Encoder {
     transcriber: Transcriber,
 }
 
+impl Encoder {
+    /// Writes records of the messages that `rules` select.
+    #[must_use]
+    pub fn new(rules: Rules) -> Self {
+        Self {
+            transcriber: Transcriber::new(rules),
+        }
+    }
+}
+
 impl Encode for Encoder {
-    const HEADER_BYTES: usize = HEADER_BYTES;
-    const MAX_SETS: u8 = MAX_SETS;
+    const IS_MOVABLE: bool = true;
+    const MAX_SETS: usize = MAX_SETS;
+    const MIN_SET_BYTES: usize = SET_HEADER_BYTES;
+    type Parts<'a> = Parts<'a>;
+
+    #[inline(always)]
+    fn header_bytes(&self) -> usize {
+        HEADER_BYTES
+    }
 
     #[inline(always)]
     fn transcribe(
         &mut self,
         message: &[u8],
-        endpoints: &Endpoints,
-        draft: &mut Draft,
+        envelope: &Envelope,
+        datagram: &mut [u8],
+        at: usize,
     ) -> Option<Result<usize, MessageReject>> {
-        self.transcriber.set(message, endpoints, draft)
+        let draft = datagram.get_mut(at..)?.first_chunk_mut()?;
+        self.transcriber.set(message, &envelope.endpoints, draft)
     }
 
-    fn parts<'a>(
-        response: &'a Response<'a>,
-        room: usize,
-    ) -> impl Iterator<Item = impl EncodePart + use<'a>> {
+    fn parts<'a>(&self, response: &'a Response<'a>, room: usize) -> Parts<'a> {
         parts(response, room)
     }
 
-    fn write_header(sets: u8, sequence: u32, datagram: &mut [u8]) {
-        let header = Header {
-            version: Version::V4,
-            sets_count: sets,
-            flags: 0,
-            sequence,
+    fn next_part(
+        &mut self,
+        parts: &mut Parts<'_>,
+        datagram: &mut [u8],
+        at: usize,
+    ) -> Option<Result<usize, NoRoom>> {
+        let mut behind = parts.clone();
+        let part = behind.next()?;
+        let room = datagram.get_mut(at..).unwrap_or_default();
+        let Some(room) = room.get_mut(..part.size()) else {
+            return Some(Err(NoRoom));
         };
-        if let Some(head) = datagram.first_chunk_mut() {
-            header.write(head);
-        }
+        part.write(room);
+        *parts = behind;
+        Some(Ok(part.size()))
     }
 
-    fn write_stats(stats: &Stats, sequence: u32, out: &mut [u8]) -> usize {
-        let datagram = stats.datagram(sequence);
+    fn select(&mut self, rules: &Rules) {
+        self.transcriber.select(rules);
+    }
+
+    #[inline(always)]
+    fn stays(&mut self) {}
+
+    fn finish(&mut self, sets: usize, sequence: u64, datagram: &mut [u8]) {
+        write_header(sets, low32(sequence), datagram);
+    }
+
+    fn write_stats(
+        &mut self,
+        stats: &encode::Stats<'_>,
+        told: &mut usize,
+        sequence: u64,
+        out: &mut [u8],
+    ) -> usize {
+        // It has no fields for them.
+        *told = stats.others.len();
+        let stats = Stats {
+            captured: low32(stats.captured),
+            received: low32(stats.received),
+            dropped: low32(stats.dropped),
+            if_dropped: low32(stats.if_dropped),
+            sample_rate: Some(stats.sample_rate),
+        };
+        let datagram = stats.datagram(low32(sequence));
         let Some(room) = out.get_mut(..datagram.len()) else {
             return 0;
         };
@@ -65,12 +113,7 @@ impl Encode for Encoder {
     }
 }
 
-impl EncodePart for Part<'_> {
-    fn size(&self) -> usize {
-        Part::size(self)
-    }
-
-    fn write(&self, out: &mut [u8]) {
-        Part::write(self, out);
-    }
+/// The low 32 bits: counters and sequence numbers of the format wrap.
+fn low32(count: u64) -> u32 {
+    u32::try_from(count & u64::from(u32::MAX)).unwrap_or(0)
 }

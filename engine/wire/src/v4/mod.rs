@@ -1,4 +1,4 @@
-//! The record format: version 4, written and read, and versions 0 to 3, read.
+//! The record format of version 4, written and read, and of versions 0 to 3, read.
 //!
 //! A sensor sends datagrams, each the payload of one UDP packet. A datagram holds data sets, each
 //! of which is a response or a part of one, or one stats set, the counters of the sender:
@@ -34,7 +34,6 @@
 //! datagrams, and the receiver accounts for the numbers.
 
 mod builder;
-mod cursor;
 mod datagram;
 mod encoder;
 mod error;

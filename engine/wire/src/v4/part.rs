@@ -80,7 +80,7 @@ fn whole<'a>(response: &'a Response<'a>, room: usize) -> Option<Part<'a>> {
     let (names, text) = answers.names_text();
     let (asked, aliases) = names.split_first()?;
     let part = Part {
-        endpoints: &response.endpoints,
+        endpoints: &response.envelope.endpoints,
         text,
         asked: Some(asked),
         aliases,
@@ -170,7 +170,7 @@ impl<'a> Parts<'a> {
         room -= IPV4_BYTES * ipv4.len();
         let ipv6 = take(&mut self.ipv6, limit.min(room / IPV6_BYTES));
         Part {
-            endpoints: &self.response.endpoints,
+            endpoints: &self.response.envelope.endpoints,
             text,
             asked,
             aliases,

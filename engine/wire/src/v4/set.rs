@@ -4,10 +4,10 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::cursor::Cursor;
 use super::names::{Form, Names};
 use super::set_header::SetHeader;
 use super::{DecodeError, IPV4_BYTES, IPV6_BYTES, Version};
+use crate::cursor::Cursor;
 
 /// One data set, read and checked: the counterpart of [`Part`](super::Part).
 ///

@@ -2,8 +2,8 @@
 
 use core::net::IpAddr;
 
-use super::cursor::Cursor;
 use super::{DecodeError, IPV6_BYTES, Version};
+use crate::cursor::Cursor;
 use crate::response::Endpoints;
 
 /// Bytes of the set header in version 4. Older versions have shorter ones.

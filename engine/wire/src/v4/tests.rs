@@ -353,7 +353,7 @@ proptest! {
         } else {
             Endpoints::V4 { client: [7; 4], resolver: [53; 4] }
         };
-        let response = Response { endpoints, answers };
+        let response = Response { envelope: endpoints.into(), answers };
         let mut memory = vec![0xff; 65_535];
         let mut builder = Builder::default();
         for part in parts(&response, 60_000) {

@@ -21,8 +21,10 @@ use core::array;
 use super::part::padded;
 use super::set_header::{SET_HEADER_BYTES, write_header};
 use super::{IPV4_BYTES, IPV6_BYTES};
+use crate::dns::marks::Marks;
+use crate::dns::owner::{A, AAAA, CNAME, MAX_TYPE, POINTED_BYTES, pointed_to, pointer_to};
 use crate::dns::{
-    HEADER_BYTES, Header, MAX_NAME_BYTES, MessageReject, POINTABLE, asks_for_address, header,
+    HEADER_BYTES, Header, MAX_NAME_BYTES, MessageReject, Outcome, POINTABLE, Rules, header,
 };
 use crate::encode::{Draft, MAX_TRANSCRIPT_BYTES, SPILL_BYTES};
 use crate::response::Endpoints;
@@ -42,16 +44,6 @@ const MAX_IPV4: usize = 128;
 const MAX_IPV6: usize = 32;
 
 const _: () = assert!(MAX_IPV4 * 4 > MAX_TRANSCRIPT_BYTES && MAX_IPV6 * 16 > MAX_TRANSCRIPT_BYTES);
-
-/// Bytes of a record before its RDATA, if its owner name is a pointer.
-const POINTED_BYTES: usize = 12;
-
-/// TYPE in the lower half of a word whose upper half is 0 (RFC 1035, section 3.2.2; RFC 3596,
-/// section 2.1).
-const A: u32 = 1;
-const CNAME: u32 = 5;
-const AAAA: u32 = 28;
-const MAX_TYPE: u32 = 0xffff;
 
 /// Turns messages into sets. One value serves all messages of a thread; it holds 66 KiB.
 ///
@@ -78,11 +70,8 @@ const MAX_TYPE: u32 = 0xffff;
 /// ```
 #[derive(Debug)]
 pub struct Transcriber {
-    /// For each offset, the last name that had a label there: the number of its message in the
-    /// upper 24 bits, its index in the lower 8.
-    labels: Box<[u32; POINTABLE]>,
-    /// The number of the message, in the upper 24 bits; not 0 while one is read.
-    message: u32,
+    rules: Rules,
+    marks: Marks,
     names: [Written; MAX_NAMES],
     ipv4: [[u8; IPV4_BYTES]; MAX_IPV4],
     ipv6: [[u8; IPV6_BYTES]; MAX_IPV6],
@@ -115,17 +104,29 @@ struct Found {
 
 impl Default for Transcriber {
     fn default() -> Self {
+        Self::new(Rules::default())
+    }
+}
+
+impl Transcriber {
+    /// Writes sets of the messages that `rules` select: of those with an address, by question type
+    /// and flags. A set can't say how another response ended.
+    #[must_use]
+    pub fn new(rules: Rules) -> Self {
         Self {
-            labels: Box::new([0; POINTABLE]),
-            message: 0,
+            rules,
+            marks: Marks::default(),
             names: [Written::default(); MAX_NAMES],
             ipv4: [[0; IPV4_BYTES]; MAX_IPV4],
             ipv6: [[0; IPV6_BYTES]; MAX_IPV6],
         }
     }
-}
 
-impl Transcriber {
+    /// Replaces the rules.
+    pub fn select(&mut self, rules: &Rules) {
+        self.rules = rules.clone();
+    }
+
     /// Writes the set of `message` to the front of `draft`. Returns its size in bytes, or the
     /// reason why the message has no set.
     ///
@@ -141,27 +142,34 @@ impl Transcriber {
         endpoints: &Endpoints,
         draft: &mut Draft,
     ) -> Option<Result<usize, MessageReject>> {
-        let count = match header(message.first_chunk::<HEADER_BYTES>()?) {
+        let count = match header(message.first_chunk::<HEADER_BYTES>()?, &self.rules) {
             Header::Usual(count) => count,
             Header::Reject(reason) => return Some(Err(reason)),
         };
         if message.len() > POINTABLE {
             return None;
         }
-        self.next_message();
+        self.marks.next_message();
         let start = Place {
             read: HEADER_BYTES,
             written: SET_HEADER_BYTES,
         };
         let mut place = self.name(message, start, draft, 0)?;
         let asked = message.get(place.read..)?.first_chunk::<4>()?;
-        if !asks_for_address(u16::from_be_bytes([asked[0], asked[1]])) {
+        if !self
+            .rules
+            .types
+            .has(u16::from_be_bytes([asked[0], asked[1]]))
+        {
             return Some(Err(MessageReject::QuestionType));
         }
         place.read += asked.len();
         let found = self.answers(message, count, place, draft)?;
         if found.ipv4 == 0 && found.ipv6 == 0 {
             return Some(Err(MessageReject::NoAddress));
+        }
+        if !self.rules.outcomes.has(Outcome::Answered) {
+            return Some(Err(MessageReject::Answered));
         }
         self.finish(found, endpoints, draft).map(Ok)
     }
@@ -240,8 +248,8 @@ impl Transcriber {
         draft: &mut Draft,
         index: usize,
     ) -> Option<Place> {
-        let mark = self.message | u32::try_from(index).ok()?;
-        let read = labels_end(message, place.read, &mut self.labels, mark);
+        let (places, mark) = self.marks.of_name(index)?;
+        let read = labels_end(message, place.read, places, mark);
         let run = read - place.read;
         let run_end = place.written + run;
         // Includes the root, if it is next.
@@ -284,9 +292,8 @@ impl Transcriber {
     /// The name, among the first `count`, that has a label at this offset of the message.
     #[inline(always)]
     fn written(&self, offset: usize, count: usize) -> Option<Written> {
-        let name = self.labels[offset % POINTABLE].wrapping_sub(self.message);
-        let name = usize::try_from(name).ok()?;
-        (name < count).then(|| self.names[name % MAX_NAMES])
+        let name = self.marks.name_at(offset, count)?;
+        Some(self.names[name % MAX_NAMES])
     }
 
     /// Writes what follows the names, then the header. Returns the size of the set.
@@ -321,22 +328,6 @@ impl Transcriber {
         let head = draft.first_chunk_mut()?;
         write_header(head, [names, ipv4, ipv6], names_bytes, endpoints);
         Some(size)
-    }
-
-    #[inline(always)]
-    fn next_message(&mut self) {
-        self.message = self.message.wrapping_add(1 << 8);
-        if self.message == 0 {
-            self.forget();
-        }
-    }
-
-    /// Clears the labels of earlier messages: numbers start over, and would match them.
-    #[cold]
-    #[inline(never)]
-    fn forget(&mut self) {
-        self.labels.fill(0);
-        self.message = 1 << 8;
     }
 }
 
@@ -391,21 +382,6 @@ fn repeat(draft: &mut Draft, from: usize, count: usize, to: usize) -> Option<()>
             return Some(());
         }
     }
-}
-
-/// A pointer to an offset, in the upper half of a word. `None` if it does not fit in 14 bits.
-#[inline(always)]
-fn pointer_to(offset: usize) -> Option<u32> {
-    let offset = u32::try_from(offset).ok();
-    let offset = offset.filter(|offset| *offset < 0x4000)?;
-    Some((0xc000 | offset) << 16)
-}
-
-/// The offset in the upper half, if that is a pointer.
-#[inline(always)]
-fn pointed_to(owner_and_type: u32) -> Option<usize> {
-    let pointer = usize::try_from(owner_and_type >> 16).ok()?;
-    (pointer >= 0xc000).then_some(pointer & 0x3fff)
 }
 
 #[cfg(test)]

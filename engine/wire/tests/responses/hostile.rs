@@ -12,6 +12,7 @@ use proptest::prelude::*;
 
 use crate::message::any_message;
 use crate::transport::{assembled, carried, is_transcribed};
+use crate::version5;
 
 const ENDPOINTS: Endpoints = Endpoints::V4 {
     client: [192, 0, 2, 1],
@@ -43,6 +44,7 @@ fn survive(message: &[u8]) -> usize {
     let mut scratch = Scratch::default();
     let mut found = 0;
     is_transcribed(message, ENDPOINTS);
+    version5::survive(message, ENDPOINTS);
     for dialect in [Dialect::Unicast, Dialect::Multicast] {
         for extent in [Extent::Whole, Extent::Cut] {
             let Ok(answers) = Answers::parse(message, dialect, extent, &mut scratch) else {
@@ -50,7 +52,7 @@ fn survive(message: &[u8]) -> usize {
             };
             found += 1;
             let response = Response {
-                endpoints: ENDPOINTS,
+                envelope: ENDPOINTS.into(),
                 answers,
             };
             for room in [0, 1464, 65_499] {

@@ -210,7 +210,7 @@ fn any_address() -> impl Strategy<Value = Answer> {
 }
 
 /// Names that share endings, names of any bytes, and names as long as names can be.
-fn any_name() -> impl Strategy<Value = Labels> {
+pub(crate) fn any_name() -> impl Strategy<Value = Labels> {
     let word = prop_oneof![
         Just(b"www".to_vec()),
         Just(b"Www".to_vec()),

@@ -75,7 +75,7 @@ proptest! {
         is_transcribed(&bytes_on_wire, endpoints);
         let mut scratch = Scratch::default();
         let answers = Answers::parse(&bytes_on_wire, Dialect::Unicast, Extent::Whole, &mut scratch);
-        let response = Response { endpoints, answers: answers.expect("a response that qualifies") };
+        let response = Response { envelope: endpoints.into(), answers: answers.expect("a response that qualifies") };
         let wanted = wanted(&message, &endpoints);
         let omitted = message.names().len() - wanted.names.len();
         prop_assert_eq!(response.answers.omitted_names(), omitted);

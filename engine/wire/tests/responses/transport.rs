@@ -71,7 +71,10 @@ pub(crate) fn is_transcribed(message: &[u8], endpoints: Endpoints) -> bool {
     let mut scratch = Scratch::default();
     let answers = Answers::parse(message, Dialect::Unicast, Extent::Whole, &mut scratch);
     let wanted = answers.map(|answers| {
-        let response = Response { endpoints, answers };
+        let response = Response {
+            envelope: endpoints.into(),
+            answers,
+        };
         let mut parts = parts(&response, MIN_SET_ROOM_BYTES);
         let part = parts.next().expect("a response has a set");
         assert!(parts.next().is_none(), "one set has all of it");

@@ -50,7 +50,7 @@ fn a_bad_datagram_costs_what_is_damaged() {
         "\
 dnsflow-read: 2023-11-14T22:13:20.000000Z: bad datagram from 127.0.0.1:4000: offset 124: cut addresses
 dnsflow-read: 2023-11-14T22:13:20.500042Z: bad datagram from 127.0.0.1:4000: 3 bytes are too few for a dnsflow header of 8
-dnsflow-read: 2023-11-14T22:13:21.000084Z: bad datagram from 127.0.0.1:4000: dnsflow version 9, known are 0 to 4
+dnsflow-read: 2023-11-14T22:13:21.000084Z: bad datagram from 127.0.0.1:4000: dnsflow version 9, known are 0 to 5
 dnsflow-read: 2023-11-14T22:13:21.500126Z: bad datagram from 127.0.0.1:4000: offset 68: cut addresses: 2 bytes were not captured (snap length, or a fragment)
 dnsflow-read: 2023-11-14T22:13:22.000168Z: not UDP
 "

@@ -6,6 +6,7 @@ mod export;
 mod files;
 mod live;
 mod program;
+mod version_5;
 
 use dnsflow_testkit::programs::Programs;
 

@@ -68,7 +68,10 @@ fn with_response<Out>(
     let mut scratch = Scratch::default();
     let answers = Answers::parse(message, Dialect::Unicast, Extent::Whole, &mut scratch)
         .expect("the message qualifies");
-    act(&Response { endpoints, answers })
+    act(&Response {
+        envelope: endpoints.into(),
+        answers,
+    })
 }
 
 fn shapes(message: &[u8], room: usize) -> Vec<Shape> {

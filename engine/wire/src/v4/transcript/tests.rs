@@ -116,11 +116,11 @@ fn labels_of_another_message_are_not_pointed_to() {
     let long = message(b"\x01a\x01b\x00", &[(b"\xc0\x0e", A, &address)]);
     let short = message(b"\x03a\x01b\x00", &[(b"\xc0\x0e", A, &address)]);
     // The numbers of messages start over on the way.
-    transcriber.message = 0_u32.wrapping_sub(3 << 8);
+    transcriber.marks.message = 0_u32.wrapping_sub(3 << 8);
     for _ in 0..6 {
         assert!(set(&mut transcriber, &long).is_some());
         assert_eq!(set(&mut transcriber, &short), None);
-        assert_ne!(transcriber.message, 0);
+        assert_ne!(transcriber.marks.message, 0);
     }
 }
 
@@ -159,7 +159,7 @@ fn slow_path(message: &[u8]) -> Result<Vec<u8>, MessageReject> {
     let mut scratch = Scratch::default();
     let answers = Answers::parse(message, Dialect::Unicast, Extent::Whole, &mut scratch)?;
     let response = Response {
-        endpoints: ENDPOINTS,
+        envelope: ENDPOINTS.into(),
         answers,
     };
     let part = parts(&response, MIN_SET_ROOM_BYTES)

@@ -21,16 +21,41 @@
 //! assert_eq!(NameText(labels).to_string(), r"a\046b\124\010.example");
 //! ```
 //!
+//! A record of version 5 says more. What it adds stands in columns behind those, if asked for
+//! ([`FIELDS`]):
+//!
+//! ```text
+//! port|transport|type|rcode|flags|answers|interface|vlan|vni|subnet
+//! 51642|udp|A|NOERROR|rd,ra|www.example.org 300 A 203.0.113.80|eth0|100||
+//! ```
+//!
+//! Answers are as in zone files: `owner TTL TYPE data`, with the class before the type if it is not IN.
+//! RDATA that has no known form, or not that of its type, is `\# LENGTH HEX` (RFC 3597, section 5).
+//!
 //! Lines are written to any [`core::fmt::Write`]; a `String` that is cleared and reused stops
 //! allocating once it has the longest line's size. The module refuses to know where lines go, and
 //! when.
+
+mod fields;
+mod mnemonic;
+mod rdata;
+mod stats;
+mod svcb;
 
 use core::fmt::{self, Display, Write};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 
+pub use fields::{
+    AnswerText, DataText, FIELDS, FlagsText, SubnetText, write_record_and_fields,
+    write_set_and_fields,
+};
+pub use mnemonic::{ClassText, RcodeText, TypeText, UnknownType};
+pub use stats::{write_counters, write_stats};
+
 use crate::response::Response;
 use crate::v4::Set;
+use crate::v5;
 
 /// The header line: the names of the fields, separated by bars. Without a line end.
 pub const HEADER: &str = "sensor|resolver|client|time|names|ips|ip6s";
@@ -39,14 +64,37 @@ pub const HEADER: &str = "sensor|resolver|client|time|names|ips|ip6s";
 /// [`MAX_NAMES_BYTES`](crate::dns::MAX_NAMES_BYTES) of them.
 pub const MORE_NAMES: &str = "...";
 
+/// The first column of a line of statistics.
+const STATS: &[u8] = b"STATS";
+
+/// The sender of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sensor<'a> {
+    /// The address that it came from.
+    Address(IpAddr),
+    /// The name that it gives itself, which anyone can. Escaped as names are, but for dots; `STATS`,
+    /// with which a line of statistics starts, has its first letter escaped.
+    Name(&'a [u8]),
+}
+
+impl Display for Sensor<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Name(STATS) => f.write_str("\\083TATS"),
+            Self::Name(name) => write_escaped(f, name, is_separator),
+        }
+    }
+}
+
 /// One record: the fields of a line, in order.
 ///
 /// `N` iterates over names, each an iterator over its labels from left to right without the root's
 /// empty one; `A` and `B` iterate over the addresses. None is collected.
 #[derive(Clone, Copy, Debug)]
-pub struct Record<N, A, B> {
+pub struct Record<'s, N, A, B> {
     /// The sender of the record; an empty field if there is none.
-    pub sensor: Option<IpAddr>,
+    pub sensor: Option<Sensor<'s>>,
     /// The resolver; an empty field if it is not known, as before version 4.
     pub resolver: Option<IpAddr>,
     /// The client.
@@ -63,7 +111,7 @@ pub struct Record<N, A, B> {
     pub has_more_names: bool,
 }
 
-impl<'n, N, A, B> Record<N, A, B>
+impl<'n, N, A, B> Record<'_, N, A, B>
 where
     N: IntoIterator<Item: IntoIterator<Item = &'n [u8]>>,
     A: IntoIterator<Item = Ipv4Addr>,
@@ -75,6 +123,12 @@ where
     ///
     /// Only those of `out`.
     pub fn write(self, out: &mut impl Write) -> fmt::Result {
+        self.write_columns(out)?;
+        out.write_char('\n')
+    }
+
+    /// Writes the line without its end.
+    fn write_columns(self, out: &mut impl Write) -> fmt::Result {
         write_known(out, self.sensor)?;
         out.write_char('|')?;
         write_known(out, self.resolver)?;
@@ -91,8 +145,7 @@ where
         out.write_char('|')?;
         write_list(out, self.ipv4)?;
         out.write_char('|')?;
-        write_list(out, self.ipv6)?;
-        out.write_char('\n')
+        write_list(out, self.ipv6)
     }
 }
 
@@ -107,8 +160,18 @@ pub fn write_set(
     time: Duration,
     set: &Set<'_>,
 ) -> fmt::Result {
+    write_set_columns(out, sensor, time, set)?;
+    out.write_char('\n')
+}
+
+fn write_set_columns(
+    out: &mut impl Write,
+    sensor: Option<IpAddr>,
+    time: Duration,
+    set: &Set<'_>,
+) -> fmt::Result {
     Record {
-        sensor,
+        sensor: sensor.map(Sensor::Address),
         resolver: set.resolver(),
         client: set.client(),
         time,
@@ -117,7 +180,39 @@ pub fn write_set(
         ipv6: set.ipv6(),
         has_more_names: false,
     }
-    .write(out)
+    .write_columns(out)
+}
+
+/// Writes the line of a record of version 5, line end included. Its time is its own.
+///
+/// # Errors
+///
+/// Only those of `out`.
+pub fn write_record(
+    out: &mut impl Write,
+    sensor: Option<Sensor<'_>>,
+    record: &v5::Record<'_>,
+) -> fmt::Result {
+    write_record_columns(out, sensor, record)?;
+    out.write_char('\n')
+}
+
+fn write_record_columns(
+    out: &mut impl Write,
+    sensor: Option<Sensor<'_>>,
+    record: &v5::Record<'_>,
+) -> fmt::Result {
+    Record {
+        sensor,
+        resolver: Some(record.origin.address),
+        client: record.client,
+        time: record.time,
+        names: record.names(),
+        ipv4: record.ipv4(),
+        ipv6: record.ipv6(),
+        has_more_names: false,
+    }
+    .write_columns(out)
 }
 
 /// Writes the line of a response to be exported, line end included: the same as that of its set,
@@ -134,9 +229,9 @@ pub fn write_response(
 ) -> fmt::Result {
     let answers = &response.answers;
     Record {
-        sensor,
-        resolver: Some(response.endpoints.resolver()),
-        client: response.endpoints.client(),
+        sensor: sensor.map(Sensor::Address),
+        resolver: Some(response.envelope.endpoints.resolver()),
+        client: response.envelope.endpoints.client(),
         time,
         names: answers.names(),
         ipv4: answers.ipv4().iter().map(|&octets| Ipv4Addr::from(octets)),
@@ -184,9 +279,17 @@ fn write_name<'n>(out: &mut impl Write, labels: impl IntoIterator<Item = &'n [u8
     Ok(())
 }
 
-/// Writes what needs no escape in whole pieces.
 fn write_label(out: &mut impl Write, label: &[u8]) -> fmt::Result {
-    let mut rest = label;
+    write_escaped(out, label, |byte| is_separator(byte) || byte == b'.')
+}
+
+/// Writes what needs no escape in whole pieces.
+fn write_escaped(
+    out: &mut impl Write,
+    bytes: &[u8],
+    is_escaped: impl Fn(u8) -> bool,
+) -> fmt::Result {
+    let mut rest = bytes;
     while !rest.is_empty() {
         let plain = rest.iter().position(|&byte| is_escaped(byte));
         let (piece, behind) = rest.split_at(plain.unwrap_or(rest.len()));
@@ -205,13 +308,14 @@ fn write_label(out: &mut impl Write, label: &[u8]) -> fmt::Result {
     Ok(())
 }
 
-fn is_escaped(byte: u8) -> bool {
-    !byte.is_ascii_graphic() || matches!(byte, b'.' | b',' | b'|' | b'\\')
+/// Whether a byte separates something in a line or an escape, or is no printable ASCII.
+fn is_separator(byte: u8) -> bool {
+    !byte.is_ascii_graphic() || matches!(byte, b',' | b'|' | b'\\')
 }
 
-fn write_known(out: &mut impl Write, address: Option<IpAddr>) -> fmt::Result {
-    match address {
-        Some(address) => write!(out, "{address}"),
+fn write_known(out: &mut impl Write, value: Option<impl Display>) -> fmt::Result {
+    match value {
+        Some(value) => write!(out, "{value}"),
         None => Ok(()),
     }
 }
@@ -248,7 +352,7 @@ mod tests {
     fn line(names: &[&[&[u8]]], ipv4: &[Ipv4Addr], ipv6: &[Ipv6Addr]) -> String {
         let mut out = String::new();
         Record {
-            sensor: Some(IpAddr::from([192, 0, 2, 1])),
+            sensor: Some(Sensor::Address([192, 0, 2, 1].into())),
             resolver: None,
             client: IpAddr::from([198, 51, 100, 7]),
             time: Duration::new(86_400 * 20_000 + 9 * 3600 + 26 * 60 + 53, 999_999_999),
@@ -294,6 +398,14 @@ mod tests {
             };
             assert_eq!(text, format!("a{middle}z.org"));
         }
+    }
+
+    #[test]
+    fn no_sensor_forges_statistics_or_a_field() {
+        let show = |name: &[u8]| Sensor::Name(name).to_string();
+        assert_eq!(show(b"ns1.example net|\xff"), r"ns1.example\032net\124\255");
+        assert_eq!(show(b"STATS"), r"\083TATS");
+        assert_eq!(show(b"STATS2"), "STATS2");
     }
 
     #[test]
