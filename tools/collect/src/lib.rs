@@ -1,0 +1,5 @@
+//! The collector.
+
+pub mod batch;
+pub mod record;
+pub mod sink;
