@@ -19,7 +19,7 @@ use dnsflow_wire::datagram::Datagram;
 use serde::{Deserialize, Serialize};
 
 pub use builder::Builder;
-pub(crate) use format::{FormatError, decode, encode};
+pub(crate) use format::{FormatError, HEAD_BYTES, Head, decode, encode};
 
 use crate::record::{self, Row};
 
