@@ -5,6 +5,7 @@
 //! DIR/collector         which collector it is, 16 hexadecimal digits
 //! DIR/NUMBER.batches    segments, named by the number of their first batch
 //! DIR/SINK.stored       the number up to which a sink has stored everything
+//! DIR/streams           the accounts of all streams, as of some batch
 //! ```
 //!
 //! A batch is appended before any sink has it. What a crash left half written is cut off when the folder
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::Spool;
+use super::accounts::{Accounts, Recovered};
 use super::segment::{Found, Place, Segment};
 use crate::batch::{Batch, FormatError, encode};
 
@@ -28,6 +30,9 @@ const SEGMENT_BYTES: u64 = 64 << 20;
 
 /// Segments that the bound of a spool is divided into at least, so that few batches go at a time.
 const SEGMENTS_MIN: u64 = 8;
+
+/// The file of the accounts.
+const STREAMS: &str = "streams";
 
 /// The end of a segment's name.
 const EXTENSION: &str = "batches";
@@ -104,6 +109,7 @@ pub(super) struct Log {
     next: u64,
     /// Whether the last segment can be added to.
     is_open: bool,
+    accounts: Accounts,
     /// Held as long as the folder is used.
     _lock: File,
 }
@@ -129,9 +135,18 @@ impl Log {
             segments: VecDeque::new(),
             next: 1,
             is_open: false,
+            accounts: Accounts::load(&folder.join(STREAMS)),
             _lock: lock,
         };
         let batches = log.find(note)?;
+        for (number, _, place) in &batches {
+            // One that is damaged is counted when a sink comes to it.
+            if *number > log.accounts.saved
+                && let Ok(batch) = place.read()
+            {
+                log.accounts.note(&batch);
+            }
+        }
         // Numbers that sinks have stored are never given again.
         let stored = log.highest_stored().map_err(at(folder))?;
         if stored >= log.next {
@@ -245,6 +260,7 @@ impl Log {
     pub(super) fn append(&mut self, batch: &Batch) -> io::Result<Place> {
         let number = batch.id().number;
         self.next = number + 1;
+        self.accounts.note(batch);
         let bytes = encode(batch).ok_or(ErrorKind::FileTooLarge)?;
         let length = bytes.len() as u64;
         while self.segments.len() > 1 && self.bytes() + length > self.max {
@@ -273,6 +289,7 @@ impl Log {
     }
 
     fn start_segment(&mut self, first: u64) -> io::Result<()> {
+        self.save_accounts()?;
         let path = self.folder.join(format!("{first:020}.{EXTENSION}"));
         let file = Arc::new(options().open(&path)?);
         self.segments.push_back(Segment {
@@ -307,11 +324,27 @@ impl Log {
     }
 
     fn remove_oldest(&mut self) {
+        // It may be the only place where the accounts of its streams are.
+        let is_newer = |segment: &Segment| segment.end > self.accounts.saved + 1;
+        if self.segments.front().is_some_and(is_newer) {
+            // Without room they are found again in the batches that are there still.
+            let _ = self.save_accounts();
+        }
         if let Some(segment) = self.segments.pop_front() {
             // If it can't be removed, it is found again at the next start, and skipped there by what
             // the sinks have stored.
             let _ = fs::remove_file(&segment.path);
         }
+    }
+
+    /// Writes the accounts of all streams.
+    pub(super) fn save_accounts(&mut self) -> io::Result<()> {
+        self.accounts.save(&self.folder.join(STREAMS))
+    }
+
+    /// The accounts to go on with.
+    pub(super) fn recovered(&self) -> Recovered {
+        self.accounts.recovered()
     }
 
     /// The number up to which a sink has stored everything. For one that is new it is `newest`, which

@@ -12,6 +12,7 @@
 //! sink has it, and is read from there once memory is full; it is removed when every sink has stored it.
 //! What goes beyond the bounds is the oldest, counted for each sink that had not been handed it.
 
+mod accounts;
 mod log;
 mod segment;
 
@@ -21,6 +22,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::batch::{Batch, BatchId, Content};
+pub use accounts::{Kept, Recovered};
 use log::Log;
 pub use log::{Note, OpenError};
 use segment::Place;
@@ -68,6 +70,7 @@ pub struct Backlog {
     log: Mutex<Option<Log>>,
     state: Mutex<State>,
     changed: Condvar,
+    recovered: Arc<Recovered>,
 }
 
 #[derive(Debug)]
@@ -130,6 +133,7 @@ impl Backlog {
         let (mut first, mut next) = (1, 1);
         let mut collector = log::random_id();
         let mut log = None;
+        let mut recovered = Recovered::default();
         let mut stored = vec![None; sinks.len()];
         if let Some(spool) = &limits.spool {
             let opened = Log::open(spool, note)?;
@@ -154,6 +158,7 @@ impl Backlog {
             for (name, stored) in sinks.iter().zip(&mut stored) {
                 *stored = Some(opened.log.place_of(name, next - 1)?);
             }
+            recovered = opened.log.recovered();
             log = Some(opened.log);
         }
         let position = |(name, stored): (&String, Option<u64>)| {
@@ -179,6 +184,7 @@ impl Backlog {
                 unspooled: 0,
             }),
             changed: Condvar::new(),
+            recovered: Arc::new(recovered),
         };
         backlog.retire();
         Ok(backlog)
@@ -188,6 +194,12 @@ impl Backlog {
     #[must_use]
     pub fn collector(&self) -> u64 {
         self.collector
+    }
+
+    /// The accounts of streams that the spool has, to go on with.
+    #[must_use]
+    pub fn recovered(&self) -> Arc<Recovered> {
+        Arc::clone(&self.recovered)
     }
 
     /// Gives `content` its number, writes it to the spool, and offers it to all sinks. Returns an
@@ -296,9 +308,16 @@ impl Backlog {
     }
 
     /// Says that nothing will come any more.
-    pub fn close(&self) {
+    ///
+    /// # Errors
+    ///
+    /// That of writing the accounts of streams to the spool; they are found in its batches then, as far as
+    /// these are still there.
+    pub fn close(&self) -> io::Result<()> {
         lock(&self.state).is_closed = true;
         self.changed.notify_all();
+        let mut log = lock(&self.log);
+        log.as_mut().map_or(Ok(()), Log::save_accounts)
     }
 
     /// The account of each sink, in their order.

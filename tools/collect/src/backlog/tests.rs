@@ -1,6 +1,8 @@
 use std::fs;
 use std::net::SocketAddr;
 
+use dnsflow_records::sequence::Sequence;
+
 use super::*;
 use crate::batch::{Builder, Stream};
 
@@ -21,7 +23,7 @@ fn content(records: u64, bytes: usize) -> Content {
         records,
         &vec![4; bytes],
     );
-    builder.take()
+    builder.take(|_| Sequence::default())
 }
 
 fn open(limits: &Limits, sinks: &[&str]) -> (Backlog, Vec<String>) {
@@ -82,7 +84,7 @@ fn each_sink_gets_every_batch_once_and_in_order() {
     backlog.note_stored(1, 3).expect("there is no spool");
     backlog.note_stored(0, 3).expect("there is no spool");
     assert_eq!(backlog.sizes(), (0, 0, 0));
-    backlog.close();
+    backlog.close().expect("there is no spool");
     let far = Instant::now() + Duration::from_secs(3600);
     assert!(matches!(backlog.next(0, far), Next::Closed));
 }

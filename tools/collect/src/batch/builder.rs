@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use dnsflow_records::sequence::Sequence;
+
 use super::{Content, Entry, Range, Stream};
 
 /// Collects datagrams until they are taken as the content of a batch.
@@ -38,6 +40,7 @@ impl Builder {
                 last: sequence,
                 datagrams: 0,
                 records: 0,
+                account: Sequence::default(),
             });
             u32::try_from(content.ranges.len() - 1).unwrap_or(u32::MAX)
         });
@@ -56,9 +59,12 @@ impl Builder {
         content.bytes.extend_from_slice(datagram);
     }
 
-    /// What was collected; afterwards there is nothing.
-    pub fn take(&mut self) -> Content {
+    /// What was collected; afterwards there is nothing. `account` is asked for that of each stream.
+    pub fn take(&mut self, mut account: impl FnMut(&Stream) -> Sequence) -> Content {
         self.by_key.clear();
+        for range in &mut self.content.ranges {
+            range.account = account(&range.stream);
+        }
         std::mem::take(&mut self.content)
     }
 

@@ -128,6 +128,7 @@ mod tests {
     use std::net::SocketAddr;
     use std::time::Duration;
 
+    use dnsflow_records::sequence::Sequence;
     use proptest::prelude::*;
 
     use super::*;
@@ -158,7 +159,7 @@ mod tests {
             collector: 77,
             number: 5,
         };
-        Batch::new(id, builder.take())
+        Batch::new(id, builder.take(|_| Sequence::default()))
     }
 
     #[test]

@@ -15,6 +15,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use dnsflow_records::sequence::Sequence;
 use dnsflow_wire::datagram::Datagram;
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +40,15 @@ pub struct Stream {
     pub boot: u64,
 }
 
+/// Where datagrams come from: what has an account of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Origin {
+    /// Address and port of the sender.
+    pub source: SocketAddr,
+    /// The core; none before version 5.
+    pub core: Option<u16>,
+}
+
 /// What a batch holds of one stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Range {
@@ -52,6 +62,9 @@ pub struct Range {
     pub datagrams: u64,
     /// How many records these have.
     pub records: u64,
+    /// The account of its origin when the batch was closed, with which a collector that is started anew
+    /// goes on.
+    pub account: Sequence,
 }
 
 /// Which batch it is: the same one whenever it is sent again.
