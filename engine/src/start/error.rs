@@ -4,11 +4,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use dnsflow_service::config::LoadError;
 use thiserror::Error;
 
 use crate::capture::error::CaptureError;
 use crate::export::destination::DestinationError;
-use crate::start::config::LoadError;
 use crate::start::lists::ListError;
 
 /// Bytes of locked memory that the rings of each core need, its executor's and its own.
