@@ -9,12 +9,12 @@ use dnsflow::capture::inherited::InheritedSockets;
 use dnsflow::diagnostics;
 use dnsflow::start::check;
 use dnsflow::start::cli::{Action, Cli};
-use dnsflow::start::config::{self, LoadError};
 use dnsflow::start::error::StartError;
 use dnsflow::start::handover;
 use dnsflow::start::settings::{Capture, Settings};
 use dnsflow::supervisor;
 use dnsflow_packet::LinkType;
+use dnsflow_service::config::{self, LoadError};
 use libc::SIGXFSZ;
 
 fn main() -> ExitCode {
@@ -38,7 +38,7 @@ fn fail_writes_instead_of_ending() {
 }
 
 fn status(inherited: Result<InheritedSockets, CaptureError>) -> ExitCode {
-    let started = config::load(std::env::args_os())
+    let started = config::load::<Cli>(std::env::args_os())
         .map_err(StartError::from)
         .and_then(|cli| run(cli, inherited?));
     match started {
@@ -94,6 +94,6 @@ fn run(cli: Cli, inherited: InheritedSockets) -> Result<bool, StartError> {
 
 /// Reads the settings again, from the same command line.
 fn reload() -> Result<Settings, StartError> {
-    let cli = config::load(std::env::args_os())?;
+    let cli = config::load::<Cli>(std::env::args_os())?;
     Settings::new(cli.options)
 }

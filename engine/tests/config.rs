@@ -6,7 +6,7 @@ use std::process::Command;
 
 use clap::{Arg, CommandFactory as _, Parser as _};
 use dnsflow::start::cli::{Action, Cli, Options};
-use dnsflow::start::config::{COMMAND_LINE_ONLY, load};
+use dnsflow_service::config::{COMMAND_LINE_ONLY, load};
 use dnsflow_testkit::folder::Folder;
 use dnsflow_testkit::process::Process;
 
@@ -94,7 +94,7 @@ impl File {
         let path = self.path.to_str().expect("a path of ASCII");
         let all = ["dnsflow", "--config", path].into_iter();
         let all = all.chain(arguments.iter().copied());
-        let mut options = load(all).map_err(|error| error.to_string())?.options;
+        let mut options = load::<Cli>(all).map_err(|error| error.to_string())?.options;
         options.config = None;
         Ok(options)
     }
@@ -228,7 +228,7 @@ fn flags_can_be_taken_back() {
                 );
             }
             let all = ["dnsflow"].into_iter().chain(arguments);
-            let without_file = load(all)
+            let without_file = load::<Cli>(all)
                 .map(|cli| cli.options)
                 .map_err(|error| error.to_string());
             assert_eq!(without_file.as_ref(), Ok(expected), "{arguments:?}");
@@ -256,7 +256,7 @@ fn a_flag_that_is_taken_back_makes_room() {
     );
     let file = File::new("print = true\nmdns = true\n");
     let path = file.path.to_str().expect("a path of ASCII");
-    let cli = load(["dnsflow", "check", "--config", path, "--no-mdns"]);
+    let cli = load::<Cli>(["dnsflow", "check", "--config", path, "--no-mdns"]);
     let Ok(Some(Action::Check(checked))) = cli.map(|cli| cli.action) else {
         panic!("a check");
     };
@@ -472,10 +472,11 @@ fn the_program_reads_it() {
 
 #[test]
 fn a_file_that_is_not_there() {
-    let error = load(["dnsflow", "--config", "/nonexistent/dnsflow.toml"]).map_err(|error| {
-        assert_eq!(error.exit_status(), 1);
-        error.to_string()
-    });
+    let error =
+        load::<Cli>(["dnsflow", "--config", "/nonexistent/dnsflow.toml"]).map_err(|error| {
+            assert_eq!(error.exit_status(), 1);
+            error.to_string()
+        });
     assert!(error.is_err_and(|error| {
         error.starts_with("/nonexistent/dnsflow.toml: No such file or directory")
     }));

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use clap::Parser as _;
 use dnsflow::start::cli::{Cli, Options};
-use dnsflow::start::config::{LoadError, load};
 use dnsflow::start::settings::Capture;
 use dnsflow_packet::LinkType;
+use dnsflow_service::config::{LoadError, load};
 
 use crate::input::Input;
 use crate::text::assert_printable;
@@ -35,7 +35,7 @@ fn loaded(text: &str) -> Result<Options, LoadError> {
     let path = path();
     fs::write(&path, text).expect("a file");
     let path = path.to_str().expect("a path of ASCII");
-    let mut options = load(["dnsflow", "--config", path])?.options;
+    let mut options = load::<Cli>(["dnsflow", "--config", path])?.options;
     options.config = None;
     Ok(options)
 }
@@ -85,7 +85,7 @@ fn words(key: &str, value: &toml::Value) -> Vec<String> {
 /// A command line, a word a line. It names no file of its own.
 fn check_arguments(text: &str) {
     let words = text.lines().filter(|word| !word.contains("config"));
-    match load(["dnsflow"].into_iter().chain(words)) {
+    match load::<Cli>(["dnsflow"].into_iter().chain(words)) {
         Ok(cli) => check_options(&cli.options),
         Err(LoadError::Arguments(error)) => {
             let shown = error.render().to_string();

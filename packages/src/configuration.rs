@@ -4,8 +4,8 @@
 use clap::{Arg, Command, CommandFactory};
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 use dnsflow::start::cli::Cli;
-use dnsflow::start::config;
 use dnsflow::supervisor;
+use dnsflow_service::config;
 
 /// The page, in section 5 of the manual.
 pub const FILE_NAME: &str = "dnsflow.toml.5";

@@ -7,8 +7,8 @@ use std::process::Command;
 
 use clap::CommandFactory as _;
 use dnsflow::start::cli::Cli;
-use dnsflow::start::config;
 use dnsflow_packages::{configuration, manual};
+use dnsflow_service::config;
 use dnsflow_testkit::requirements::programs;
 
 /// A folder with all pages, which goes with the test.
@@ -97,7 +97,7 @@ fn the_example_is_a_configuration_file() {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("example.toml");
     fs::write(&path, example).expect("a temporary file");
     let words = ["dnsflow".into(), "--config".into(), path.into_os_string()];
-    let read = config::load(words).map(|read| read.options.collectors.len());
+    let read = config::load::<Cli>(words).map(|read| read.options.collectors.len());
     assert_eq!(read.map_err(|error| error.to_string()), Ok(2), "{example}");
 }
 

@@ -21,10 +21,11 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use dnsflow::start::config;
+use dnsflow::start::cli::Cli;
 use dnsflow::start::settings;
 use dnsflow_filters::Program;
 use dnsflow_packet::LinkType;
+use dnsflow_service::config;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::Serialize;
@@ -291,7 +292,7 @@ fn filters(path: &Path) -> Result<Vec<Program>, Box<dyn Error>> {
     let program = |variant| {
         fs::write(path, configuration(variant))?;
         let written = path.to_str().ok_or("a folder whose name is not UTF-8")?;
-        let options = config::load(["dnsflow", "--config", written])?.options;
+        let options = config::load::<Cli>(["dnsflow", "--config", written])?.options;
         let program = settings::Capture::new(&options).program(LinkType::Ethernet)?;
         Ok(program)
     };

@@ -3,8 +3,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use dnsflow_service::http::Server;
+use dnsflow_service::monitoring::Listening;
+use dnsflow_service::process::Usage;
+
 use super::inquiry::Inquiry;
-use super::metrics::{Listening, Reloads, Serving, Usage, View};
+use super::metrics::{Reloads, View};
 use super::notify::Notify;
 use crate::capture::interface::InterfaceDrops;
 use crate::start::error::StartError;
@@ -13,7 +17,7 @@ use crate::start::error::StartError;
 #[derive(Debug)]
 pub(crate) struct Watch {
     notify: Option<Notify>,
-    _serving: Option<Serving>,
+    _serving: Option<Server>,
     reloads: Arc<Mutex<Reloads>>,
 }
 
@@ -31,7 +35,11 @@ impl Watch {
         let reloads = Arc::<Mutex<Reloads>>::default();
         let serving = listening
             .map(|listening| listening.serve(view(&inquiry, &reloads, interfaces)))
-            .transpose()?;
+            .transpose()
+            .map_err(|source| StartError::System {
+                what: "can't start the thread for metrics",
+                source,
+            })?;
         Ok(Self {
             notify: Notify::start(inquiry)?,
             _serving: serving,

@@ -1,14 +1,14 @@
 //! Why the sensor can't start or go on. Each message says what to do about it.
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use dnsflow_service::config::LoadError;
+use dnsflow_service::monitoring::ListenError;
 use thiserror::Error;
 
 use crate::capture::error::CaptureError;
 use crate::export::destination::DestinationError;
-use crate::start::config::LoadError;
 use crate::start::lists::ListError;
 
 /// Bytes of locked memory that the rings of each core need, its executor's and its own.
@@ -111,13 +111,8 @@ pub enum StartError {
         source: io::Error,
     },
     /// Metrics can't be served at the address.
-    #[error("can't serve metrics on {address}: {source}{}", metrics_fix(source))]
-    Metrics {
-        /// The address of `--metrics`.
-        address: SocketAddr,
-        /// The error of the system.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Metrics(#[from] ListenError),
     /// The pid file is held by another process.
     #[error("pid file {} is held by another process{}; is dnsflow running already?", path.display(), holder)]
     PidHeld {
@@ -188,19 +183,5 @@ impl StartError {
             Self::List(error) => error.exit_status(),
             _ => 1,
         }
-    }
-}
-
-/// How to fix an address that can't be used.
-fn metrics_fix(source: &io::Error) -> &'static str {
-    match source.kind() {
-        io::ErrorKind::AddrInUse => {
-            ". Another program has that port: `ss -ltnp` says which; give --metrics another"
-        }
-        io::ErrorKind::AddrNotAvailable => {
-            ". This machine does not have that address: `ip address` lists those it has"
-        }
-        io::ErrorKind::PermissionDenied => ". Give --metrics a port of 1024 or more",
-        _ => "",
     }
 }

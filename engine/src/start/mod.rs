@@ -3,7 +3,6 @@
 pub mod account;
 pub mod check;
 pub mod cli;
-pub mod config;
 pub mod cores;
 pub mod error;
 pub mod handover;

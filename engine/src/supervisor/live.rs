@@ -6,6 +6,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use dnsflow_service::monitoring::Listening;
 use log::{error, info, warn};
 
 use super::event::{Caught, Event, Events};
@@ -21,7 +22,6 @@ use crate::capture::interface::default_interface;
 use crate::capture::rates::Rates;
 use crate::capture::socket::Tap;
 use crate::observe::inquiry::Inquiry;
-use crate::observe::metrics::Listening;
 use crate::observe::watch::Watch;
 use crate::shard::command::{Command, Notice};
 use crate::shard::intake::Intake;

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use clap::CommandFactory as _;
-use dnsflow::observe::metrics::{FAMILIES, Family};
+use dnsflow::observe::metrics::FAMILIES;
 use dnsflow::start::cli::Cli;
 use dnsflow_packet::{Loss, Reject};
+use dnsflow_service::exposition::Family;
 
 use crate::spans;
 

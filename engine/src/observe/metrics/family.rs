@@ -3,45 +3,7 @@
 //! Counters have the names that they have in the summary, so that `received + rebuilt = exported +
 //! rejected` can be queried, too.
 
-/// One metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Family {
-    /// Its name in Prometheus.
-    pub name: &'static str,
-    /// Its type.
-    pub kind: Kind,
-    /// The names of its labels.
-    pub labels: &'static [&'static str],
-    /// Its meaning, in a sentence.
-    pub meaning: &'static str,
-}
-
-/// The type of a metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A number that only grows, from 0 at the start.
-    Counter,
-    /// A number that goes up and down.
-    Gauge,
-    /// Counts in buckets.
-    Histogram,
-}
-
-macro_rules! families {
-    ($($constant:ident $kind:ident $name:literal [$($label:literal)*] $meaning:literal,)+) => {
-        $(pub(super) const $constant: Family = Family {
-            name: $name,
-            kind: Kind::$kind,
-            labels: &[$($label),*],
-            meaning: $meaning,
-        };)+
-
-        /// All metrics.
-        pub const ALL: &[Family] = &[$($constant,)+];
-    };
-}
-
-families! {
+dnsflow_service::families! {
     BUILD Gauge "dnsflow_build_info" ["version" "arch"]
         "Always 1; the labels say what runs.",
     CORES Gauge "dnsflow_cores" []

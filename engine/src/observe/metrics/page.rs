@@ -3,13 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use prometheus::TextEncoder;
-use prometheus::proto::{
-    Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
-};
+use dnsflow_service::exposition::{Histogram, Samples};
+use dnsflow_service::process::Usage;
 
-use super::family::{self, Family, Kind};
-use super::process::Usage;
+use super::family;
 use crate::shard::snapshot::{Ages, Snapshot, TapSnapshot};
 use dnsflow_packet::{Loss, Reject};
 
@@ -44,7 +41,7 @@ impl View {
     /// left out.
     #[must_use]
     pub fn text(&self) -> String {
-        let mut page = Page::default();
+        let mut page = Samples::default();
         self.process(&mut page);
         self.taps(&mut page);
         self.links(&mut page);
@@ -52,7 +49,7 @@ impl View {
         self.collectors(&mut page);
         self.outputs(&mut page);
         self.held(&mut page);
-        page.text()
+        page.text(family::ALL)
     }
 
     /// Whether the core has answered.
@@ -69,7 +66,7 @@ impl View {
         interfaces.into_iter()
     }
 
-    fn process(&self, page: &mut Page) {
+    fn process(&self, page: &mut Samples) {
         let build = [env!("CARGO_PKG_VERSION"), std::env::consts::ARCH];
         page.set(&family::BUILD, &build, 1.0);
         page.set(&family::CORES, &[], count(self.cores));
@@ -90,7 +87,7 @@ impl View {
         );
     }
 
-    fn taps(&self, page: &mut Page) {
+    fn taps(&self, page: &mut Samples) {
         for snapshot in &self.snapshots {
             let core = snapshot.core.to_string();
             for tap in &snapshot.taps {
@@ -99,7 +96,7 @@ impl View {
         }
     }
 
-    fn links(&self, page: &mut Page) {
+    fn links(&self, page: &mut Samples) {
         for (interface, is_up) in self.interfaces() {
             page.set(&family::INTERFACE_UP, &[interface], flag(is_up));
         }
@@ -108,18 +105,18 @@ impl View {
         }
     }
 
-    fn streams(&self, page: &mut Page) {
+    fn streams(&self, page: &mut Samples) {
         for snapshot in &self.snapshots {
             let core = snapshot.core.to_string();
             page.add(&family::SETS, &[&core], snapshot.sent.sets);
             page.add(&family::DATAGRAMS, &[&core], snapshot.sent.datagrams);
             let kept = f64::from(snapshot.sample_rate.max(1));
             page.set(&family::SAMPLE_RATE, &[&core], kept);
-            page.put(&family::AGES, &[&core], Value::Ages(snapshot.ages));
+            page.set_histogram(&family::AGES, &[&core], histogram(&snapshot.ages));
         }
     }
 
-    fn collectors(&self, page: &mut Page) {
+    fn collectors(&self, page: &mut Samples) {
         let mut known = BTreeSet::new();
         for snapshot in &self.snapshots {
             let core = snapshot.core.to_string();
@@ -139,7 +136,7 @@ impl View {
     }
 
     /// All cores share an output. What one of them saw of it last is not less than the others saw.
-    fn outputs(&self, page: &mut Page) {
+    fn outputs(&self, page: &mut Samples) {
         let mut outputs = BTreeMap::<&str, (bool, u64)>::new();
         for output in self.snapshots.iter().flat_map(|snapshot| &snapshot.local) {
             let (is_up, dropped) = outputs.entry(&output.name).or_insert((true, 0));
@@ -152,7 +149,7 @@ impl View {
         }
     }
 
-    fn held(&self, page: &mut Page) {
+    fn held(&self, page: &mut Samples) {
         for snapshot in &self.snapshots {
             let core = snapshot.core.to_string();
             let held = &snapshot.held;
@@ -168,7 +165,7 @@ impl View {
     }
 }
 
-fn tap_counters(page: &mut Page, core: &str, tap: &TapSnapshot) {
+fn tap_counters(page: &mut Samples, core: &str, tap: &TapSnapshot) {
     let (counters, kernel) = (&tap.counters, &tap.kernel);
     let labels = [core, &*tap.interface];
     page.add(&family::RECEIVED, &labels, counters.received);
@@ -196,109 +193,10 @@ fn count(number: usize) -> f64 {
     number as f64
 }
 
-/// Samples by metric and labels. Samples of the same labels, which Prometheus would refuse, are
-/// added up.
-#[derive(Debug, Default)]
-struct Page {
-    samples: BTreeMap<&'static str, BTreeMap<Vec<String>, Value>>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Value {
-    Number(f64),
-    Ages(Ages),
-}
-
-impl Page {
-    /// Adds `more` to a sample.
-    fn add(&mut self, family: &Family, labels: &[&str], more: u64) {
-        let before = match self
-            .samples
-            .get(family.name)
-            .and_then(|samples| samples.get(&owned(labels)))
-        {
-            Some(Value::Number(before)) => *before,
-            _ => 0.0,
-        };
-        self.put(family, labels, Value::Number(before + more as f64));
-    }
-
-    fn set(&mut self, family: &Family, labels: &[&str], value: f64) {
-        self.put(family, labels, Value::Number(value));
-    }
-
-    fn put(&mut self, family: &Family, labels: &[&str], value: Value) {
-        let samples = self.samples.entry(family.name).or_default();
-        samples.insert(owned(labels), value);
-    }
-
-    fn text(mut self) -> String {
-        let families: Vec<MetricFamily> = family::ALL
-            .iter()
-            .filter_map(|family| Some(encoded(family, self.samples.remove(family.name)?)))
-            .collect();
-        // The encoder fails on a metric without a sample or a name; there is none.
-        TextEncoder::new()
-            .encode_to_string(&families)
-            .unwrap_or_default()
-    }
-}
-
-fn owned(labels: &[&str]) -> Vec<String> {
-    labels.iter().map(|label| (*label).to_owned()).collect()
-}
-
-fn encoded(family: &Family, samples: BTreeMap<Vec<String>, Value>) -> MetricFamily {
-    let mut encoded = MetricFamily::default();
-    encoded.set_name(family.name.to_owned());
-    encoded.set_help(family.meaning.to_owned());
-    encoded.set_field_type(match family.kind {
-        Kind::Counter => MetricType::COUNTER,
-        Kind::Gauge => MetricType::GAUGE,
-        Kind::Histogram => MetricType::HISTOGRAM,
-    });
-    let samples = samples.into_iter().map(|(values, value)| {
-        let labels = family.labels.iter().zip(values).map(|(name, value)| {
-            let mut label = LabelPair::default();
-            label.set_name((*name).to_owned());
-            label.set_value(value);
-            label
-        });
-        let mut metric = Metric::from_label(labels.collect());
-        match (family.kind, value) {
-            (Kind::Counter, Value::Number(value)) => {
-                let mut counter = Counter::default();
-                counter.set_value(value);
-                metric.set_counter(counter);
-            }
-            (_, Value::Number(value)) => {
-                let mut gauge = Gauge::default();
-                gauge.set_value(value);
-                metric.set_gauge(gauge);
-            }
-            (_, Value::Ages(ages)) => metric.set_histogram(histogram(&ages)),
-        }
-        metric
-    });
-    encoded.set_metric(samples.collect());
-    encoded
-}
-
 fn histogram(ages: &Ages) -> Histogram {
-    let mut all = 0;
-    let buckets = Ages::BOUNDS_SECONDS
-        .iter()
-        .zip(ages.buckets)
-        .map(|(bound, sends)| {
-            all += sends;
-            let mut bucket = Bucket::default();
-            bucket.set_upper_bound(*bound);
-            bucket.set_cumulative_count(all);
-            bucket
-        });
-    let mut histogram = Histogram::default();
-    histogram.set_bucket(buckets.collect());
-    histogram.set_sample_count(ages.buckets.iter().sum());
-    histogram.set_sample_sum(ages.sum_seconds);
-    histogram
+    Histogram {
+        bounds: &Ages::BOUNDS_SECONDS,
+        counts: ages.buckets.to_vec(),
+        sum: ages.sum_seconds,
+    }
 }

@@ -1,10 +1,13 @@
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 
 use super::*;
 use crate::export::Sent;
 use crate::shard::snapshot::{CollectorSnapshot, LocalSnapshot, Snapshot, TapSnapshot};
 use dnsflow_packet::Counters;
 use dnsflow_packet::Reject;
+use dnsflow_service::http::{Page, Status};
+use dnsflow_service::monitoring::page;
 use dnsflow_sys::KernelCounts;
 
 fn tap(interface: &str, present: bool) -> TapSnapshot {
@@ -192,18 +195,4 @@ fn a_core_that_does_not_answer() {
         Some("0")
     );
     assert_eq!(sample(&text, r#"dnsflow_sent_sets_total{core="0"}"#), None);
-}
-
-#[test]
-fn an_address_that_is_taken() {
-    let first = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = first.local_addr().expect("a bound socket");
-    let error = Listening::on(address).expect_err("it is taken").to_string();
-    assert!(error.contains(&address.to_string()), "{error}");
-    assert!(error.contains("give --metrics another"), "{error}");
-    let foreign = SocketAddr::from(([192, 0, 2, 77], 9530));
-    let error = Listening::on(foreign)
-        .expect_err("it is nobody's")
-        .to_string();
-    assert!(error.contains("`ip address`"), "{error}");
 }

@@ -73,10 +73,10 @@ pub(super) fn applicable(old: &Settings, mut new: Settings) -> (Settings, Vec<&'
 #[cfg(test)]
 mod tests {
     use clap::{CommandFactory as _, Parser as _};
+    use dnsflow_service::config;
 
     use super::*;
     use crate::start::cli::Cli;
-    use crate::start::config;
 
     fn settings(argument: &str) -> Settings {
         // Version 5 takes all values of other options.

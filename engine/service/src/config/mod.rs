@@ -1,13 +1,15 @@
 //! The configuration file: a TOML file (version 1.1) whose keys are the long options. The command
 //! line takes precedence.
 //!
-//! Options are defined once, in [`crate::start::cli`]. A key becomes the option of its name,
-//! `--key=value`, and is parsed by that definition: first alone, so that an error has its line in
-//! the file, and then before the arguments of the command line. A file can't have options that the
-//! command line lacks.
+//! Options are defined once, by the parser of the program's command line. A key becomes the option
+//! of its name, `--key=value`, and is parsed by that definition: first alone, so that an error has
+//! its line in the file, and then before the arguments of the command line. A file can't have
+//! options that the command line lacks.
 
 mod error;
 mod taken_back;
+#[cfg(test)]
+mod tests;
 mod value;
 
 use std::ffi::{OsStr, OsString};
@@ -19,12 +21,12 @@ use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::start::cli::Cli;
 pub use error::{ConfigError, LoadError, Problem};
 use taken_back::{is_taken_back, with_opposites};
 pub use value::expected;
 
-/// Options that a file can't have, since they are about one start.
+/// Options that the file of no program can have, since they are about one start. A program may lack
+/// some of them.
 pub const COMMAND_LINE_ONLY: [&str; 4] = ["config", "help", "version", "print-filter"];
 
 /// Similarity, from 0 to 1, from which on an option is suggested for an unknown key (Jaro-Winkler).
@@ -33,6 +35,9 @@ const LIKENESS: f64 = 0.75;
 /// Parses a command line, whose first argument is the program's name, and reads the file of its
 /// `--config`.
 ///
+/// `Cli` has the options, among them `config`, whose value is a [`PathBuf`]; it may have subcommands
+/// with options of their own. Without a `config`, there is no file.
+///
 /// The command line takes precedence: an option there replaces the key of the file, lists as a
 /// whole, and removes keys that conflict with it. It can also have the opposite of each flag, which
 /// is no key: `--no-print` takes back what the file or the command line before it says.
@@ -40,14 +45,13 @@ const LIKENESS: f64 = 0.75;
 /// # Errors
 /// [`LoadError::Arguments`] for the command line, and for `--help` and `--version`;
 /// [`LoadError::File`] if the file can't be read; [`LoadError::Wrong`] for what is wrong in it.
-pub fn load<Words>(arguments: Words) -> Result<Cli, LoadError>
-where
-    Words: IntoIterator,
-    Words::Item: Into<OsString>,
-{
+pub fn load<Cli: CommandFactory + FromArgMatches>(
+    arguments: impl IntoIterator<Item = impl Into<OsString>>,
+) -> Result<Cli, LoadError> {
     let mut arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
     let mut command = Cli::command();
     command.build();
+    let program = command.get_name().to_owned();
     let accepting = with_opposites(Cli::command());
     let matches = accepting.clone().try_get_matches_from(&arguments)?;
     // Options stand after the subcommand, if there is one.
@@ -63,7 +67,11 @@ where
         path: path.clone(),
         source,
     })?;
-    let file = File { path, text: &text };
+    let file = File {
+        program: &program,
+        path,
+        text: &text,
+    };
     let words = file.words(command, given)?;
     arguments.splice(start..start, words);
     Ok(Cli::from_arg_matches(
@@ -90,6 +98,8 @@ pub fn are_in_conflict(command: &Command, one: &Arg, other: &Arg) -> bool {
 
 /// A configuration file and its text.
 struct File<'a> {
+    /// The name of the program, whose `--help` lists the keys.
+    program: &'a str,
     path: &'a Path,
     text: &'a str,
 }
@@ -148,7 +158,7 @@ impl File<'_> {
             None if matches!(value.get_ref(), DeValue::Table(_)) => {
                 return Err(self.error(at, Problem::Section(key.to_owned())));
             }
-            None => return Err(self.error(at, unknown(command, key))),
+            None => return Err(self.error(at, self.unknown(command, key))),
         };
         let mut words = Vec::new();
         for (at, text) in value::texts(option, key, value).map_err(|(at, wanted)| {
@@ -188,6 +198,19 @@ impl File<'_> {
         Ok(())
     }
 
+    fn unknown(&self, command: &Command, key: &str) -> Problem {
+        let likeness = |option: &str| strsim::jaro_winkler(key, option);
+        let nearest = keys(command)
+            .filter_map(Arg::get_long)
+            .max_by(|one, other| likeness(one).total_cmp(&likeness(other)))
+            .filter(|option| likeness(option) >= LIKENESS);
+        Problem::Unknown {
+            program: self.program.to_owned(),
+            key: key.to_owned(),
+            nearest: nearest.map(str::to_owned),
+        }
+    }
+
     fn error(&self, at: usize, problem: Problem) -> ConfigError {
         ConfigError {
             path: self.path.to_owned(),
@@ -205,16 +228,4 @@ impl File<'_> {
 
 fn name(option: &Arg) -> String {
     option.get_long().unwrap_or_default().to_owned()
-}
-
-fn unknown(command: &Command, key: &str) -> Problem {
-    let likeness = |option: &str| strsim::jaro_winkler(key, option);
-    let nearest = keys(command)
-        .filter_map(Arg::get_long)
-        .max_by(|one, other| likeness(one).total_cmp(&likeness(other)))
-        .filter(|option| likeness(option) >= LIKENESS);
-    Problem::Unknown {
-        key: key.to_owned(),
-        nearest: nearest.map(str::to_owned),
-    }
 }

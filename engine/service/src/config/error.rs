@@ -56,8 +56,10 @@ pub enum Problem {
     #[error("{0}")]
     Syntax(String),
     /// There is no option of that name.
-    #[error("unknown key '{key}'{}", suggestion(nearest.as_deref()))]
+    #[error("unknown key '{key}'{}", suggestion(program, nearest.as_deref()))]
     Unknown {
+        /// The program, whose `--help` lists the keys.
+        program: String,
         /// The key in the file.
         key: String,
         /// The option whose name is most like it.
@@ -117,9 +119,9 @@ impl Problem {
     }
 }
 
-fn suggestion(nearest: Option<&str>) -> String {
+fn suggestion(program: &str, nearest: Option<&str>) -> String {
     match nearest {
         Some(key) => format!("; is '{key}' meant?"),
-        None => ": keys are the long options, which `dnsflow --help` lists".to_owned(),
+        None => format!(": keys are the long options, which `{program} --help` lists"),
     }
 }
