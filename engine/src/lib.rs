@@ -10,10 +10,9 @@
 //! counters. [`capture`] gives frames, [`dnsflow_packet`] decodes them, [`export`] sends the
 //! records; only the shard knows all three. [`start`] turns a command line into settings, the
 //! [`supervisor`] starts shards and waits for events, [`observe`] serves metrics and reports to the
-//! service manager, and [`diagnostics`] is the logger.
+//! service manager, and [`dnsflow_service::diagnostics`] is the logger.
 
 pub mod capture;
-pub mod diagnostics;
 pub mod export;
 pub mod observe;
 pub mod shard;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use dnsflow::capture::error::CaptureError;
 use dnsflow::capture::inherited::InheritedSockets;
-use dnsflow::diagnostics;
 use dnsflow::start::check;
 use dnsflow::start::cli::{Action, Cli};
 use dnsflow::start::error::StartError;
@@ -14,6 +13,7 @@ use dnsflow::start::handover;
 use dnsflow::start::settings::{Capture, Settings};
 use dnsflow::supervisor;
 use dnsflow_packet::LinkType;
+use dnsflow_service::diagnostics;
 use dnsflow_service::config::{self, LoadError};
 use libc::SIGXFSZ;
 
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     // This comes first: descriptors that are opened earlier could have the numbers of inherited
     // ones.
     let inherited = InheritedSockets::take_over();
-    diagnostics::start();
+    diagnostics::start("dnsflow");
     fail_writes_instead_of_ending();
     let status = status(inherited);
     log::logger().flush();

@@ -7,12 +7,14 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`config`] | the file of `--config`, whose keys are the long options |
+//! | [`diagnostics`] | the logger, to the journal or to standard error |
 //! | [`monitoring`] | the pages `/metrics`, `/healthz` and `/readyz` |
 //! | [`http`] | the server of those pages, with bounded resources |
 //! | [`exposition`] | from families and samples to the page that Prometheus reads |
 //! | [`process`] | the resources that the process uses |
 
 pub mod config;
+pub mod diagnostics;
 pub mod exposition;
 pub mod http;
 pub mod monitoring;

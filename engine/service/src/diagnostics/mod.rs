@@ -6,7 +6,7 @@
 //! place.
 //!
 //! Each line is written at once, so that those of several threads don't mix. If it can't be
-//! written, because the disk is full or the reader has closed the pipe, it is lost, and the sensor
+//! written, because the disk is full or the reader has closed the pipe, it is lost, and the program
 //! runs on.
 
 mod escape;
@@ -23,22 +23,21 @@ use systemd_journal_logger::{JournalLog, connected_to_journal};
 pub use escape::escaped_lines;
 use limit::{Limits, Subject, Suppressed};
 
-/// The identifier of messages in the journal, and the prefix of lines of text.
-const NAME: &str = "dnsflow";
-
 /// The prefix of the targets of this project; targets of libraries have others.
 const OWN_TARGET: &str = "dnsflow";
 
 /// The fields that distinguish messages of one place in the sources.
 const IDENTITY: [&str; 3] = ["core", "interface", "collector"];
 
-/// Installs the logger, with level `info`; [`log::set_max_level`] changes that.
-pub fn start() {
+/// Installs the logger, with level `info`; [`log::set_max_level`] changes that. `name` is the program's:
+/// the identifier of its messages in the journal, and the prefix of lines of text.
+pub fn start(name: &'static str) {
     let journal = connected_to_journal()
         .then(JournalLog::empty)
         .and_then(Result::ok)
-        .map(|journal| journal.with_syslog_identifier(NAME.to_owned()));
+        .map(|journal| journal.with_syslog_identifier(name.to_owned()));
     let diagnostics = Diagnostics {
+        name,
         journal,
         limits: Mutex::default(),
     };
@@ -50,6 +49,7 @@ pub fn start() {
 
 /// The logger.
 struct Diagnostics {
+    name: &'static str,
     /// Only if standard error is connected to the journal.
     journal: Option<JournalLog>,
     limits: Mutex<Limits>,
@@ -97,7 +97,7 @@ impl Diagnostics {
                 .is_ok()
         });
         if !is_in_journal {
-            write_line(&text);
+            write_line(self.name, &text);
         }
     }
 
@@ -114,8 +114,8 @@ impl Diagnostics {
     }
 }
 
-fn write_line(text: &str) {
-    let _ = std::io::stderr().write_all(format!("{NAME}: {text}\n").as_bytes());
+fn write_line(name: &str, text: &str) {
+    let _ = std::io::stderr().write_all(format!("{name}: {text}\n").as_bytes());
 }
 
 /// What a record is about: its place in the sources, and the core, interface or collector that it
@@ -168,6 +168,7 @@ mod tests {
     #[test]
     fn libraries_log_only_errors() {
         let diagnostics = Diagnostics {
+            name: "dnsflow",
             journal: None,
             limits: Mutex::default(),
         };
