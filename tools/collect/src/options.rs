@@ -1,0 +1,225 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::num::{NonZeroU16, NonZeroU32};
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use ipnet::IpNet;
+use log::LevelFilter;
+
+use crate::receive::{Sensor, prefix};
+use crate::sink::Destination;
+
+/// Take what dnsflow sensors export to stores: files, Parquet, ClickHouse. Nothing is lost without a
+/// number that says so.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "dnsflow-collect",
+    version,
+    max_term_width = 100,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true,
+    after_help = EXAMPLES
+)]
+pub struct Cli {
+    /// The options of a run.
+    #[command(flatten)]
+    pub options: Options,
+    /// A subcommand, which replaces the run.
+    #[command(subcommand)]
+    pub action: Option<Action>,
+}
+
+/// The subcommands.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Action {
+    /// Check this machine and the stores: report what would keep a run with the same options from
+    /// receiving or storing, or make it lose datagrams, and how to fix it; exit status 1 if the run
+    /// could not work
+    Check(Box<Options>),
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  dnsflow-collect --listen '[::]:5300' --to parquet:/var/lib/dnsflow
+  dnsflow-collect --listen '[::]:5300' --sensor fra1=192.0.2.1 --spool /var/spool/dnsflow \\
+      --to 'clickhouse:http://localhost:8123/dns?create=1'
+  dnsflow-collect --read old.pcap --to 'jsonl:-'";
+
+/// The options of a run. Each is also a key of the configuration file.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// Receive datagrams on this address and port; may be repeated; [::] takes IPv4 as well
+    #[arg(
+        short = 'l',
+        long,
+        value_name = "ADDRESS:PORT",
+        action = ArgAction::Append,
+        required_unless_present_any = ["read", "config"],
+        help_heading = "Input"
+    )]
+    pub listen: Vec<SocketAddr>,
+
+    /// Read datagrams from a capture file instead (pcap or pcapng, plain or compressed), or from what
+    /// dnsflow -w has written; may be repeated
+    #[arg(
+        short = 'r',
+        long,
+        value_name = "FILE",
+        action = ArgAction::Append,
+        conflicts_with = "listen",
+        help_heading = "Input"
+    )]
+    pub read: Vec<PathBuf>,
+
+    /// Take datagrams of senders in this prefix only, and of those of --sensor; may be repeated.
+    /// Default: of all
+    #[arg(
+        long,
+        value_name = "PREFIX",
+        action = ArgAction::Append,
+        value_parser = allowed,
+        help_heading = "Input"
+    )]
+    pub allow: Vec<IpNet>,
+
+    /// Name the sensor that sends from an address or a prefix, and take its datagrams; may be repeated.
+    /// Default: the name that the sensor gives itself, or its address
+    #[arg(
+        long = "sensor",
+        value_name = "NAME=ADDRESS",
+        action = ArgAction::Append,
+        help_heading = "Input"
+    )]
+    pub sensors: Vec<Sensor>,
+
+    /// Threads that receive; a sender's datagrams are received by one of them
+    #[arg(
+        long,
+        value_name = "COUNT",
+        default_value = "2",
+        help_heading = "Input"
+    )]
+    pub threads: NonZeroU16,
+
+    /// Receive buffer of each thread and --listen, in MiB
+    #[arg(
+        long,
+        value_name = "MIB",
+        default_value = "32",
+        value_parser = clap::value_parser!(u32).range(1..=1024),
+        help_heading = "Input"
+    )]
+    pub receive_buffer: u32,
+
+    /// Store records there; may be repeated. jsonl:FOLDER, jsonl:-, jsonl:tcp://HOST:PORT,
+    /// parquet:FOLDER, clickhouse:http://HOST:PORT/DATABASE; dnsflow-collect(8) has their parameters
+    #[arg(
+        short = 't',
+        long = "to",
+        value_name = "URL",
+        action = ArgAction::Append,
+        required_unless_present = "config",
+        help_heading = "Stores"
+    )]
+    pub to: Vec<Destination>,
+
+    /// Close a batch when it has this size, in MiB
+    #[arg(
+        long,
+        value_name = "MIB",
+        default_value = "4",
+        value_parser = clap::value_parser!(u32).range(1..=64),
+        help_heading = "Stores"
+    )]
+    pub batch_size: u32,
+
+    /// Close a batch when it is this old, in seconds
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value = "1",
+        value_parser = clap::value_parser!(u32).range(1..=3600),
+        help_heading = "Stores"
+    )]
+    pub batch_time: u32,
+
+    /// Keep batches that wait for stores in memory, up to this many MiB
+    #[arg(
+        long,
+        value_name = "MIB",
+        default_value = "128",
+        help_heading = "Stores"
+    )]
+    pub memory: NonZeroU32,
+
+    /// Keep batches in this folder until every store has them, over restarts and crashes
+    #[arg(long, value_name = "FOLDER", help_heading = "Stores")]
+    pub spool: Option<PathBuf>,
+
+    /// Size of the spool at most, in MiB; beyond that the oldest batches go, counted
+    #[arg(
+        long,
+        value_name = "MIB",
+        default_value = "10240",
+        requires = "spool",
+        help_heading = "Stores"
+    )]
+    pub spool_max: NonZeroU32,
+
+    /// Try for this many seconds at the end to store what is left
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value = "10",
+        value_parser = clap::value_parser!(u32).range(0..=3600),
+        help_heading = "Stores"
+    )]
+    pub drain_time: u32,
+
+    /// Serve metrics and health checks over HTTP at this address and port
+    #[arg(long, value_name = "ADDRESS:PORT", help_heading = "Running")]
+    pub metrics: Option<SocketAddr>,
+
+    /// Read options from this file (TOML); those of the command line take precedence
+    #[arg(short = 'c', long, value_name = "FILE", help_heading = "Running")]
+    pub config: Option<PathBuf>,
+
+    /// Log messages of this level and above
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        default_value = "info",
+        help_heading = "Running"
+    )]
+    pub log_level: LogLevel,
+}
+
+/// Levels of messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogLevel {
+    /// What the program can't do.
+    Error,
+    /// And what somebody should look at.
+    Warn,
+    /// And what has changed.
+    Info,
+    /// And what helps to find errors.
+    Debug,
+}
+
+impl From<LogLevel> for LevelFilter {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Error => Self::Error,
+            LogLevel::Warn => Self::Warn,
+            LogLevel::Info => Self::Info,
+            LogLevel::Debug => Self::Debug,
+        }
+    }
+}
+
+fn allowed(text: &str) -> Result<IpNet, String> {
+    prefix(text).ok_or_else(|| "expected a prefix or an address, as in 192.0.2.0/24".to_owned())
+}

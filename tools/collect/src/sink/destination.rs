@@ -1,0 +1,158 @@
+//! Where `--to` points to: the kind of a sink, and what it is told.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::{Sink, jsonl};
+
+/// A store, as `--to` names it.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// As it was given, without what is secret.
+    shown: String,
+    kind: Kind,
+}
+
+/// The kinds of sinks, each with its own parameters.
+#[derive(Clone, Debug)]
+enum Kind {
+    Jsonl(jsonl::Options),
+}
+
+/// Why a text is no destination.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum DestinationError {
+    /// It has no scheme, or one that is not known.
+    #[error("expected one of jsonl:, parquet:, clickhouse:, as in jsonl:/var/lib/dnsflow")]
+    Scheme,
+    /// The sink says what is wrong.
+    #[error("{0}")]
+    Sink(String),
+}
+
+impl Destination {
+    /// What it is called in messages and metrics: as it was given, without what is secret.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.shown
+    }
+
+    /// What it is called in the spool: letters, digits and dashes, the same one at each start.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        let plain = |part: char| if part.is_ascii_alphanumeric() { part } else { '-' };
+        let name: String = self.shown.chars().take(MAX_FILE_NAME).map(plain).collect();
+        format!("{name}-{:08x}", crc32fast::hash(self.shown.as_bytes()))
+    }
+
+    /// Whether lines go to standard output.
+    #[must_use]
+    pub fn is_standard_output(&self) -> bool {
+        match &self.kind {
+            Kind::Jsonl(options) => options.is_standard_output(),
+        }
+    }
+
+    /// The sink, for the collector of that number.
+    #[must_use]
+    pub fn sink(&self, collector: u64) -> Box<dyn Sink> {
+        match &self.kind {
+            Kind::Jsonl(options) => Box::new(jsonl::Jsonl::new(options.clone(), collector)),
+        }
+    }
+}
+
+/// Letters of a destination that are in the name of its file in the spool.
+const MAX_FILE_NAME: usize = 80;
+
+impl FromStr for Destination {
+    type Err = DestinationError;
+
+    fn from_str(text: &str) -> Result<Self, DestinationError> {
+        let (scheme, rest) = text.split_once(':').ok_or(DestinationError::Scheme)?;
+        let wrong = |error: &dyn fmt::Display| DestinationError::Sink(error.to_string());
+        let kind = match scheme {
+            "jsonl" => Kind::Jsonl(jsonl::Options::parse(rest).map_err(|error| wrong(&error))?),
+            _ => return Err(DestinationError::Scheme),
+        };
+        let shown = text.split_once('?').map_or(text, |(place, _)| place);
+        Ok(Self {
+            shown: shown.to_owned(),
+            kind,
+        })
+    }
+}
+
+/// Divides what is behind the scheme into the place and its parameters.
+pub(super) fn divide(text: &str) -> (&str, impl Iterator<Item = (&str, &str)>) {
+    let (place, query) = text.split_once('?').unwrap_or((text, ""));
+    let parameters = query.split('&').filter(|parameter| !parameter.is_empty());
+    let parameters = parameters.map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")));
+    (place, parameters)
+}
+
+/// Reads a time such as `90s`, `10m`, `1h` or `1d`; a number alone is seconds.
+pub(super) fn duration(text: &str) -> Option<Duration> {
+    let digits = text.trim_end_matches(|part: char| part.is_ascii_alphabetic());
+    let unit = match text.get(digits.len()..)? {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 60 * 60,
+        "d" => 24 * 60 * 60,
+        _ => return None,
+    };
+    let seconds = digits.parse::<u64>().ok()?.checked_mul(unit)?;
+    (seconds > 0).then_some(Duration::from_secs(seconds))
+}
+
+/// Reads a size in bytes such as `64M`, `1G`; a number alone is bytes.
+pub(super) fn size(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|part: char| part.is_ascii_alphabetic());
+    let unit = match text.get(digits.len()..)? {
+        "" => 0,
+        "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        _ => return None,
+    };
+    let bytes = digits.parse::<u64>().ok()?.checked_mul(1 << unit)?;
+    (bytes > 0).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_sizes() {
+        assert_eq!(duration("90"), Some(Duration::from_secs(90)));
+        assert_eq!(duration("10m"), Some(Duration::from_secs(600)));
+        assert_eq!(duration("1d"), Some(Duration::from_secs(86_400)));
+        for wrong in ["", "s", "1x", "0", "1.5h", "-1", "99999999999999999999d"] {
+            assert_eq!(duration(wrong), None, "{wrong}");
+        }
+        assert_eq!(size("1G"), Some(1 << 30));
+        assert_eq!(size("64K"), Some(64 << 10));
+        assert_eq!(size("12"), Some(12));
+        for wrong in ["", "G", "0", "1k", "99999999999999999999", "99999999999G"] {
+            assert_eq!(size(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn destinations() {
+        let to: Destination = "jsonl:/var/lib/dns?every=1h".parse().expect("one");
+        assert_eq!(to.name(), "jsonl:/var/lib/dns");
+        assert!(to.file_name().starts_with("jsonl--var-lib-dns-"));
+        assert!(!to.is_standard_output());
+        let out: Destination = "jsonl:-".parse().expect("one");
+        assert!(out.is_standard_output());
+        let error = |text: &str| text.parse::<Destination>().expect_err("none").to_string();
+        assert!(error("/var/lib").contains("expected one of"));
+        assert!(error("mysql:x").contains("expected one of"));
+        assert!(error("jsonl:x?evry=1h").contains("evry"));
+    }
+}
