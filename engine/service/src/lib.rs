@@ -11,6 +11,7 @@
 //! | [`monitoring`] | the pages `/metrics`, `/healthz` and `/readyz` |
 //! | [`http`] | the server of those pages, with bounded resources |
 //! | [`exposition`] | from families and samples to the page that Prometheus reads |
+//! | [`notify`] | messages to the service manager: readiness, status, watchdog |
 //! | [`process`] | the resources that the process uses |
 
 pub mod config;
@@ -18,4 +19,5 @@ pub mod diagnostics;
 pub mod exposition;
 pub mod http;
 pub mod monitoring;
+pub mod notify;
 pub mod process;

@@ -2,5 +2,5 @@
 
 pub(crate) mod inquiry;
 pub mod metrics;
-pub(crate) mod notify;
+pub(crate) mod status;
 pub(crate) mod watch;

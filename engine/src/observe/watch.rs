@@ -5,13 +5,17 @@ use std::time::SystemTime;
 
 use dnsflow_service::http::Server;
 use dnsflow_service::monitoring::Listening;
+use dnsflow_service::notify::Notify;
 use dnsflow_service::process::Usage;
 
 use super::inquiry::Inquiry;
 use super::metrics::{Reloads, View};
-use super::notify::Notify;
+use super::status;
 use crate::capture::interface::InterfaceDrops;
 use crate::start::error::StartError;
+
+/// The line of status from the end of the run on.
+const LAST_STATUS: &str = "sending the remaining records";
 
 /// Both observers. Dropping it tells them that the run is ending.
 #[derive(Debug)]
@@ -40,8 +44,14 @@ impl Watch {
                 what: "can't start the thread for metrics",
                 source,
             })?;
+        let notify = Notify::start(LAST_STATUS, status::of_cores(inquiry)).map_err(|source| {
+            StartError::System {
+                what: "can't start the thread for the service manager",
+                source,
+            }
+        })?;
         Ok(Self {
-            notify: Notify::start(inquiry)?,
+            notify,
             _serving: serving,
             reloads,
         })

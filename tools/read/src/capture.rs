@@ -10,10 +10,10 @@ use crate::ReadError;
 use crate::error::words;
 use crate::feed::{Feed, Source};
 use crate::filter::{Expression, Filter};
-use crate::frame;
 use crate::session::Session;
 use crate::stop::Stop;
-use crate::timestamp::since_epoch;
+use dnsflow_records::frame;
+use dnsflow_records::timestamp::since_epoch;
 
 /// Bytes taken of each frame: all that IP can carry.
 const SNAP_LEN: i32 = 65_535 + 256;
@@ -100,7 +100,7 @@ impl Capture {
         origin: Origin,
     ) -> Result<Self, ReadError> {
         let linktype = handle.get_datalink();
-        let link = frame::link_type(linktype).ok_or_else(|| ReadError::LinkType {
+        let link = frame::link_type(linktype.0).ok_or_else(|| ReadError::LinkType {
             input: origin.to_string(),
             number: linktype.0,
             name: linktype.get_name().unwrap_or_else(|_| "unknown".to_owned()),

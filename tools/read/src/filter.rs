@@ -5,7 +5,7 @@ use pcap::{Activated, BpfProgram, Capture, Linktype};
 
 use crate::ReadError;
 use crate::error::words;
-use crate::frame;
+use dnsflow_records::frame;
 
 /// The datagrams that a collector receives.
 const COLLECTED: &str = "udp and dst port 5300";

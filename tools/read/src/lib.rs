@@ -12,22 +12,16 @@
 //! records.
 
 mod capture;
-mod ecs;
 mod error;
 mod feed;
 mod filter;
-mod frame;
-mod json;
 mod kernel;
 mod listen;
 mod options;
 mod output;
-mod sequence;
 mod session;
-mod source;
 mod stop;
 mod summary;
-mod timestamp;
 
 pub use error::ReadError;
 pub use options::Options;
@@ -37,7 +31,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use capture::Capture;
-use frame::Payload;
+use dnsflow_records::frame::Payload;
 use listen::Listener;
 use output::Output;
 use session::Session;

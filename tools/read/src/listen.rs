@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::ReadError;
-use crate::frame::Payload;
 use crate::kernel;
 use crate::session::Session;
 use crate::stop::{PATIENCE, Stop};
+use dnsflow_records::frame::Payload;
 
 /// Receive buffer asked for; the kernel gives what `net.core.rmem_max` allows.
 const RECEIVE_BUFFER_BYTES: usize = 8 << 20;

@@ -2,14 +2,11 @@
 
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::net::SocketAddr;
-use std::time::Duration;
 
+use dnsflow_records::{Context, ecs, json};
 use dnsflow_wire::text::{self, Sensor};
 use dnsflow_wire::{v4, v5};
 use serde::Serialize;
-
-use crate::{ecs, json};
 
 /// Bytes that are buffered unless lines are flushed at once.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -33,22 +30,6 @@ pub(crate) struct Output<'o> {
     format: Format,
     /// Whether lines leave at once.
     at_once: bool,
-}
-
-/// When a datagram came, and from where.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Context {
-    pub(crate) time: Duration,
-    pub(crate) source: SocketAddr,
-    pub(crate) sequence: u64,
-}
-
-impl Context {
-    /// The sender: by the name that it gives itself, if it does.
-    pub(crate) fn sensor<'a>(&self, datagram: &v5::Datagram<'a>) -> Sensor<'a> {
-        let name = datagram.sensor_name().map(Sensor::Name);
-        name.unwrap_or(Sensor::Address(self.source.ip()))
-    }
 }
 
 impl<'o> Output<'o> {
@@ -147,9 +128,7 @@ impl<'o> Output<'o> {
 
     /// Adds a line of JSON.
     pub(crate) fn json(&mut self, line: &impl Serialize) -> io::Result<()> {
-        serde_json::to_writer(&mut self.lines, line)?;
-        self.lines.push(b'\n');
-        Ok(())
+        json::write_line(&mut self.lines, line)
     }
 
     /// Adds text as it stands.

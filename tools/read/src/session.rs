@@ -7,12 +7,13 @@ use dnsflow_wire::datagram::{Datagram, DecodeError};
 use dnsflow_wire::{v4, v5};
 
 use crate::Options;
-use crate::frame::{FrameReject, Payload};
-use crate::output::{Context, Format, Output};
-use crate::sequence::Arrival;
-use crate::source::{Sources, Stream, Told};
+use crate::output::{Format, Output};
 use crate::summary;
-use crate::timestamp::Timestamp;
+use dnsflow_records::Context;
+use dnsflow_records::frame::{FrameReject, Payload};
+use dnsflow_records::sequence::Arrival;
+use dnsflow_records::source::{Sources, Stream, Told};
+use dnsflow_records::timestamp::Timestamp;
 
 /// Bad datagrams that are described; the others are only counted.
 const COMPLAINTS_SHOWN: u64 = 10;

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use serde::Serialize;
 
 use crate::output::{Format, Output};
-use crate::source::{Source, Sources, StatsDelta, Stream};
+use dnsflow_records::source::{Source, Sources, StatsDelta, Stream};
 
 /// Writes the account of every source; `behind_lines` if other lines came before.
 pub(crate) fn write(

@@ -104,6 +104,9 @@ struct Position {
     stored: u64,
     lost: u64,
     lost_records: u64,
+    /// Numbers and records of batches that it was handed and has not stored, and that are not here any
+    /// more.
+    held: VecDeque<(u64, u64)>,
 }
 
 /// What there is for a sink.
@@ -169,6 +172,7 @@ impl Backlog {
                 stored,
                 lost: 0,
                 lost_records: 0,
+                held: VecDeque::new(),
             }
         };
         let backlog = Self {
@@ -296,6 +300,9 @@ impl Backlog {
             }
             position.stored = number;
             position.next = position.next.max(number + 1);
+            while position.held.front().is_some_and(|(held, _)| *held <= number) {
+                position.held.pop_front();
+            }
             position.name.clone()
         };
         let written = {
@@ -305,6 +312,19 @@ impl Backlog {
         };
         self.retire();
         written
+    }
+
+    /// Hands a sink again what it has not stored. What is not here any more is lost to it.
+    pub fn rewind(&self, sink: usize) {
+        let mut state = lock(&self.state);
+        let first = state.first;
+        if let Some(position) = state.sinks.get_mut(sink) {
+            for (_, records) in std::mem::take(&mut position.held) {
+                position.lost += 1;
+                position.lost_records += records;
+            }
+            position.next = (position.stored + 1).max(first);
+        }
     }
 
     /// Says that nothing will come any more.
@@ -327,8 +347,10 @@ impl Backlog {
         let account = |position: &Position| {
             let waiting = state.slots.iter().zip(state.first..);
             let waiting = waiting.filter(|(_, number)| *number > position.stored);
-            let (batches, records) = waiting.fold((0, 0), |(batches, records), (slot, _)| {
-                (batches + 1, records + slot.records)
+            let waiting = waiting.map(|(slot, _)| slot.records);
+            let held = position.held.iter().map(|(_, records)| *records);
+            let (batches, records) = waiting.chain(held).fold((0, 0), |sum: (u64, u64), records| {
+                (sum.0 + 1, sum.1 + records)
             });
             Account {
                 stored: position.stored,
@@ -421,6 +443,8 @@ impl State {
                     position.next = number + 1;
                     position.lost += 1;
                     position.lost_records += slot.records;
+                } else if position.stored < number {
+                    position.held.push_back((number, slot.records));
                 }
             }
         }

@@ -17,6 +17,6 @@ mod streams;
 
 pub use admission::{Admission, Sensor, SensorError};
 pub use intake::{Intake, Refusal, Refused};
-pub use receiver::{Receiver, Receivers, Shared};
-pub use socket::{SocketError, bind};
+pub use receiver::{Closing, Receiver, Receivers, Shared, View};
+pub use socket::{Listener, SocketError, bind};
 pub use streams::{StreamView, Totals};

@@ -18,6 +18,9 @@ use crate::backlog::Backlog;
 /// How long a thread waits at most before it looks whether it has to end, or is asked.
 const WAIT: Duration = Duration::from_millis(100);
 
+/// How long a thread that ends goes on receiving what comes without a pause.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// System calls in a row on one socket, so that others and the clock have their turn.
 const CALLS: usize = 16;
 
@@ -146,8 +149,15 @@ impl Receiver {
             if !ends {
                 self.wait();
             }
-            for (listener, dropped) in self.listeners.iter().zip(&mut dropped) {
-                receive(listener, &mut self.intake, &mut messages, dropped);
+            // What is in the sockets at the end is taken, however much comes behind it.
+            let until = Instant::now() + LAST_WORDS;
+            let mut more = true;
+            while more {
+                more = false;
+                for (listener, dropped) in self.listeners.iter().zip(&mut dropped) {
+                    more |= receive(listener, &mut self.intake, &mut messages, dropped);
+                }
+                more &= ends && Instant::now() < until;
             }
             let closing = shared.closing;
             if self.intake.is_due(closing.bytes, closing.age, Instant::now()) || ends {
@@ -188,13 +198,13 @@ impl Receiver {
     }
 }
 
-/// Takes what a socket has.
+/// Takes what a socket has; returns whether there may be more.
 fn receive(
     listener: &Listener,
     intake: &mut Intake,
     messages: &mut Messages,
     dropped: &mut u32,
-) {
+) -> bool {
     for _ in 0..CALLS {
         let received = messages.receive(listener, dropped, |source, time, datagram| {
             // What is refused is counted.
@@ -203,9 +213,10 @@ fn receive(
         match received {
             Ok(true) => {}
             // An error of the socket is that of a datagram before, such as one that ICMP has told of.
-            Ok(false) | Err(_) => return,
+            Ok(false) | Err(_) => return false,
         }
     }
+    true
 }
 
 /// Closes the batch, if there is anything in it.

@@ -1,7 +1,6 @@
 //! The streams of one receiver, and their accounts.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use dnsflow_records::sequence::{Arrival, Sequence};
@@ -168,12 +167,11 @@ impl State {
     /// Takes the sensor's counters, by their names.
     pub(super) fn note_counters<'n>(&mut self, counters: impl Iterator<Item = (&'n str, u64)>) {
         for (name, value) in counters {
+            let count = self.counters.len();
             let known = self.counters.iter_mut().find(|(known, _)| known == name);
             match known {
                 Some((_, known)) => *known = value,
-                None if self.counters.len() < MAX_COUNTERS => {
-                    self.counters.push((name.to_owned(), value));
-                }
+                None if count < MAX_COUNTERS => self.counters.push((name.to_owned(), value)),
                 None => {}
             }
         }

@@ -5,7 +5,11 @@
 //! pauses between tries. It says when everything up to a batch is stored, and only then is
 //! that batch forgotten.
 
+pub mod destination;
+pub mod jsonl;
 pub mod runner;
+
+pub use destination::{Destination, DestinationError};
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -62,6 +66,10 @@ pub enum SinkError {
     /// It can't be reached, or has no room now: trying again may help.
     #[error("{0}")]
     Away(String),
+    /// It can't be reached, or has no room now, and has lost what was written and not stored: everything
+    /// behind [`Sink::stored`] is to come again.
+    #[error("{0}")]
+    Again(String),
     /// It will never take this batch, and takes others.
     #[error("{0}")]
     Refused(String),

@@ -73,6 +73,8 @@ pub struct Status {
 enum Outcome {
     Done,
     Refused,
+    /// Batches come again, this one too.
+    Again,
     GivenUp,
 }
 
@@ -131,9 +133,9 @@ impl Runner {
                 Next::Batch(batch) => self.write(&batch),
                 Next::Nothing => true,
                 Next::Closed => {
-                    self.until_done(|sink| sink.finish());
+                    let outcome = self.tried(|sink| sink.finish());
                     self.note_stored();
-                    return;
+                    outcome == Outcome::Again
                 }
             };
             if !goes_on {
@@ -173,6 +175,7 @@ impl Runner {
         let (batches, records) = match self.tried(|sink| sink.write(batch)) {
             Outcome::Done => (&status.batches, &status.records),
             Outcome::Refused => (&status.refused, &status.refused_records),
+            Outcome::Again => return true,
             Outcome::GivenUp => return false,
         };
         batches.fetch_add(1, Ordering::Relaxed);
@@ -189,6 +192,7 @@ impl Runner {
     fn tried(&mut self, mut act: impl FnMut(&mut dyn Sink) -> Result<(), SinkError>) -> Outcome {
         let mut pause = FIRST_PAUSE;
         let mut since = None;
+        let mut again = false;
         loop {
             let reason = match act(&mut *self.sink) {
                 Ok(()) => {
@@ -203,6 +207,11 @@ impl Runner {
                     error!("{} refuses a batch for good: {reason}", self.name);
                     return Outcome::Refused;
                 }
+                Err(SinkError::Again(reason)) => {
+                    self.backlog.rewind(self.index);
+                    again = true;
+                    reason
+                }
                 Err(SinkError::Away(reason) | SinkError::Unfit(reason)) => reason,
             };
             let is_first = since.is_none();
@@ -211,6 +220,9 @@ impl Runner {
             if !self.deadline.pause(pause) {
                 warn!("{}: given up: {reason}", self.name);
                 return Outcome::GivenUp;
+            }
+            if again {
+                return Outcome::Again;
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }

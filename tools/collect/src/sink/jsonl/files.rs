@@ -98,15 +98,8 @@ impl Files {
         if self.stored.is_some_and(|stored| number <= stored) {
             return Ok(());
         }
-        let result = self.append(number, lines);
-        if let Err(error) = result {
-            let failed = self.failed(&error);
-            // What is in the file is whole up to the batch before: it is not known how far this one
-            // came.
-            self.abandon();
-            return Err(failed);
-        }
-        Ok(())
+        let appended = self.append(number, lines);
+        appended.map_err(|error| self.abandon(&error))
     }
 
     fn append(&mut self, number: u64, lines: &[u8]) -> io::Result<()> {
@@ -178,17 +171,30 @@ impl Files {
     }
 
     pub(super) fn finish(&mut self) -> Result<(), SinkError> {
-        self.close().map_err(|error| self.failed(&error))
+        let path = self.open.as_ref().map(|open| open.path.clone());
+        let closed = self.close();
+        closed.map_err(|error| {
+            if let Some(path) = path {
+                let _ = fs::remove_file(path);
+            }
+            SinkError::Again(self.text(&error))
+        })
     }
 
-    fn abandon(&mut self) {
+    /// Gives up the file that is being written: nobody knows how far it is whole.
+    fn abandon(&mut self, error: &io::Error) -> SinkError {
         if let Some(open) = self.open.take() {
             let _ = fs::remove_file(open.path);
         }
+        SinkError::Again(self.text(error))
     }
 
     fn failed(&self, error: &io::Error) -> SinkError {
-        SinkError::Away(format!("{}: {error}", self.folder.display()))
+        SinkError::Away(self.text(error))
+    }
+
+    fn text(&self, error: &io::Error) -> String {
+        format!("{}: {error}", self.folder.display())
     }
 
     fn extension(&self) -> &'static str {

@@ -1,7 +1,11 @@
 //! Lines of JSON: an object for each record, each statistics.
+//!
+//! Each function gives what [`write_line`] writes. Nothing is kept between two lines, and nothing is
+//! written that can't be read from the datagram and its [`Context`].
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::{self, Write};
 use std::net::IpAddr;
 
 use dnsflow_wire::response::Transport;
@@ -10,8 +14,18 @@ use dnsflow_wire::v5::{Answer, Counters, Origin, Record, Subnet};
 use dnsflow_wire::{v4, v5};
 use serde::{Serialize, Serializer};
 
-use crate::output::Context;
+use crate::Context;
 use crate::timestamp::Timestamp;
+
+/// Writes an object and the end of its line. It writes in small pieces: `to` should be memory, or
+/// buffered.
+///
+/// # Errors
+/// Those of `to`, and of an object that JSON has no way to say; each of this crate can be said.
+pub fn write_line(mut to: impl Write, line: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut to, line)?;
+    to.write_all(b"\n")
+}
 
 /// Where a datagram came from.
 #[derive(Serialize)]
@@ -51,7 +65,7 @@ impl<'a> From<&v5::Datagram<'a>> for Sender<'a> {
 }
 
 /// A set of versions 0 to 4.
-pub(crate) fn set<'a>(context: Context, set: &v4::Set<'a>) -> impl Serialize + use<'a> {
+pub fn set<'a>(context: Context, set: &v4::Set<'a>) -> impl Serialize + use<'a> {
     #[derive(Serialize)]
     struct Line<N: Serialize, A: Serialize, B: Serialize> {
         time: Timestamp,
@@ -74,8 +88,8 @@ pub(crate) fn set<'a>(context: Context, set: &v4::Set<'a>) -> impl Serialize + u
     }
 }
 
-/// A record of version 5.
-pub(crate) fn record<'a>(
+/// A record of version 5. `datagram` is the one that it was read from.
+pub fn record<'a>(
     context: Context,
     datagram: &v5::Datagram<'a>,
     record: &Record<'a>,
@@ -200,7 +214,7 @@ impl From<Subnet<'_>> for SubnetObject {
 }
 
 /// Statistics of versions 0 to 4.
-pub(crate) fn stats(context: Context, stats: &v4::Stats) -> impl Serialize + use<> {
+pub fn stats(context: Context, stats: &v4::Stats) -> impl Serialize + use<> {
     #[derive(Serialize)]
     struct Line {
         time: Timestamp,
@@ -230,7 +244,7 @@ pub(crate) fn stats(context: Context, stats: &v4::Stats) -> impl Serialize + use
 }
 
 /// Statistics of version 5, which can all be read. Of two counters of one name, the first one counts.
-pub(crate) fn counters<'a>(
+pub fn counters<'a>(
     context: Context,
     datagram: &v5::Datagram<'a>,
     counters: &Counters<'a>,

@@ -1,4 +1,6 @@
 //! Events of the Elastic Common Schema: an object for each record.
+//!
+//! [`json::write_line`](crate::json::write_line) writes them. Statistics are no events.
 
 use std::net::IpAddr;
 
@@ -7,8 +9,8 @@ use dnsflow_wire::{v4, v5};
 use psl::Psl;
 use serde::Serialize;
 
+use crate::Context;
 use crate::json::{AnswerObject, Each, Shown, transport};
-use crate::output::Context;
 use crate::timestamp::Timestamp;
 
 /// The version of the schema in which all fields are as here.
@@ -135,7 +137,7 @@ fn event<D: Serialize>(
 }
 
 /// A set of versions 0 to 4: it does not tell owners, nor how aliases and addresses follow each other.
-pub(crate) fn set<'a>(context: Context, set: &v4::Set<'a>) -> impl Serialize + use<'a> {
+pub fn set<'a>(context: Context, set: &v4::Set<'a>) -> impl Serialize + use<'a> {
     #[derive(Serialize)]
     struct Dns<Q: Serialize, R: Serialize, A: Serialize> {
         r#type: &'static str,
@@ -189,8 +191,8 @@ pub(crate) fn set<'a>(context: Context, set: &v4::Set<'a>) -> impl Serialize + u
     event
 }
 
-/// A record of version 5.
-pub(crate) fn record<'a>(
+/// A record of version 5. `datagram` is the one that it was read from.
+pub fn record<'a>(
     context: Context,
     datagram: &v5::Datagram<'a>,
     record: &v5::Record<'a>,

@@ -10,27 +10,29 @@ use dnsflow_wire::{v4, v5};
 use crate::sequence::{Arrival, Sequence};
 
 /// Sources that are told apart; forged addresses must not fill the memory.
-const MAX_SOURCES: usize = 65_536;
+pub const MAX_SOURCES: usize = 65_536;
 
 /// What numbers its datagrams: before version 5 an address and port, and from then on a core that
 /// sends from there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Stream {
-    pub(crate) address: SocketAddr,
-    pub(crate) core: Option<u16>,
+pub struct Stream {
+    /// The address and port that it sends from.
+    pub address: SocketAddr,
+    /// The core that sends from there, of version 5.
+    pub core: Option<u16>,
 }
 
 /// All sources, by their streams.
 #[derive(Debug, Default)]
-pub(crate) struct Sources {
+pub struct Sources {
     by_stream: BTreeMap<Stream, Source>,
     /// Datagrams from sources beyond [`MAX_SOURCES`].
-    pub(crate) untracked: u64,
+    pub untracked: u64,
 }
 
 impl Sources {
     /// The account to keep for a datagram that came at `time`; none if there are too many.
-    pub(crate) fn account(&mut self, stream: Stream, time: Duration) -> Option<&mut Source> {
+    pub fn account(&mut self, stream: Stream, time: Duration) -> Option<&mut Source> {
         if self.by_stream.len() >= MAX_SOURCES && !self.by_stream.contains_key(&stream) {
             self.untracked += 1;
             return None;
@@ -45,22 +47,26 @@ impl Sources {
     }
 
     /// The accounts in the order of their streams.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Stream, &Source)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&Stream, &Source)> {
         self.by_stream.iter()
     }
 }
 
 /// The account of one source.
 #[derive(Debug)]
-pub(crate) struct Source {
+pub struct Source {
     first: Duration,
     last: Duration,
-    pub(crate) data_datagrams: u64,
-    pub(crate) records: u64,
-    pub(crate) stats_datagrams: u64,
+    /// Datagrams of records.
+    pub data_datagrams: u64,
+    /// Records that were read.
+    pub records: u64,
+    /// Datagrams of statistics.
+    pub stats_datagrams: u64,
     /// Datagrams with something wrong, counted by their kind as well if their header was read.
-    pub(crate) bad_datagrams: u64,
-    pub(crate) sequence: Sequence,
+    pub bad_datagrams: u64,
+    /// What was lost on the way.
+    pub sequence: Sequence,
     counters: Option<Counters>,
     /// The name that the sensor gave itself last.
     sensor_name: Vec<u8>,
@@ -82,7 +88,7 @@ impl Source {
     }
 
     /// Takes the name that the sensor gives itself.
-    pub(crate) fn note_sensor_name(&mut self, name: Option<&[u8]>) {
+    pub fn note_sensor_name(&mut self, name: Option<&[u8]>) {
         let name = name.unwrap_or_default();
         if self.sensor_name != name {
             self.sensor_name.clear();
@@ -91,12 +97,13 @@ impl Source {
     }
 
     /// The name that the sensor gave itself last, if it did.
-    pub(crate) fn sensor_name(&self) -> Option<Sensor<'_>> {
+    #[must_use]
+    pub fn sensor_name(&self) -> Option<Sensor<'_>> {
         (!self.sensor_name.is_empty()).then_some(Sensor::Name(&self.sensor_name))
     }
 
     /// Counts a datagram. The first one of a process that started over starts its counters over.
-    pub(crate) fn note_datagram(&mut self, arrival: Arrival, is_stats: bool) {
+    pub fn note_datagram(&mut self, arrival: Arrival, is_stats: bool) {
         if arrival == Arrival::First {
             self.note_restart();
         }
@@ -109,7 +116,7 @@ impl Source {
     }
 
     /// Takes the counters of a stats datagram.
-    pub(crate) fn note_stats(&mut self, arrival: Arrival, stats: Told) {
+    pub fn note_stats(&mut self, arrival: Arrival, stats: Told) {
         match &mut self.counters {
             None => self.counters = Some(Counters::starting(stats)),
             Some(counters) => counters.advance(arrival, stats),
@@ -124,12 +131,14 @@ impl Source {
     }
 
     /// Time from the first datagram to the last.
-    pub(crate) fn span(&self) -> Duration {
+    #[must_use]
+    pub fn span(&self) -> Duration {
         self.last.saturating_sub(self.first)
     }
 
     /// How many of something a second, over the span; none if it has no length.
-    pub(crate) fn rate(&self, count: u64) -> Option<f64> {
+    #[must_use]
+    pub fn rate(&self, count: u64) -> Option<f64> {
         // For people, who need no more than the 15 digits that this keeps.
         let count = count as f64;
         let seconds = self.span().as_secs_f64();
@@ -137,7 +146,8 @@ impl Source {
     }
 
     /// How far the counters moved, if there were any.
-    pub(crate) fn stats_delta(&self) -> Option<StatsDelta> {
+    #[must_use]
+    pub fn stats_delta(&self) -> Option<StatsDelta> {
         self.counters.as_ref().map(|counters| counters.delta)
     }
 }
@@ -145,21 +155,25 @@ impl Source {
 /// How far the counters of a source moved from its first statistics to its last. After a restart
 /// counting goes on from the first statistics of the new process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub(crate) struct StatsDelta {
-    pub(crate) captured: u64,
-    pub(crate) received: u64,
-    pub(crate) dropped: u64,
-    pub(crate) ifdropped: u64,
+pub struct StatsDelta {
+    /// Packets that passed the capture filter and were looked at.
+    pub captured: u64,
+    /// Packets that the kernel gave to the capture.
+    pub received: u64,
+    /// Packets that the kernel dropped since its buffer was full.
+    pub dropped: u64,
+    /// Packets that the interfaces dropped.
+    pub ifdropped: u64,
     /// The last one sent, as it is no counter.
-    pub(crate) sample_rate: Option<u32>,
+    pub sample_rate: Option<u32>,
 }
 
 /// Counters of statistics that every version has: captured, received, dropped, ifdropped.
 const COUNTERS: usize = 4;
 
-/// What statistics tell of them.
+/// What statistics tell of those counters; those of versions 0 to 4 can be converted into it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Told {
+pub struct Told {
     /// Of version 5, a datagram has some of them.
     values: [Option<u64>; COUNTERS],
     sample_rate: Option<u32>,
@@ -186,7 +200,8 @@ impl From<v4::Stats> for Told {
 
 impl Told {
     /// Those of a datagram of version 5, up to the first counter that can't be read.
-    pub(crate) fn of(datagram: &v5::Datagram<'_>, counters: &v5::Counters<'_>) -> Self {
+    #[must_use]
+    pub fn of(datagram: &v5::Datagram<'_>, counters: &v5::Counters<'_>) -> Self {
         let value = |name| {
             let mut counters = counters.clone().map_while(Result::ok);
             counters.find_map(|counter| (counter.name == name).then_some(counter.value))

@@ -10,7 +10,7 @@ const LAST_SECOND: u64 = 253_402_300_799;
 
 /// A time since 1970-01-01 00:00 UTC, shown as RFC 3339 in UTC with microseconds.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Timestamp(pub(super) Duration);
+pub struct Timestamp(pub Duration);
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -26,7 +26,8 @@ impl Serialize for Timestamp {
 }
 
 /// The time of a packet as libpcap gives it; before 1970 counts as 1970.
-pub(crate) fn since_epoch(seconds: i64, microseconds: i64) -> Duration {
+#[must_use]
+pub fn since_epoch(seconds: i64, microseconds: i64) -> Duration {
     let seconds = u64::try_from(seconds).unwrap_or(0);
     let microseconds = u64::try_from(microseconds).unwrap_or(0);
     Duration::from_secs(seconds).saturating_add(Duration::from_micros(microseconds))

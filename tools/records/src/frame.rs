@@ -1,4 +1,7 @@
 //! From a captured frame to the payload of its UDP packet.
+//!
+//! It exists for programs that read datagrams from a capture rather than from a socket. It refuses to
+//! put fragments together: a sensor sends datagrams that need none.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -6,7 +9,6 @@ use dnsflow_packet::link::{self, Network};
 use dnsflow_packet::numbers::ether_type;
 use dnsflow_packet::{Frame, LinkType, Timestamp};
 use etherparse::{IpNumber, LaxIpSlice};
-use pcap::Linktype;
 
 /// Bytes of the address family before the packet, in frames of NULL and LOOP.
 const FAMILY_BYTES: usize = 4;
@@ -14,12 +16,14 @@ const FAMILY_BYTES: usize = 4;
 /// Bytes of a UDP header (RFC 768).
 const UDP_BYTES: usize = 8;
 
-/// The link type that libpcap names, if it is one that is read.
+/// The link type of a number of libpcap (`DLT_`) or of a capture file (`LINKTYPE_`), if it is one
+/// that is read.
 ///
 /// Datagrams reach collectors over these. dnsflow-packet decodes more, as 802.11, over which none
 /// do.
-pub(crate) fn link_type(linktype: Linktype) -> Option<LinkType> {
-    let link = LinkType::from_number(u32::try_from(linktype.0).ok()?);
+#[must_use]
+pub fn link_type(number: i32) -> Option<LinkType> {
+    let link = LinkType::from_number(u32::try_from(number).ok()?);
     let read = matches!(
         link,
         LinkType::Null
@@ -33,12 +37,14 @@ pub(crate) fn link_type(linktype: Linktype) -> Option<LinkType> {
 }
 
 /// Whether an address family stands before the IP packet.
-pub(crate) fn has_family(link: LinkType) -> bool {
+#[must_use]
+pub fn has_family(link: LinkType) -> bool {
     matches!(link, LinkType::Null | LinkType::Loop)
 }
 
 /// What follows the address family in a frame that [`has_family`].
-pub(crate) fn behind_family(frame: &[u8]) -> Option<&[u8]> {
+#[must_use]
+pub fn behind_family(frame: &[u8]) -> Option<&[u8]> {
     frame.get(FAMILY_BYTES..)
 }
 
@@ -65,30 +71,40 @@ fn packet(link: LinkType, bytes: &[u8]) -> Result<&[u8], FrameReject> {
 
 /// The payload of a UDP packet and who sent it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Payload<'a> {
-    pub(crate) source: SocketAddr,
-    pub(crate) bytes: &'a [u8],
+pub struct Payload<'a> {
+    /// The sender.
+    pub source: SocketAddr,
+    /// What was captured of the payload.
+    pub bytes: &'a [u8],
     /// Bytes that the UDP header announces and the capture doesn't have.
-    pub(crate) missing: usize,
+    pub missing: usize,
 }
 
 /// Why a frame has no payload to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum FrameReject {
+pub enum FrameReject {
+    /// There is no IP packet in it.
     #[error("no IP packet in the frame")]
     NotIp,
+    /// The IP header is wrong, or was not captured as a whole.
     #[error("broken or cut IP header")]
     IpHeader,
+    /// The packet has another protocol.
     #[error("not UDP")]
     NotUdp,
+    /// The packet is a fragment other than the first.
     #[error("a fragment without the start of its datagram")]
     Fragment,
+    /// The UDP header is wrong, or was not captured as a whole.
     #[error("broken or cut UDP header")]
     UdpHeader,
 }
 
 /// Finds the payload. A cut packet, or the first fragment of one, gives what is there of it.
-pub(crate) fn payload(link: LinkType, frame: &[u8]) -> Result<Payload<'_>, FrameReject> {
+///
+/// # Errors
+/// Why there is none.
+pub fn payload(link: LinkType, frame: &[u8]) -> Result<Payload<'_>, FrameReject> {
     let packet = packet(link, frame)?;
     let (ip, _) = LaxIpSlice::from_slice(packet).map_err(|_| FrameReject::IpHeader)?;
     let (address, late) = match &ip {
@@ -165,7 +181,7 @@ mod tests {
             (276, behind(b"\x08\x00\0\0\0\0\0\x01\0\x01\0\x06sender\0\0")),
         ];
         for (number, mut frame) in frames {
-            let link = link_type(Linktype(number)).unwrap();
+            let link = link_type(number).unwrap();
             assert_eq!(payload(link, &frame), Ok(want), "link type {number}");
             // Ethernet pads short frames.
             frame.extend([0xff; 9]);
@@ -175,7 +191,7 @@ mod tests {
                 "link type {number}, padded"
             );
         }
-        assert_eq!(link_type(Linktype(127)), None);
+        assert_eq!(link_type(127), None);
     }
 
     #[test]

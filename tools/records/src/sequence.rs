@@ -1,4 +1,6 @@
 //! Counts what a stream lost, by its sequence numbers.
+//!
+//! It needs the same memory for each stream, whatever comes.
 
 /// Datagrams behind the newest that are remembered one by one; a power of two, so that it divides
 /// the range of sequence numbers.
@@ -19,18 +21,18 @@ const GAP_MAX: u64 = 1 << 24;
 /// A stream numbers its datagrams from 1 on. Counting starts with the first number seen. A process
 /// that starts again starts over at 1. Before version 5 this shows in the numbers only, in which 0
 /// follows 2^32 - 1; from then on datagrams tell their run, the *boot*.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Sequence {
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Sequence {
     /// Datagrams seen, duplicates included.
-    pub(crate) total: u64,
+    pub total: u64,
     /// Numbers that were skipped and never came.
-    pub(crate) lost: u64,
+    pub lost: u64,
     /// Datagrams that came after one with a higher number.
-    pub(crate) out_of_order: u64,
+    pub out_of_order: u64,
     /// Datagrams that came again.
-    pub(crate) duplicates: u64,
+    pub duplicates: u64,
     /// How often the stream started over.
-    pub(crate) restarts: u64,
+    pub restarts: u64,
     window: Option<Window>,
     /// Of version 5: the boots that were seen last, the newest first.
     boots: [Option<(u64, Window)>; 2],
@@ -38,7 +40,7 @@ pub(crate) struct Sequence {
 
 /// What a datagram is by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Arrival {
+pub enum Arrival {
     /// The newest of its stream.
     Newest,
     /// Overtaken by another, or seen before.
@@ -49,7 +51,7 @@ pub(crate) enum Arrival {
 
 impl Sequence {
     /// Takes the next datagram's number, of versions 0 to 4.
-    pub(crate) fn note(&mut self, number: u32) -> Arrival {
+    pub fn note(&mut self, number: u32) -> Arrival {
         self.total += 1;
         let number = u64::from(number);
         let Some(window) = &mut self.window else {
@@ -93,7 +95,7 @@ impl Sequence {
     ///
     /// Datagrams of the boot before may still come. Whoever forges boots makes restarts, and a number
     /// that is forged is as good as any other: nothing here is more than a count.
-    pub(crate) fn note_of_boot(&mut self, boot: u64, number: u64) -> Arrival {
+    pub fn note_of_boot(&mut self, boot: u64, number: u64) -> Arrival {
         self.total += 1;
         let mut boots = (0..).zip(self.boots.iter_mut().flatten());
         let Some((age, (_, window))) = boots.find(|(_, (known, _))| *known == boot) else {
@@ -131,7 +133,7 @@ impl Sequence {
 }
 
 /// The newest number, and which of those before it were seen.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 struct Window {
     newest: u64,
     /// Numbers from the first seen to the newest.
