@@ -300,11 +300,16 @@ impl Backlog {
             }
             position.stored = number;
             position.next = position.next.max(number + 1);
-            while position.held.front().is_some_and(|(held, _)| *held <= number) {
+            while position
+                .held
+                .front()
+                .is_some_and(|(held, _)| *held <= number)
+            {
                 position.held.pop_front();
             }
             position.name.clone()
         };
+        self.changed.notify_all();
         let written = {
             let log = lock(&self.log);
             log.as_ref()
@@ -312,6 +317,23 @@ impl Backlog {
         };
         self.retire();
         written
+    }
+
+    /// Whether batches that some sink was not handed take less than the bound of memory.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        let state = lock(&self.state);
+        let next = state.sinks.iter().map(|sink| sink.next).min();
+        let behind = state.slots.iter().zip(state.first..);
+        let behind = behind.filter(|(_, number)| next.is_some_and(|next| *number >= next));
+        let bytes = behind.map(|(slot, _)| slot.batch.as_ref().map_or(0, |batch| batch.memory()));
+        bytes.sum::<usize>() < self.memory / 2
+    }
+
+    /// Waits until a sink has stored something, or for `longest`.
+    pub fn wait_for_room(&self, longest: Duration) {
+        let waited = self.changed.wait_timeout(lock(&self.state), longest);
+        drop(waited);
     }
 
     /// Hands a sink again what it has not stored. What is not here any more is lost to it.
@@ -349,9 +371,11 @@ impl Backlog {
             let waiting = waiting.filter(|(_, number)| *number > position.stored);
             let waiting = waiting.map(|(slot, _)| slot.records);
             let held = position.held.iter().map(|(_, records)| *records);
-            let (batches, records) = waiting.chain(held).fold((0, 0), |sum: (u64, u64), records| {
-                (sum.0 + 1, sum.1 + records)
-            });
+            let (batches, records) = waiting
+                .chain(held)
+                .fold((0, 0), |sum: (u64, u64), records| {
+                    (sum.0 + 1, sum.1 + records)
+                });
             Account {
                 stored: position.stored,
                 waiting: batches,

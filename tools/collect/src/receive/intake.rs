@@ -9,8 +9,8 @@ use dnsflow_wire::datagram::{Datagram, DecodeError};
 use dnsflow_wire::text::Sensor;
 use dnsflow_wire::{v4, v5};
 
-use super::streams::{State, StreamView, Streams, Totals};
 use super::Admission;
+use super::streams::{State, StreamView, Streams, Totals};
 use crate::backlog::Recovered;
 use crate::batch::{Builder, Content, Origin, Stream};
 
@@ -82,6 +82,11 @@ impl Intake {
             since: None,
             refused: Refused::default(),
         }
+    }
+
+    /// From now on, takes what `admission` admits. Streams keep their names until they start over.
+    pub fn admit(&mut self, admission: Arc<Admission>) {
+        self.admission = admission;
     }
 
     /// Takes the datagram `bytes` that came from `source` at `received`, since 1970-01-01 00:00 UTC.
@@ -187,7 +192,9 @@ impl Intake {
         self.builder.take(|stream| {
             let (source, core) = (stream.source, stream.core);
             let known = streams.known(Origin { source, core });
-            known.map(|state| state.sequence.clone()).unwrap_or_default()
+            known
+                .map(|state| state.sequence.clone())
+                .unwrap_or_default()
         })
     }
 

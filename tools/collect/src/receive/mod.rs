@@ -10,12 +10,14 @@
 //! account of a stream.
 
 mod admission;
+mod file;
 mod intake;
 mod receiver;
 mod socket;
 mod streams;
 
-pub use admission::{Admission, Sensor, SensorError};
+pub use admission::{Admission, Sensor, SensorError, prefix};
+pub use file::{FileError, read};
 pub use intake::{Intake, Refusal, Refused};
 pub use receiver::{Closing, Receiver, Receivers, Shared, View};
 pub use socket::{Listener, SocketError, bind};

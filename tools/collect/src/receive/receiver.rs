@@ -12,7 +12,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::intake::{Intake, Refused};
 use super::socket::{Listener, Messages};
-use super::{StreamView, Totals};
+use super::{Admission, StreamView, Totals};
 use crate::backlog::Backlog;
 
 /// How long a thread waits at most before it looks whether it has to end, or is asked.
@@ -55,6 +55,9 @@ pub struct Shared {
     /// Counts who has asked for views.
     asked: AtomicU64,
     views: Vec<Mutex<(u64, View)>>,
+    /// Who is heard, and how often that has changed.
+    admission: Mutex<Option<Arc<Admission>>>,
+    admissions: AtomicU64,
     /// Whether the last batch could not be written to the spool.
     is_unspooled: AtomicBool,
 }
@@ -92,6 +95,8 @@ impl Receivers {
             ends: AtomicBool::new(false),
             asked: AtomicU64::new(0),
             views: receivers.iter().map(|_| Mutex::default()).collect(),
+            admission: Mutex::default(),
+            admissions: AtomicU64::new(0),
             is_unspooled: AtomicBool::new(false),
         });
         let mut threads = Vec::with_capacity(receivers.len());
@@ -121,6 +126,12 @@ impl Receivers {
 }
 
 impl Shared {
+    /// From now on, other senders are heard, or have other names.
+    pub fn admit(&self, admission: Arc<Admission>) {
+        *lock(&self.admission) = Some(admission);
+        self.admissions.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Asks every receiver for its view, and waits until `patience` is over at most. Returns what
     /// they have told, the one of a receiver that has not answered as it was before; and whether all have
     /// answered.
@@ -144,7 +155,15 @@ impl Receiver {
         let mut messages = Messages::new();
         let mut dropped = vec![0; self.listeners.len()];
         let mut answered = 0;
+        let mut admissions = 0;
         loop {
+            let changes = shared.admissions.load(Ordering::Relaxed);
+            if changes != admissions {
+                admissions = changes;
+                if let Some(admission) = &*lock(&shared.admission) {
+                    self.intake.admit(Arc::clone(admission));
+                }
+            }
             let ends = shared.ends.load(Ordering::Relaxed);
             if !ends {
                 self.wait();
@@ -160,7 +179,11 @@ impl Receiver {
                 more &= ends && Instant::now() < until;
             }
             let closing = shared.closing;
-            if self.intake.is_due(closing.bytes, closing.age, Instant::now()) || ends {
+            if self
+                .intake
+                .is_due(closing.bytes, closing.age, Instant::now())
+                || ends
+            {
                 hand_over(&mut self.intake, shared);
             }
             let asked = shared.asked.load(Ordering::Relaxed);

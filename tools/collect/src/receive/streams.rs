@@ -227,8 +227,8 @@ impl Streams {
         let gone = &mut self.gone;
         self.by_origin.retain(|_, state| {
             let silent = now.saturating_sub(state.last);
-            let gives_way = silent >= LONG_SILENT
-                || silent >= SILENT && state.sequence.total < FEW_DATAGRAMS;
+            let gives_way =
+                silent >= LONG_SILENT || silent >= SILENT && state.sequence.total < FEW_DATAGRAMS;
             if gives_way {
                 gone.add(&state.totals());
             }

@@ -43,7 +43,13 @@ impl Destination {
     /// What it is called in the spool: letters, digits and dashes, the same one at each start.
     #[must_use]
     pub fn file_name(&self) -> String {
-        let plain = |part: char| if part.is_ascii_alphanumeric() { part } else { '-' };
+        let plain = |part: char| {
+            if part.is_ascii_alphanumeric() {
+                part
+            } else {
+                '-'
+            }
+        };
         let name: String = self.shown.chars().take(MAX_FILE_NAME).map(plain).collect();
         format!("{name}-{:08x}", crc32fast::hash(self.shown.as_bytes()))
     }
@@ -90,7 +96,8 @@ impl FromStr for Destination {
 pub(super) fn divide(text: &str) -> (&str, impl Iterator<Item = (&str, &str)>) {
     let (place, query) = text.split_once('?').unwrap_or((text, ""));
     let parameters = query.split('&').filter(|parameter| !parameter.is_empty());
-    let parameters = parameters.map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")));
+    let parameters =
+        parameters.map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")));
     (place, parameters)
 }
 

@@ -87,7 +87,10 @@ impl Files {
                 continue;
             }
             let numbers = rest.split('.').next().unwrap_or_default();
-            let last = numbers.rsplit('-').next().and_then(|last| last.parse::<u64>().ok());
+            let last = numbers
+                .rsplit('-')
+                .next()
+                .and_then(|last| last.parse::<u64>().ok());
             newest = newest.max(last);
         }
         self.stored = newest;
@@ -122,13 +125,21 @@ impl Files {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let time = Timestamp(Duration::from_secs(since.unwrap_or_default().as_secs())).to_string();
         let time: String = time.chars().filter(|part| !"-:".contains(*part)).collect();
-        let time = time.split('.').next().unwrap_or_default().trim_end_matches('Z');
+        let time = time
+            .split('.')
+            .next()
+            .unwrap_or_default()
+            .trim_end_matches('Z');
         let stem = format!("{PREFIX}{time}Z-{:016x}-{number}", self.collector);
-        let path = self.folder.join(format!(".{stem}{}{TEMPORARY}", self.extension()));
+        let path = self
+            .folder
+            .join(format!(".{stem}{}{TEMPORARY}", self.extension()));
         let file = BufWriter::new(File::create(&path)?);
         let encoder = match self.compression {
             Compression::None => Encoder::Plain(file),
-            Compression::Gzip => Encoder::Gzip(GzEncoder::new(file, flate2::Compression::default())),
+            Compression::Gzip => {
+                Encoder::Gzip(GzEncoder::new(file, flate2::Compression::default()))
+            }
             Compression::Zstd => Encoder::Zstd(zstd::Encoder::new(file, ZSTD_LEVEL)?),
         };
         Ok(Open {
@@ -213,7 +224,9 @@ impl Encoder {
             Self::Gzip(encoder) => encoder.finish()?,
             Self::Zstd(encoder) => encoder.finish()?,
         };
-        buffered.into_inner().map_err(io::IntoInnerError::into_error)
+        buffered
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)
     }
 }
 

@@ -135,7 +135,9 @@ impl Options {
 }
 
 fn has_port(address: &str) -> bool {
-    let port = address.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
+    let port = address
+        .rsplit_once(':')
+        .map(|(_, port)| port.parse::<u16>());
     matches!(port, Some(Ok(1..)))
 }
 

@@ -1,0 +1,54 @@
+//! The metrics of the collector.
+
+dnsflow_service::families! {
+    DATAGRAMS Counter "dnsflow_collect_datagrams_total" ["sensor"]
+        "Datagrams that were taken.",
+    RECORDS Counter "dnsflow_collect_records_total" ["sensor"]
+        "Records in them.",
+    LOST Counter "dnsflow_collect_lost_datagrams_total" ["sensor"]
+        "Datagrams that were sent and have not come, by their sequence numbers.",
+    LATE Counter "dnsflow_collect_late_datagrams_total" ["sensor"]
+        "Datagrams that came after one that was sent later. They are taken.",
+    DOUBLED Counter "dnsflow_collect_doubled_datagrams_total" ["sensor"]
+        "Datagrams that came again. They are not taken.",
+    RESTARTS Counter "dnsflow_collect_sensor_restarts_total" ["sensor"]
+        "How often a stream has started over.",
+    LAST Gauge "dnsflow_collect_last_datagram_seconds" ["sensor"]
+        "When the newest datagram came, in seconds since 1970-01-01 00:00 UTC.",
+    SENSOR Gauge "dnsflow_collect_sensor_counter" ["sensor" "counter"]
+        "The counters of a sensor, the sum of its cores, as it has sent them last.",
+    STREAMS Gauge "dnsflow_collect_streams" []
+        "Streams that are accounted for.",
+    REFUSED Counter "dnsflow_collect_refused_datagrams_total" ["reason"]
+        "Datagrams that were not taken, by the reason.",
+    DROPPED Counter "dnsflow_collect_dropped_datagrams_total" []
+        "Datagrams that found no room in the receive buffer. They are lost datagrams of their sensor as well.",
+    STORED_BATCHES Counter "dnsflow_collect_store_batches_total" ["store"]
+        "Batches that the store has taken.",
+    STORED_RECORDS Counter "dnsflow_collect_store_records_total" ["store"]
+        "Records that the store has taken.",
+    FAILURES Counter "dnsflow_collect_store_failures_total" ["store"]
+        "Tries to store that failed and were or are made again.",
+    STORE_REFUSED Counter "dnsflow_collect_store_refused_records_total" ["store"]
+        "Records that the store will never take.",
+    STORE_LOST Counter "dnsflow_collect_store_lost_records_total" ["store"]
+        "Records that went beyond the bounds of memory and spool, or were damaged there, before the store got them.",
+    WAITING Gauge "dnsflow_collect_store_waiting_records" ["store"]
+        "Records that the store has not stored for good yet.",
+    STORE_UP Gauge "dnsflow_collect_store_up" ["store"]
+        "1 if the last try to store succeeded.",
+    MEMORY Gauge "dnsflow_collect_memory_bytes" []
+        "Batches in memory.",
+    SPOOL Gauge "dnsflow_collect_spool_bytes" []
+        "Batches in the spool.",
+    UNSPOOLED Counter "dnsflow_collect_unspooled_batches_total" []
+        "Batches that could not be written to the spool, and were in memory alone.",
+    BUILD Gauge "dnsflow_collect_build_info" ["version" "arch"]
+        "Always 1; its labels say what runs.",
+    PROCESS_START Gauge "process_start_time_seconds" []
+        "When the process has started, in seconds since 1970-01-01 00:00 UTC.",
+    PROCESS_CPU Counter "process_cpu_seconds_total" []
+        "CPU time that the process has used.",
+    PROCESS_MEMORY Gauge "process_resident_memory_bytes" []
+        "Resident memory of the process.",
+}
