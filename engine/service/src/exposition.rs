@@ -40,8 +40,8 @@ pub enum Kind {
 }
 
 /// Defines all families of a program: a constant of each, seen in its crate, and `ALL`, which lists
-/// them in the order of the page. A line has the name of the constant, the [`Kind`], the name of the
-/// metric, its labels, and its meaning.
+/// them in the order of the page. A line has the name of the constant, the [`Kind`], the name of
+/// the metric, its labels, and its meaning.
 ///
 /// ```
 /// use dnsflow_service::exposition::Samples;
@@ -132,8 +132,8 @@ impl Samples {
         samples.insert(owned(labels), value);
     }
 
-    /// The page, in the order of `families`. Those without a sample are left out, and so are samples
-    /// of other families.
+    /// The page, in the order of `families`. Those without a sample are left out, and so are
+    /// samples of other families.
     #[must_use]
     pub fn text(mut self, families: &[Family]) -> String {
         let families: Vec<MetricFamily> = families

@@ -1,8 +1,8 @@
 //! The pages by which a program is watched: `/metrics` for Prometheus, `/healthz` and `/readyz` for
 //! whatever restarts it, and an index of them.
 //!
-//! A page is made on request; between requests there is no work. The address and the firewall decide
-//! who may connect: there is no authentication and no TLS.
+//! A page is made on request; between requests there is no work. The address and the firewall
+//! decide who may connect: there is no authentication and no TLS.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -72,7 +72,8 @@ impl Listening {
         self.0.local_addr()
     }
 
-    /// Serves pages made from `look`, which is called for each request, until the server is dropped.
+    /// Serves pages made from `look`, which is called for each request, until the server is
+    /// dropped.
     ///
     /// # Errors
     /// If the thread can't be started.

@@ -1,9 +1,9 @@
 //! Messages to the service manager (sd_notify(3)): readiness, a line of status, and the watchdog's
 //! keep-alive.
 //!
-//! A thread asks the program at intervals how it is. Readiness and the keep-alive are sent only while
-//! all of the program answers, so that the watchdog covers whatever the answer is made of. Without a
-//! service manager there is no thread.
+//! A thread asks the program at intervals how it is. Readiness and the keep-alive are sent only
+//! while all of the program answers, so that the watchdog covers whatever the answer is made of.
+//! Without a service manager there is no thread.
 
 use std::env;
 use std::io;
@@ -49,8 +49,8 @@ struct NotifyChannel {
 
 impl Notify {
     /// Starts the thread, which calls `ask` at once and then every 10 s, or more often for the
-    /// watchdog, and reports readiness as soon as all is well. `last` is the line of status from when
-    /// this is dropped. `None` without a service manager.
+    /// watchdog, and reports readiness as soon as all is well. `last` is the line of status from
+    /// when this is dropped. `None` without a service manager.
     ///
     /// # Errors
     /// If the thread can't be started.

@@ -136,7 +136,8 @@ fn event<D: Serialize>(
     }
 }
 
-/// A set of versions 0 to 4: it does not tell owners, nor how aliases and addresses follow each other.
+/// A set of versions 0 to 4: it does not tell owners, nor how aliases and addresses follow each
+/// other.
 pub fn set<'a>(context: Context, set: &v4::Set<'a>) -> impl Serialize + use<'a> {
     #[derive(Serialize)]
     struct Dns<Q: Serialize, R: Serialize, A: Serialize> {

@@ -1,7 +1,7 @@
 //! From a captured frame to the payload of its UDP packet.
 //!
-//! It exists for programs that read datagrams from a capture rather than from a socket. It refuses to
-//! put fragments together: a sensor sends datagrams that need none.
+//! It exists for programs that read datagrams from a capture rather than from a socket. It refuses
+//! to put fragments together: a sensor sends datagrams that need none.
 
 use std::net::{IpAddr, SocketAddr};
 

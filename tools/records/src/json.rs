@@ -1,7 +1,7 @@
 //! Lines of JSON: an object for each record, each statistics.
 //!
-//! Each function gives what [`write_line`] writes. Nothing is kept between two lines, and nothing is
-//! written that can't be read from the datagram and its [`Context`].
+//! Each function gives what [`write_line`] writes. Nothing is kept between two lines, and nothing
+//! is written that can't be read from the datagram and its [`Context`].
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -243,7 +243,8 @@ pub fn stats(context: Context, stats: &v4::Stats) -> impl Serialize + use<> {
     }
 }
 
-/// Statistics of version 5, which can all be read. Of two counters of one name, the first one counts.
+/// Statistics of version 5, which can all be read. Of two counters of one name, the first one
+/// counts.
 pub fn counters<'a>(
     context: Context,
     datagram: &v5::Datagram<'a>,

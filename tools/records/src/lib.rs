@@ -1,5 +1,5 @@
-//! What programs share that read the records of sensors: where a datagram came from, which datagrams
-//! were lost on the way, and records as lines of JSON.
+//! What programs share that read the records of sensors: where a datagram came from, which
+//! datagrams were lost on the way, and records as lines of JSON.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -10,8 +10,8 @@
 //! | [`ecs`] | a record as an event of the Elastic Common Schema |
 //! | [`timestamp`] | times in RFC 3339 |
 //!
-//! Datagrams are read by [`dnsflow_wire`]. The crate does no I/O, and captures nothing: how datagrams
-//! come and where lines go is up to the program. No bytes make it panic.
+//! Datagrams are read by [`dnsflow_wire`]. The crate does no I/O, and captures nothing: how
+//! datagrams come and where lines go is up to the program. No bytes make it panic.
 //!
 //! ```
 //! use std::net::SocketAddr;

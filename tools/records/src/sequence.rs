@@ -15,8 +15,8 @@ const FIRST_LATE: u64 = 16;
 /// A gap of more datagrams than this is a new stream, not loss.
 const GAP_MAX: u64 = 1 << 24;
 
-/// The account of one stream: one sensor process, seen as one source address and port, or one of its
-/// cores there.
+/// The account of one stream: one sensor process, seen as one source address and port, or one of
+/// its cores there.
 ///
 /// A stream numbers its datagrams from 1 on. Counting starts with the first number seen. A process
 /// that starts again starts over at 1. Before version 5 this shows in the numbers only, in which 0
@@ -93,8 +93,8 @@ impl Sequence {
 
     /// Takes the next datagram's number, of version 5. A new boot is a stream that started over.
     ///
-    /// Datagrams of the boot before may still come. Whoever forges boots makes restarts, and a number
-    /// that is forged is as good as any other: nothing here is more than a count.
+    /// Datagrams of the boot before may still come. Whoever forges boots makes restarts, and a
+    /// number that is forged is as good as any other: nothing here is more than a count.
     pub fn note_of_boot(&mut self, boot: u64, number: u64) -> Arrival {
         self.total += 1;
         let mut boots = (0..).zip(self.boots.iter_mut().flatten());
@@ -293,8 +293,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever comes in whatever order of whatever boot, nothing overflows, and each datagram is
-        /// one thing.
+        /// Whatever comes in whatever order of whatever boot, nothing overflows, and each datagram
+        /// is one thing.
         #[test]
         fn every_datagram_of_a_boot_is_counted_once(
             numbers in prop::collection::vec(

@@ -35,8 +35,8 @@ const LIKENESS: f64 = 0.75;
 /// Parses a command line, whose first argument is the program's name, and reads the file of its
 /// `--config`.
 ///
-/// `Cli` has the options, among them `config`, whose value is a [`PathBuf`]; it may have subcommands
-/// with options of their own. Without a `config`, there is no file.
+/// `Cli` has the options, among them `config`, whose value is a [`PathBuf`]; it may have
+/// subcommands with options of their own. Without a `config`, there is no file.
 ///
 /// The command line takes precedence: an option there replaces the key of the file, lists as a
 /// whole, and removes keys that conflict with it. It can also have the opposite of each flag, which

@@ -1,10 +1,11 @@
 //! An HTTP server for a few small pages, with bounded resources.
 //!
 //! A connection has one request, a fixed number of connections are open at once, and each has a
-//! deadline. Where there is no room for another, one that waits for its client gives way: the oldest of
-//! the address that has most. So clients that are slow, silent or hostile delay no other, and a
-//! health check that asks at once is answered whatever they do. Between requests, one thread sleeps
-//! in accept(2). Request bodies, compression and TLS are not supported; a proxy can add them.
+//! deadline. Where there is no room for another, one that waits for its client gives way: the
+//! oldest of the address that has most. So clients that are slow, silent or hostile delay no other,
+//! and a health check that asks at once is answered whatever they do. Between requests, one thread
+//! sleeps in accept(2). Request bodies, compression and TLS are not supported; a proxy can add
+//! them.
 
 mod connection;
 #[cfg(test)]
