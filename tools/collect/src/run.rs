@@ -100,6 +100,9 @@ pub fn run(options: &Options, reload: &Reload) -> Result<(), RunError> {
         listeners(options)?
     };
     let metrics = options.metrics.map(Listening::on).transpose()?;
+    if let Some(Ok(address)) = metrics.as_ref().map(Listening::address) {
+        info!("metrics on http://{address}/metrics");
+    }
     let sinks = start_sinks(options, &backlog)?;
     let closing = Closing {
         bytes: (options.batch_size as usize) << 20,
