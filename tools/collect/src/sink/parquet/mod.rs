@@ -13,6 +13,8 @@
 
 mod columns;
 mod compact;
+mod input;
+mod leaf;
 mod merge;
 mod options;
 mod partition;
