@@ -25,8 +25,10 @@ const MAX_INPUTS: usize = 16;
 /// A file of so many bytes is not merged any more.
 const LARGE_BYTES: u64 = 512 << 20;
 
-/// How many times as large as the smallest one a file may be to be merged with it.
+/// How many times as large as the smallest one a file may be to be merged with it. Files of up to
+/// [`SMALL_BYTES`] are all alike.
 const MAX_RATIO: u64 = 4;
+const SMALL_BYTES: u64 = 1 << 20;
 
 /// How often is looked whether a merge is through.
 const WHILE_MERGING: Duration = Duration::from_millis(200);
@@ -245,7 +247,8 @@ fn choose(files: &[Found]) -> Option<&[Found]> {
         let rest = files.get(start..)?;
         let mut sizes = (u64::MAX, 0);
         let is_alike = |file: &&Found| {
-            sizes = (sizes.0.min(file.bytes.max(1)), sizes.1.max(file.bytes));
+            let bytes = file.bytes.max(SMALL_BYTES);
+            sizes = (sizes.0.min(bytes), sizes.1.max(bytes));
             sizes.1 <= sizes.0.saturating_mul(MAX_RATIO)
         };
         let length = rest.iter().take(MAX_INPUTS).take_while(is_alike).count();
@@ -274,5 +277,56 @@ impl Work {
         let out = std::fs::File::create(&self.into)?;
         let file = merge::merge(self.table, &self.from, out, self.compress, &self.stop)?;
         Ok(finish(&file)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(sizes: &[u64]) -> Vec<Found> {
+        let files = (1..).zip(sizes).map(|(number, size)| Found {
+            folder: PathBuf::new(),
+            name: FileName {
+                collector: 1,
+                first: number,
+                last: number,
+            },
+            bytes: size * SMALL_BYTES,
+        });
+        files.collect()
+    }
+
+    /// Numbers of the first and last file that are chosen.
+    fn chosen(sizes: &[u64]) -> Option<(u64, u64)> {
+        let files = files(sizes);
+        let run = choose(&files)?;
+        Some((run.first()?.name.first, run.last()?.name.last))
+    }
+
+    #[test]
+    fn neighbours_of_about_one_size_are_merged() {
+        assert_eq!(chosen(&[]), None);
+        assert_eq!(chosen(&[5]), None);
+        assert_eq!(chosen(&[5, 5]), Some((1, 2)));
+        assert_eq!(chosen(&[100, 5, 6, 100]), Some((2, 3)));
+        assert_eq!(chosen(&[100, 0]), None);
+        assert_eq!(chosen(&[0, 1, 0]), Some((1, 3)));
+        assert_eq!(chosen(&[5; 40]), Some((1, 16)));
+    }
+
+    #[test]
+    fn a_row_is_written_again_a_few_times_at_most() {
+        let mut sizes = vec![8; 240];
+        let mut written = 0;
+        while let Some((first, last)) = chosen(&sizes) {
+            let at = usize::try_from(first - 1).unwrap();
+            let end = usize::try_from(last).unwrap();
+            let size = sizes[at..end].iter().sum();
+            written += size;
+            sizes.splice(at..end, [size]);
+        }
+        assert!(sizes.len() <= 2, "{sizes:?}");
+        assert!(written <= 3 * 8 * 240, "{written}");
     }
 }

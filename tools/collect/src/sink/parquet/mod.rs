@@ -24,6 +24,9 @@ mod store;
 mod texts;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;

@@ -329,3 +329,135 @@ fn parse(text: &str) -> Option<Change> {
     }
     Some(change)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COLLECTOR: u64 = 7;
+
+    fn file(folder: &str, first: u64, last: u64) -> PathBuf {
+        let name = FileName {
+            collector: COLLECTOR,
+            first,
+            last,
+        };
+        Path::new("responses").join(folder).join(name.text())
+    }
+
+    fn open(root: &Path) -> (Store, Contents) {
+        let mut store = Store::new(root.to_owned(), COLLECTOR);
+        let contents = store.open(&["responses"]).unwrap();
+        (store, contents)
+    }
+
+    fn paths(contents: &Contents) -> Vec<PathBuf> {
+        let mut paths: Vec<_> = contents.files.iter().map(Found::path).collect();
+        paths.sort();
+        paths
+    }
+
+    fn created(store: &Store, paths: &[PathBuf]) {
+        for path in paths {
+            store.create(path).unwrap().sync_all().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_change_happens_as_a_whole_or_not_at_all() {
+        let before = Change {
+            stored: 2,
+            add: vec![file("date=a/hour=1", 1, 2), file("date=a/hour=2", 1, 2)],
+            remove: Vec::new(),
+        };
+        let rotation = Change {
+            stored: 9,
+            add: vec![file("date=a/hour=1", 3, 9), file("date=b/hour=3", 3, 9)],
+            remove: Vec::new(),
+        };
+        let merge = Change {
+            stored: 2,
+            add: vec![file("date=a/hour=1", 1, 1)],
+            remove: before.add.clone(),
+        };
+        for change in [rotation, merge] {
+            let mut finished = false;
+            let mut step = 0;
+            while !finished {
+                let root = tempfile::tempdir().unwrap();
+                let (mut store, _) = open(root.path());
+                created(&store, &before.add);
+                store.commit(&before).unwrap();
+                created(&store, &change.add);
+                store.stop_after = Some(step);
+                finished = store.commit(&change).is_ok();
+                drop(store);
+                let (_, contents) = open(root.path());
+                let has_happened = step >= 2;
+                let mut expected = before.add.clone();
+                if has_happened {
+                    expected.extend(change.add.clone());
+                    expected.retain(|path| !change.remove.contains(path));
+                }
+                expected.sort();
+                assert_eq!(paths(&contents), expected, "{step}");
+                let stored = if has_happened { change.stored } else { before.stored };
+                assert_eq!(contents.stored, Some(stored), "{step}");
+                for path in &change.add {
+                    assert!(!temporary(&root.path().join(path)).exists(), "{step}");
+                }
+                step += 1;
+            }
+            assert_eq!(step, 5 + change.add.len() + change.remove.len());
+        }
+    }
+
+    #[test]
+    fn files_of_others_stay() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("responses/date=a");
+        fs::create_dir_all(&folder).unwrap();
+        let other = FileName {
+            collector: 8,
+            first: 1,
+            last: 99,
+        };
+        let others = [folder.join(other.text()), folder.join("mine.parquet")];
+        let others = others.iter().flat_map(|path| [path.clone(), temporary(path)]);
+        let others: Vec<_> = others.collect();
+        for path in &others {
+            fs::write(path, "").unwrap();
+        }
+        let (_store, contents) = open(root.path());
+        assert_eq!(contents.stored, None);
+        assert!(contents.files.is_empty());
+        assert!(others.iter().all(|path| path.exists()));
+    }
+
+    #[test]
+    fn a_commit_file_is_read_whole_or_refused() {
+        let change = Change {
+            stored: 12,
+            add: vec![file("date=a/hour=1", 1, 2)],
+            remove: vec![file("date=a/hour=1", 1, 1), file("date=a/hour=1", 2, 2)],
+        };
+        let text = write(&change);
+        assert_eq!(parse(&text), Some(change));
+        for end in 0..text.len() {
+            assert_eq!(parse(&text[..end]), None);
+        }
+    }
+
+    #[test]
+    fn a_file_has_one_name() {
+        let name = FileName {
+            collector: u64::MAX,
+            first: 1,
+            last: u64::MAX,
+        };
+        assert_eq!(FileName::parse(&name.text()), Some(name));
+        for text in ["", "a.parquet", "7-1-2.parquet", "0000000000000007-1-2.parquet"] {
+            assert_eq!(FileName::parse(text), None);
+        }
+    }
+}
