@@ -19,7 +19,7 @@ const RESPONSES: &str = "epoch_us(time), epoch_us(received), sensor, source, cor
     incomplete, continues, has_more";
 
 /// The lines of a query's rows, in order.
-pub fn query(sql: &str) -> Vec<String> {
+pub(crate) fn query(sql: &str) -> Vec<String> {
     let output = Command::new(PYTHON)
         .args(["-c", PROGRAM, sql])
         .stdin(Stdio::null())
@@ -38,12 +38,15 @@ fn files(folder: &Path, table: &str) -> String {
 }
 
 /// All rows of `responses`.
-pub fn responses(folder: &Path) -> Vec<String> {
-    query(&format!("select {RESPONSES} from {}", files(folder, "responses")))
+pub(crate) fn responses(folder: &Path) -> Vec<String> {
+    query(&format!(
+        "select {RESPONSES} from {}",
+        files(folder, "responses")
+    ))
 }
 
 /// All rows of `names`, those of several files and hours added.
-pub fn names(folder: &Path) -> Vec<String> {
+pub(crate) fn names(folder: &Path) -> Vec<String> {
     query(&format!(
         "select address, client, name, question, epoch_us(min(first)), epoch_us(max(last)), \
          sum(count)::ubigint, min(ttl) from {} group by all",

@@ -38,7 +38,7 @@ fn subnet(subnet: Subnet<'_>) -> String {
 }
 
 /// The lines of a batch's rows in `responses`.
-pub fn responses(batches: &[impl AsRef<Batch>]) -> Vec<String> {
+pub(crate) fn responses(batches: &[impl AsRef<Batch>]) -> Vec<String> {
     let mut lines = Vec::new();
     for batch in batches {
         let done: Result<(), ()> = batch.as_ref().each_row(|row| {
@@ -110,7 +110,7 @@ fn line(row: &Row<'_>) -> String {
 type Key = [String; 4];
 
 /// The lines of the rows in `names`, rolled up for all batches and hours together.
-pub fn names(batches: &[impl AsRef<Batch>]) -> Vec<String> {
+pub(crate) fn names(batches: &[impl AsRef<Batch>]) -> Vec<String> {
     let mut names: BTreeMap<Key, (u128, u128, u64, Option<u32>)> = BTreeMap::new();
     for batch in batches {
         let done: Result<(), ()> = batch.as_ref().each_row(|row| {

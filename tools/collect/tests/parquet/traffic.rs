@@ -12,7 +12,7 @@ use dnsflow_wire::response::{Endpoints, Envelope, Timestamp, Transport};
 use dnsflow_wire::{datagram::Datagram, v4, v5};
 
 /// The collector of all batches.
-pub const COLLECTOR: u64 = 0x00c0_11ec_7000_0001;
+pub(crate) const COLLECTOR: u64 = 0x00c0_11ec_7000_0001;
 
 /// Room of a datagram.
 const DATAGRAM_BYTES: usize = 1400;
@@ -21,7 +21,7 @@ const DATAGRAM_BYTES: usize = 1400;
 const SLACK_BYTES: usize = 64 << 10;
 
 /// All rules that select everything.
-pub fn all() -> Rules {
+pub(crate) fn all() -> Rules {
     Rules {
         outcomes: Outcomes::ALL,
         types: Types::any(),
@@ -31,7 +31,7 @@ pub fn all() -> Rules {
 }
 
 /// A stream of one sensor.
-pub struct Traffic<E> {
+pub(crate) struct Traffic<E> {
     encoder: E,
     sensor: &'static str,
     boot: u64,
@@ -42,7 +42,7 @@ pub struct Traffic<E> {
 
 impl Traffic<v5::Encoder> {
     /// Of version 5.
-    pub fn v5(sensor: &'static str, seed: u64) -> Self {
+    pub(crate) fn v5(sensor: &'static str, seed: u64) -> Self {
         let identity = v5::Identity {
             name: sensor.to_owned(),
             core: 3,
@@ -58,7 +58,7 @@ impl Traffic<v5::Encoder> {
 
 impl Traffic<v4::Encoder> {
     /// Of version 4.
-    pub fn v4(sensor: &'static str, seed: u64) -> Self {
+    pub(crate) fn v4(sensor: &'static str, seed: u64) -> Self {
         Self::new(v4::Encoder::new(all()), sensor, None, seed)
     }
 }
@@ -90,7 +90,7 @@ impl<E: Encode> Traffic<E> {
 
     /// Adds datagrams of `responses` responses, the first one captured at `start` microseconds and
     /// each next one `step` later, which come a second after their last one.
-    pub fn fill(&mut self, builder: &mut Builder, responses: u64, start: u64, step: u64) {
+    pub(crate) fn fill(&mut self, builder: &mut Builder, responses: u64, start: u64, step: u64) {
         let mut memory = vec![0; DATAGRAM_BYTES + SLACK_BYTES];
         let mut at = self.encoder.header_bytes();
         let mut sets = 0;
@@ -174,7 +174,10 @@ impl<E: Encode> Traffic<E> {
             message.extend([0, 5, 0, 1, 0, 0, 1, 44, 0, length + 3, length]);
             let at = u16::try_from(message.len() - 1).unwrap();
             message.extend(alias.as_bytes());
-            message.extend([0xc0, u8::try_from(12 + front.len() + site.len() + 2).unwrap()]);
+            message.extend([
+                0xc0,
+                u8::try_from(12 + front.len() + site.len() + 2).unwrap(),
+            ]);
             owner = (0xc000 | at).to_be_bytes();
             answers += 1;
         }
@@ -191,7 +194,7 @@ impl<E: Encode> Traffic<E> {
 }
 
 /// A batch of what was collected.
-pub fn batch(number: u64, builder: &mut Builder) -> Arc<Batch> {
+pub(crate) fn batch(number: u64, builder: &mut Builder) -> Arc<Batch> {
     let id = BatchId {
         collector: COLLECTOR,
         number,
@@ -200,7 +203,7 @@ pub fn batch(number: u64, builder: &mut Builder) -> Arc<Batch> {
 }
 
 /// A batch of both versions, of `responses` each; captured from `start` microseconds on.
-pub fn mixed(number: u64, responses: u64, start: u64, step: u64) -> Arc<Batch> {
+pub(crate) fn mixed(number: u64, responses: u64, start: u64, step: u64) -> Arc<Batch> {
     let mut builder = Builder::default();
     let seed = number * 2 + 1_000_000;
     Traffic::v5("edge-1", seed).fill(&mut builder, responses, start, step);
@@ -209,7 +212,7 @@ pub fn mixed(number: u64, responses: u64, start: u64, step: u64) -> Arc<Batch> {
 }
 
 /// A batch of the vectors of docs/protocol.md.
-pub fn vectors(number: u64, received: u64) -> Arc<Batch> {
+pub(crate) fn vectors(number: u64, received: u64) -> Arc<Batch> {
     let mut builder = Builder::default();
     for (key, vector) in (0..).zip(dnsflow_testkit::vectors::vectors()) {
         let Ok(datagram) = Datagram::parse(&vector.bytes) else {

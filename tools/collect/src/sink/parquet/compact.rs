@@ -186,7 +186,7 @@ impl Compactor {
         let is_over = |folder: &PathBuf| {
             let table = TABLES.into_iter().find_map(|table| {
                 let below = folder.strip_prefix(table.folder()).ok()?;
-                Some((table, self.partition.from_folder(below.to_str()?)?))
+                Some((table, self.partition.number_of(below.to_str()?)?))
             });
             table.filter(|(_, number)| self.partition.end(*number) < over)
         };

@@ -92,7 +92,11 @@ impl Input {
 
     /// How many of the next rows have a first number up to `until`; all of the slice if it is `None`.
     pub(super) fn rows_until(&self, until: Option<i64>) -> usize {
-        let numbers = self.leaves.first().map(Leaf::next_numbers).unwrap_or_default();
+        let numbers = self
+            .leaves
+            .first()
+            .map(Leaf::next_numbers)
+            .unwrap_or_default();
         let numbers = numbers.get(..self.rows).unwrap_or(numbers);
         until.map_or(numbers.len(), |until| {
             numbers.partition_point(|number| *number <= until)

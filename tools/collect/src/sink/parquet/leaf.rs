@@ -96,7 +96,11 @@ impl Leaf {
         let levels = if self.most_repeated == 0 {
             rows
         } else {
-            let starts = self.repetitions.get(self.level..).unwrap_or_default().iter();
+            let starts = self
+                .repetitions
+                .get(self.level..)
+                .unwrap_or_default()
+                .iter();
             let mut starts = starts.enumerate().filter(|(_, level)| **level == 0);
             starts.nth(rows).map_or(rest.len(), |(at, _)| at)
         };
@@ -153,7 +157,10 @@ impl Leaf {
     ) -> Result<()> {
         let (_, values) = other.extent(1);
         let was_there = self.most_defined == 0
-            || self.definitions.last().is_some_and(|level| *level == self.most_defined);
+            || self
+                .definitions
+                .last()
+                .is_some_and(|level| *level == self.most_defined);
         if values == 0 {
             return other.pass(1);
         }
@@ -180,7 +187,10 @@ impl Leaf {
     /// The text of the last row; `None` if it is absent.
     pub(super) fn last_text(&self) -> Option<&[u8]> {
         let is_there = self.most_defined == 0
-            || self.definitions.last().is_some_and(|level| *level == self.most_defined);
+            || self
+                .definitions
+                .last()
+                .is_some_and(|level| *level == self.most_defined);
         match &self.values {
             Values::Text(values) if is_there => values.last().map(ByteArray::data),
             _ => None,

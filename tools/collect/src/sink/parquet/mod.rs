@@ -109,6 +109,12 @@ impl Parquet {
         self.compactor.merged
     }
 
+    /// How many merges failed; the files that were to be merged are still there.
+    #[must_use]
+    pub fn failed_merges(&self) -> u64 {
+        self.compactor.failed
+    }
+
     fn is_full(&self) -> bool {
         self.rows.rows.len() >= self.options.rows || self.rows.memory() >= MAX_WAITING_BYTES
     }

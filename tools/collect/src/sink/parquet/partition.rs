@@ -53,7 +53,7 @@ impl Partition {
     }
 
     /// The hour or day of a folder that [`Partition::folder`] names.
-    pub(super) fn from_folder(self, folder: &str) -> Option<i64> {
+    pub(super) fn number_of(self, folder: &str) -> Option<i64> {
         let (date, hour) = match self {
             Self::Hour => folder.split_once('/')?,
             Self::Day => (folder, "hour=0"),
@@ -125,7 +125,7 @@ mod tests {
         for number in (0..600_000).step_by(977) {
             for partition in [Partition::Hour, Partition::Day] {
                 let folder = partition.folder(number);
-                assert_eq!(partition.from_folder(&folder), Some(number), "{folder}");
+                assert_eq!(partition.number_of(&folder), Some(number), "{folder}");
             }
         }
         for folder in [
@@ -134,10 +134,10 @@ mod tests {
             "date=2024-13-01/hour=00",
             "date=2024-01-01/hour=24",
         ] {
-            assert_eq!(Partition::Hour.from_folder(folder), None, "{folder}");
+            assert_eq!(Partition::Hour.number_of(folder), None, "{folder}");
         }
         assert_eq!(
-            Partition::Hour.from_folder("date=9999999999999999-1-1/hour=0"),
+            Partition::Hour.number_of("date=9999999999999999-1-1/hour=0"),
             None
         );
     }

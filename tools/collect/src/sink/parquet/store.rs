@@ -401,7 +401,11 @@ mod tests {
                 }
                 expected.sort();
                 assert_eq!(paths(&contents), expected, "{step}");
-                let stored = if has_happened { change.stored } else { before.stored };
+                let stored = if has_happened {
+                    change.stored
+                } else {
+                    before.stored
+                };
                 assert_eq!(contents.stored, Some(stored), "{step}");
                 for path in &change.add {
                     assert!(!temporary(&root.path().join(path)).exists(), "{step}");
@@ -423,7 +427,9 @@ mod tests {
             last: 99,
         };
         let others = [folder.join(other.text()), folder.join("mine.parquet")];
-        let others = others.iter().flat_map(|path| [path.clone(), temporary(path)]);
+        let others = others
+            .iter()
+            .flat_map(|path| [path.clone(), temporary(path)]);
         let others: Vec<_> = others.collect();
         for path in &others {
             fs::write(path, "").unwrap();
@@ -456,7 +462,12 @@ mod tests {
             last: u64::MAX,
         };
         assert_eq!(FileName::parse(&name.text()), Some(name));
-        for text in ["", "a.parquet", "7-1-2.parquet", "0000000000000007-1-2.parquet"] {
+        for text in [
+            "",
+            "a.parquet",
+            "7-1-2.parquet",
+            "0000000000000007-1-2.parquet",
+        ] {
             assert_eq!(FileName::parse(text), None);
         }
     }

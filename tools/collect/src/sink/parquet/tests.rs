@@ -47,7 +47,9 @@ fn rows_of(batch: &Batch) -> u64 {
 /// Rows of `responses`, and how many responses `names` counts.
 fn count(folder: &Path) -> BTreeMap<Table, i64> {
     let mut counts = BTreeMap::new();
-    let mut folders: Vec<_> = TABLES.map(|table| (table, folder.join(table.folder()))).into();
+    let mut folders: Vec<_> = TABLES
+        .map(|table| (table, folder.join(table.folder())))
+        .into();
     while let Some((table, folder)) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -55,7 +57,10 @@ fn count(folder: &Path) -> BTreeMap<Table, i64> {
                 folders.push((table, path));
                 continue;
             }
-            assert!(path.extension().is_some_and(|kind| kind == "parquet"), "{path:?}");
+            assert!(
+                path.extension().is_some_and(|kind| kind == "parquet"),
+                "{path:?}"
+            );
             let file = SerializedFileReader::new(File::open(path).unwrap()).unwrap();
             let rows = match table {
                 Table::Responses => file.metadata().file_metadata().num_rows(),
@@ -107,15 +112,23 @@ fn a_rotation_may_end_anywhere() {
     for step in 0..12 {
         let folder = tempfile::tempdir().unwrap();
         let mut first = sink(folder.path(), "compact=off");
-        batches[..2].iter().for_each(|batch| first.write(batch).unwrap());
+        batches[..2]
+            .iter()
+            .for_each(|batch| first.write(batch).unwrap());
         first.finish().unwrap();
-        batches[2..].iter().for_each(|batch| first.write(batch).unwrap());
+        batches[2..]
+            .iter()
+            .for_each(|batch| first.write(batch).unwrap());
         first.store.stop_after = Some(step);
         let stopped = first.finish();
         assert_eq!(first.stored(), Some(if stopped.is_ok() { 4 } else { 2 }));
         drop(first);
         let mut again = sink(folder.path(), "compact=off");
-        assert!(again.stored().is_some_and(|stored| stored == 4 || stored == 2));
+        assert!(
+            again
+                .stored()
+                .is_some_and(|stored| stored == 4 || stored == 2)
+        );
         batches.iter().for_each(|batch| again.write(batch).unwrap());
         again.finish().unwrap();
         assert_eq!(count(folder.path()), expected, "{step}");
@@ -129,7 +142,9 @@ fn a_failed_rotation_is_tried_again() {
     for step in 0..8 {
         let folder = tempfile::tempdir().unwrap();
         let mut sink = sink(folder.path(), "compact=off");
-        batches[..3].iter().for_each(|batch| sink.write(batch).unwrap());
+        batches[..3]
+            .iter()
+            .for_each(|batch| sink.write(batch).unwrap());
         sink.store.stop_after = Some(step);
         assert!(matches!(sink.finish(), Err(SinkError::Away(_))), "{step}");
         assert!(matches!(sink.write(&batches[3]), Err(SinkError::Away(_))));
