@@ -5,8 +5,8 @@
 //! mean.
 //!
 //! Rows wait in memory until they are enough for a file, or old enough. All files of such a window
-//! become part of the folder at once ([`store`]), and what was not part of it when the process
-//! ended comes again. The small files of an hour that is over are merged ([`compact`]) by a thread of
+//! become part of the folder at once (`store`), and what was not part of it when the process
+//! ended comes again. The small files of an hour that is over are merged (`compact`) by a thread of
 //! their own.
 //!
 //! The module refuses to delete what is old: that is for whoever keeps the folder.
