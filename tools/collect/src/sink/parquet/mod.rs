@@ -18,6 +18,7 @@ mod leaf;
 mod merge;
 mod options;
 mod partition;
+mod row;
 mod rows;
 mod schema;
 mod store;

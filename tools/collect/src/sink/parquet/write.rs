@@ -6,7 +6,8 @@ use parquet::errors::Result;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 
 use super::columns::Columns;
-use super::rows::{NameKey, Row, Rows, Seen};
+use super::row::{NameKey, Row, Seen};
+use super::rows::Rows;
 use super::schema::{GROUP_ROWS, Table};
 use super::texts::{Id, Lent, NONE};
 
