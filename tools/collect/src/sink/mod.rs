@@ -10,6 +10,7 @@ pub mod jsonl;
 pub mod runner;
 
 pub use destination::{Destination, DestinationError};
+pub mod parquet;
 
 use std::sync::Arc;
 use std::time::Instant;
