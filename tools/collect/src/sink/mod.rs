@@ -5,6 +5,8 @@
 //! pauses between tries. It says when everything up to a batch is stored, and only then is
 //! that batch forgotten.
 
+pub mod clickhouse;
+
 use std::sync::Arc;
 use std::time::Instant;
 

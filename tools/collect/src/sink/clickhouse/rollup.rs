@@ -1,0 +1,257 @@
+//! Rows of `names` and `clients`: what records of one insert have in common becomes one row.
+//!
+//! Who sends records chooses the keys, so they are hashed by SipHash with a random key. The order of
+//! rows is that of first appearance, whatever the hashes: a batch that comes again makes the same
+//! bytes.
+
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+
+use dnsflow_wire::v5::{Answer, Data};
+
+use super::responses::microseconds;
+use super::row_binary::{address, name_text, nullable, string_by, u16, u32, varint};
+use crate::record::{Name, Record, Row};
+
+/// Microseconds of an hour, and of a day.
+const HOUR: i64 = 3_600_000_000;
+const DAY: i64 = 24 * HOUR;
+
+/// Rows that are found by their key.
+#[derive(Debug, Default)]
+struct Rows {
+    hasher: RandomState,
+    /// Places of `rows` plus 1, or 0; of a power of two, at most half of them taken.
+    slots: Vec<u32>,
+    rows: Vec<Entry>,
+    /// Keys, as bytes of RowBinary, one behind the other.
+    keys: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    hash: u64,
+    /// Its key is in `keys` from here.
+    start: usize,
+    length: usize,
+    first: i64,
+    last: i64,
+    count: u64,
+    ttl: Option<u32>,
+}
+
+impl Rows {
+    /// Adds one to the row with the key that `write` appends.
+    fn add(&mut self, time: i64, ttl: Option<u32>, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.keys.len();
+        write(&mut self.keys);
+        if self.slots.len() <= 2 * self.rows.len() {
+            self.grow();
+        }
+        let key = self.keys.get(start..).unwrap_or_default();
+        let hash = self.hasher.hash_one(key);
+        let mask = self.slots.len() - 1;
+        let mut at = place(hash) & mask;
+        while let Some(slot @ 1..) = self.slots.get(at).copied() {
+            let found = self.rows.get_mut(slot as usize - 1);
+            let found = found.filter(|row| {
+                let end = row.start + row.length;
+                row.hash == hash && self.keys.get(row.start..end) == Some(key)
+            });
+            if let Some(row) = found {
+                row.first = row.first.min(time);
+                row.last = row.last.max(time);
+                row.count += 1;
+                row.ttl = row.ttl.max(ttl);
+                self.keys.truncate(start);
+                return;
+            }
+            at = (at + 1) & mask;
+        }
+        let length = self.keys.len() - start;
+        self.rows.push(Entry {
+            hash,
+            start,
+            length,
+            first: time,
+            last: time,
+            count: 1,
+            ttl,
+        });
+        if let Some(slot) = self.slots.get_mut(at) {
+            *slot = u32::try_from(self.rows.len()).unwrap_or_default();
+        }
+    }
+
+    fn grow(&mut self) {
+        let size = (4 * self.rows.len()).next_power_of_two().max(1024);
+        self.slots.clear();
+        self.slots.resize(size, 0);
+        for (number, row) in (1..).zip(&self.rows) {
+            let mut at = place(row.hash) & (size - 1);
+            while self.slots.get(at).is_some_and(|&slot| slot != 0) {
+                at = (at + 1) & (size - 1);
+            }
+            if let Some(slot) = self.slots.get_mut(at) {
+                *slot = number;
+            }
+        }
+    }
+
+    /// Appends all rows and forgets them, but not their memory.
+    fn take(&mut self, out: &mut Vec<u8>, has_ttl: bool) {
+        for row in &self.rows {
+            let key = self.keys.get(row.start..row.start + row.length);
+            out.extend_from_slice(key.unwrap_or_default());
+            out.extend_from_slice(&row.first.to_le_bytes());
+            out.extend_from_slice(&row.last.to_le_bytes());
+            out.extend_from_slice(&row.count.to_le_bytes());
+            if has_ttl {
+                nullable(out, row.ttl, u32);
+            }
+        }
+        self.clear();
+    }
+
+    /// Forgets all rows. Slots stay, but for those of an insert that was much larger than this one.
+    fn clear(&mut self) {
+        if self.slots.len() > 16 * self.rows.len().max(1024) {
+            self.slots = Vec::new();
+        }
+        self.slots.fill(0);
+        self.rows.clear();
+        self.keys.clear();
+    }
+
+    fn memory(&self) -> usize {
+        self.keys.len() + size_of_val(&self.rows[..])
+    }
+}
+
+/// Where a hash is looked for.
+fn place(hash: u64) -> usize {
+    // The low bits are as good as all.
+    usize::try_from(hash & u64::from(u32::MAX)).unwrap_or_default()
+}
+
+/// Rows of `names`.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    rows: Rows,
+}
+
+impl Names {
+    pub(super) fn add(&mut self, row: &Row<'_>) {
+        let record = &row.record;
+        match record {
+            Record::V5(record) => {
+                for answer in record.answers() {
+                    let Some(found) = address_of(&answer) else {
+                        continue;
+                    };
+                    self.pair(row, found, Name::New(answer.owner), Some(answer.ttl));
+                }
+            }
+            Record::V4(set) => {
+                let Some(name) = record.names().last() else {
+                    return;
+                };
+                let ipv4 = set.ipv4().map(IpAddr::V4);
+                for found in ipv4.chain(set.ipv6().map(IpAddr::V6)) {
+                    self.pair(row, found, name, None);
+                }
+            }
+        }
+    }
+
+    fn pair(&mut self, row: &Row<'_>, found: IpAddr, name: Name<'_>, ttl: Option<u32>) {
+        self.rows.add(microseconds(row.time()), ttl, |key| {
+            address(key, found);
+            address(key, row.record.client());
+            lower_case(key, name.into_iter());
+            match row.record.query() {
+                Some(name) => lower_case(key, name.into_iter()),
+                None => varint(key, 0),
+            }
+            hour_and_day(key, row);
+        });
+    }
+
+    pub(super) fn take(&mut self, out: &mut Vec<u8>) {
+        self.rows.take(out, true);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.rows.clear();
+    }
+
+    pub(super) fn memory(&self) -> usize {
+        self.rows.memory()
+    }
+}
+
+/// Rows of `clients`.
+#[derive(Debug, Default)]
+pub(super) struct Clients {
+    rows: Rows,
+}
+
+impl Clients {
+    pub(super) fn add(&mut self, row: &Row<'_>) {
+        for name in row.record.names() {
+            // A name has at most 127 labels (RFC 1035, section 3.1).
+            let mut labels: [&[u8]; 128] = [b""; 128];
+            let mut count = 0;
+            for (place, label) in labels.iter_mut().zip(name) {
+                *place = label;
+                count += 1;
+            }
+            let labels = labels.iter().take(count).rev().copied();
+            self.rows.add(microseconds(row.time()), None, |key| {
+                lower_case(key, labels);
+                address(key, row.record.client());
+                hour_and_day(key, row);
+            });
+        }
+    }
+
+    pub(super) fn take(&mut self, out: &mut Vec<u8>) {
+        self.rows.take(out, false);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.rows.clear();
+    }
+
+    pub(super) fn memory(&self) -> usize {
+        self.rows.memory()
+    }
+}
+
+fn address_of(answer: &Answer<'_>) -> Option<IpAddr> {
+    match answer.data {
+        Data::Ipv4(address) => Some(address.into()),
+        Data::Ipv6(address) => Some(address.into()),
+        _ => None,
+    }
+}
+
+/// Writes a name as text in lower case: resolvers mix the case of what they ask for.
+fn lower_case<'n>(out: &mut Vec<u8>, labels: impl Iterator<Item = &'n [u8]>) {
+    string_by(out, |out| {
+        let start = out.len();
+        name_text(out, labels);
+        out.get_mut(start..)
+            .unwrap_or_default()
+            .make_ascii_lowercase();
+    });
+}
+
+/// Writes the hour of a record's time, and the day of its receipt.
+fn hour_and_day(out: &mut Vec<u8>, row: &Row<'_>) {
+    const LAST_HOUR: u32 = u32::MAX / 3600 * 3600;
+    let hour = microseconds(row.time()) / HOUR * 3600;
+    u32(out, u32::try_from(hour).unwrap_or(LAST_HOUR));
+    let day = microseconds(row.received) / DAY;
+    u16(out, u16::try_from(day).unwrap_or(u16::MAX));
+}
