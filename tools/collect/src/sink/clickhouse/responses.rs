@@ -10,7 +10,7 @@ use dnsflow_wire::v5::{Answer, Data};
 use super::row_binary::{
     address, ipv4_text, name_text, nullable, shown, string, string_by, u16, u32, varint,
 };
-use crate::record::Row;
+use crate::record::{Record, Row};
 
 /// Types and response codes below it have their text kept.
 const KEPT: u16 = 512;
@@ -92,7 +92,7 @@ impl Writer {
         });
         self.array(out, record.addresses(), |_, out, item| address(out, item));
         nullable(out, record.ttl(), u32);
-        self.array(out, record.answers(), Self::answer);
+        self.answers(out, record);
     }
 
     /// What version 5 says besides.
@@ -139,16 +139,20 @@ impl Writer {
         self.items = memory;
     }
 
-    fn answer(&self, out: &mut Vec<u8>, answer: Answer<'_>) {
-        string_by(out, |out| name_text(out, answer.owner.labels()));
-        self.kind(out, answer.record_type);
-        class(out, answer.class);
-        u32(out, answer.ttl);
-        string_by(out, |out| match answer.data {
-            Data::Ipv4(address) => ipv4_text(out, address),
-            Data::Name(name) => name_text(out, name.labels()),
-            // A Vec takes everything.
-            _ => drop(write!(out, "{}", DataText(answer))),
+    /// The columns of answers, each an array.
+    fn answers(&mut self, out: &mut Vec<u8>, record: &Record<'_>) {
+        self.array(out, record.answers(), |_, out, answer| {
+            string_by(out, |out| name_text(out, answer.owner.labels()));
+        });
+        self.array(out, record.answers(), |this, out, answer| {
+            this.kind(out, answer.record_type);
+        });
+        self.array(out, record.answers(), |_, out, answer| {
+            class(out, answer.class)
+        });
+        self.array(out, record.answers(), |_, out, answer| u32(out, answer.ttl));
+        self.array(out, record.answers(), |_, out, answer| {
+            string_by(out, |out| data_text(out, answer));
         });
     }
 
@@ -157,6 +161,16 @@ impl Writer {
             Some(text) => string(out, text.as_bytes()),
             None => shown(out, TypeText(record_type)),
         }
+    }
+}
+
+/// Appends what an answer says: that of [`DataText`].
+fn data_text(out: &mut Vec<u8>, answer: Answer<'_>) {
+    match answer.data {
+        Data::Ipv4(address) => ipv4_text(out, address),
+        Data::Name(name) => name_text(out, name.labels()),
+        // A Vec takes everything.
+        _ => drop(write!(out, "{}", DataText(answer))),
     }
 }
 

@@ -3,6 +3,9 @@
 //! Addresses are `IPv6`, and those of IPv4 are mapped into it, as is usual with ClickHouse: one
 //! column has both. `replaceOne(toString(client), '::ffff:', '')` shows them plainly.
 //!
+//! Answers are nested: five arrays of the same length, for `ARRAY JOIN answers`. Servers of any age have
+//! these.
+//!
 //! Tables are partitioned by the day of receipt, by the clock of the collector. The time of a record is
 //! the sensor's, and whoever can send a datagram could make a partition for each day of a century
 //! with it.
@@ -83,10 +86,18 @@ const RESPONSES: &[Column] = &[
         "Nullable(UInt32)",
         "smallest TTL of aliases and addresses, in seconds",
     ),
+    ("answers.owner", "Array(String)", "owner of each answer"),
+    ("answers.type", "Array(LowCardinality(String))", "its type"),
     (
-        "answers",
-        "Array(Tuple(owner String, type LowCardinality(String), class LowCardinality(String), ttl UInt32, data String))",
-        "all answers, data as in zone files",
+        "answers.class",
+        "Array(LowCardinality(String))",
+        "its class",
+    ),
+    ("answers.ttl", "Array(UInt32)", "its TTL, in seconds"),
+    (
+        "answers.data",
+        "Array(String)",
+        "what it says, as in zone files",
     ),
     (
         "subnet",
