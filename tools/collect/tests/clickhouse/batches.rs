@@ -18,12 +18,12 @@ pub(crate) const RECEIVED: Duration = Duration::from_secs(1_700_000_000);
 /// Bytes of a datagram, as sensors send them.
 const DATAGRAM_BYTES: usize = 1400;
 
-pub(crate) fn stream(core: Option<u16>) -> Stream {
+pub(crate) fn stream(core: Option<u16>, boot: u64) -> Stream {
     Stream {
         sensor: String::from("tap\\0321"),
         source: SocketAddr::from(([192, 0, 2, 1], 5300)),
         core,
-        boot: 0xb007,
+        boot,
     }
 }
 
@@ -39,7 +39,14 @@ pub(crate) fn of_vectors(number: u64) -> Arc<Batch> {
             Datagram::V5(datagram) => Some(datagram.core()),
         };
         let sequence = datagram.sequence();
-        builder.push(key, || stream(core), RECEIVED, sequence, 1, &vector.bytes);
+        builder.push(
+            key,
+            || stream(core, key),
+            RECEIVED,
+            sequence,
+            1,
+            &vector.bytes,
+        );
     }
     let id = BatchId {
         collector: 7,
@@ -73,7 +80,7 @@ pub(crate) fn of_responses(number: u64, count: u32) -> Arc<Batch> {
         let records = u64::try_from(sets).expect("it is small");
         builder.push(
             0,
-            || stream(Some(3)),
+            || stream(Some(3), 0xb007),
             RECEIVED,
             sequence,
             records,

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::fs;
+use std::iter;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use thiserror::Error;
 
-use super::schema::quoted;
+use super::schema::{self, quoted};
 
 /// Rows of `responses` in an insert, if nothing else is said.
 const DEFAULT_ROWS: usize = 100_000;
@@ -128,6 +129,15 @@ pub enum OptionsError {
 const KNOWN: &str = "table, names, clients, create, retention, cluster, compression, rows, timeout, password_file, ca";
 
 impl Options {
+    /// The statements that create the tables, for somebody who has the right to.
+    #[must_use]
+    pub fn statements(&self) -> Vec<String> {
+        let tables = self.tables().flat_map(|table| schema::create(self, table));
+        iter::once(schema::create_database(self))
+            .chain(tables)
+            .collect()
+    }
+
     /// A table's name; empty if it is not to be written.
     pub(super) fn name(&self, table: Table) -> &str {
         let [responses, names, clients] = &self.names;
