@@ -22,6 +22,7 @@ mod failure;
 mod http;
 mod layout;
 mod options;
+mod parts;
 mod responses;
 mod rollup;
 mod row_binary;
@@ -58,6 +59,7 @@ pub struct ClickHouse {
 
 /// Rows of one insert into each table.
 struct Rows {
+    parts: parts::Parts,
     writer: responses::Writer,
     responses: Vec<u8>,
     names: rollup::Names,
@@ -74,6 +76,7 @@ impl ClickHouse {
             http: None,
             settings: Vec::new(),
             rows: Rows {
+                parts: parts::Parts::default(),
                 writer: responses::Writer::new(),
                 responses: Vec::new(),
                 names: rollup::Names::default(),
@@ -143,12 +146,13 @@ impl ClickHouse {
 
 impl Rows {
     fn add(&mut self, options: &Options, row: &Row<'_>) {
-        self.writer.write(&mut self.responses, row);
+        self.parts.read(&row.record);
+        self.writer.write(&mut self.responses, row, &self.parts);
         if !options.name(Table::Names).is_empty() {
-            self.names.add(row);
+            self.names.add(row, &self.parts);
         }
         if !options.name(Table::Clients).is_empty() {
-            self.clients.add(row);
+            self.clients.add(row, &self.parts);
         }
         self.count += 1;
     }

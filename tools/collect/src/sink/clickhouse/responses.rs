@@ -1,16 +1,13 @@
 //! Rows of `responses`.
 
-use std::io::Write;
 use std::time::Duration;
 
 use dnsflow_wire::response::Transport;
-use dnsflow_wire::text::{ClassText, DataText, RcodeText, Sensor, SubnetText, TypeText};
-use dnsflow_wire::v5::{Answer, Data};
+use dnsflow_wire::text::{ClassText, RcodeText, Sensor, SubnetText, TypeText};
 
-use super::row_binary::{
-    address, ipv4_text, name_text, nullable, shown, string, string_by, u16, u32, varint,
-};
-use crate::record::{Record, Row};
+use super::parts::{Item, Parts};
+use super::row_binary::{address, nullable, shown, string, u16, u32, varint};
+use crate::record::Row;
 
 /// Types and response codes below it have their text kept.
 const KEPT: u16 = 512;
@@ -23,8 +20,6 @@ const CLASS_IN: u16 = 1;
 pub(super) struct Writer {
     types: Vec<String>,
     rcodes: Vec<String>,
-    /// Items of an array whose number is not known before.
-    items: Vec<u8>,
 }
 
 impl Writer {
@@ -34,12 +29,11 @@ impl Writer {
             rcodes: (0..KEPT)
                 .map(|value| RcodeText(value).to_string())
                 .collect(),
-            items: Vec::new(),
         }
     }
 
     /// Appends a row, its columns in the order of [`super::schema`].
-    pub(super) fn write(&mut self, out: &mut Vec<u8>, row: &Row<'_>) {
+    pub(super) fn write(&self, out: &mut Vec<u8>, row: &Row<'_>, parts: &Parts) {
         let record = &row.record;
         out.extend_from_slice(&microseconds(row.time()).to_le_bytes());
         out.extend_from_slice(&microseconds(row.received).to_le_bytes());
@@ -62,10 +56,7 @@ impl Writer {
                 },
             );
         });
-        match record.query() {
-            Some(name) => string_by(out, |out| name_text(out, name.into_iter())),
-            None => string(out, b""),
-        }
+        string(out, parts.query());
         let question = record.question();
         nullable(out, question, |out, question| {
             self.kind(out, question.record_type)
@@ -77,22 +68,40 @@ impl Writer {
                 None => shown(out, RcodeText(rcode)),
             }
         });
-        self.lists(out, row);
+        self.lists(out, row, parts);
         self.rest(out, row);
     }
 
     /// Flags, names, addresses, the TTL and answers.
-    fn lists(&mut self, out: &mut Vec<u8>, row: &Row<'_>) {
-        let record = &row.record;
-        let flags = record.flags();
-        let flags = flags.iter().flat_map(|flags| flags.names());
-        self.array(out, flags, |_, out, name| string(out, name.as_bytes()));
-        self.array(out, record.names(), |_, out, name| {
-            string_by(out, |out| name_text(out, name.into_iter()));
-        });
-        self.array(out, record.addresses(), |_, out, item| address(out, item));
-        nullable(out, record.ttl(), u32);
-        self.answers(out, record);
+    fn lists(&self, out: &mut Vec<u8>, row: &Row<'_>, parts: &Parts) {
+        let flags = row.record.flags();
+        varint(out, flags.map_or(0, |flags| flags.names().count()));
+        for name in flags.iter().flat_map(|flags| flags.names()) {
+            string(out, name.as_bytes());
+        }
+        varint(out, parts.names.len());
+        for place in &parts.names {
+            string(out, parts.text(place));
+        }
+        varint(out, parts.addresses.len());
+        for is_ipv4 in [true, false] {
+            let found = parts.addresses.iter().map(|found| found.address);
+            for found in found.filter(|found| found.is_ipv4() == is_ipv4) {
+                address(out, found);
+            }
+        }
+        nullable(out, parts.ttl, u32);
+        let mut column = |write: fn(&Self, &mut Vec<u8>, &Parts, &Item)| {
+            varint(out, parts.answers.len());
+            for item in &parts.answers {
+                write(self, out, parts, item);
+            }
+        };
+        column(|_, out, parts, item| string(out, parts.text(&item.owner)));
+        column(|this, out, _, item| this.kind(out, item.record_type));
+        column(|_, out, _, item| class(out, item.class));
+        column(|_, out, _, item| u32(out, item.ttl));
+        column(|_, out, parts, item| string(out, parts.text(&item.data)));
     }
 
     /// What version 5 says besides.
@@ -121,56 +130,11 @@ impl Writer {
         out.extend(marks.unwrap_or_default().map(u8::from));
     }
 
-    fn array<T>(
-        &mut self,
-        out: &mut Vec<u8>,
-        items: impl Iterator<Item = T>,
-        write: impl Fn(&Self, &mut Vec<u8>, T),
-    ) {
-        let mut memory = std::mem::take(&mut self.items);
-        memory.clear();
-        let mut count = 0;
-        for item in items {
-            write(self, &mut memory, item);
-            count += 1;
-        }
-        varint(out, count);
-        out.extend_from_slice(&memory);
-        self.items = memory;
-    }
-
-    /// The columns of answers, each an array.
-    fn answers(&mut self, out: &mut Vec<u8>, record: &Record<'_>) {
-        self.array(out, record.answers(), |_, out, answer| {
-            string_by(out, |out| name_text(out, answer.owner.labels()));
-        });
-        self.array(out, record.answers(), |this, out, answer| {
-            this.kind(out, answer.record_type);
-        });
-        self.array(out, record.answers(), |_, out, answer| {
-            class(out, answer.class)
-        });
-        self.array(out, record.answers(), |_, out, answer| u32(out, answer.ttl));
-        self.array(out, record.answers(), |_, out, answer| {
-            string_by(out, |out| data_text(out, answer));
-        });
-    }
-
     fn kind(&self, out: &mut Vec<u8>, record_type: u16) {
         match self.types.get(usize::from(record_type)) {
             Some(text) => string(out, text.as_bytes()),
             None => shown(out, TypeText(record_type)),
         }
-    }
-}
-
-/// Appends what an answer says: that of [`DataText`].
-fn data_text(out: &mut Vec<u8>, answer: Answer<'_>) {
-    match answer.data {
-        Data::Ipv4(address) => ipv4_text(out, address),
-        Data::Name(name) => name_text(out, name.labels()),
-        // A Vec takes everything.
-        _ => drop(write!(out, "{}", DataText(answer))),
     }
 }
 

@@ -5,13 +5,11 @@
 //! bytes.
 
 use std::hash::{BuildHasher, RandomState};
-use std::net::IpAddr;
 
-use dnsflow_wire::v5::{Answer, Data};
-
+use super::parts::Parts;
 use super::responses::microseconds;
-use super::row_binary::{address, name_text, nullable, string_by, u16, u32, varint};
-use crate::record::{Name, Record, Row};
+use super::row_binary::{address, nullable, u16, u32, varint};
+use crate::record::Row;
 
 /// Microseconds of an hour, and of a day.
 const HOUR: i64 = 3_600_000_000;
@@ -141,40 +139,17 @@ pub(super) struct Names {
 }
 
 impl Names {
-    pub(super) fn add(&mut self, row: &Row<'_>) {
-        let record = &row.record;
-        match record {
-            Record::V5(record) => {
-                for answer in record.answers() {
-                    let Some(found) = address_of(&answer) else {
-                        continue;
-                    };
-                    self.pair(row, found, Name::New(answer.owner), Some(answer.ttl));
-                }
-            }
-            Record::V4(set) => {
-                let Some(name) = record.names().last() else {
-                    return;
-                };
-                let ipv4 = set.ipv4().map(IpAddr::V4);
-                for found in ipv4.chain(set.ipv6().map(IpAddr::V6)) {
-                    self.pair(row, found, name, None);
-                }
-            }
+    pub(super) fn add(&mut self, row: &Row<'_>, parts: &Parts) {
+        let client = row.record.client();
+        for found in &parts.addresses {
+            self.rows.add(microseconds(row.time()), found.ttl, |key| {
+                address(key, found.address);
+                address(key, client);
+                lower_case(key, parts.text(&found.name));
+                lower_case(key, parts.query());
+                hour_and_day(key, row);
+            });
         }
-    }
-
-    fn pair(&mut self, row: &Row<'_>, found: IpAddr, name: Name<'_>, ttl: Option<u32>) {
-        self.rows.add(microseconds(row.time()), ttl, |key| {
-            address(key, found);
-            address(key, row.record.client());
-            lower_case(key, name.into_iter());
-            match row.record.query() {
-                Some(name) => lower_case(key, name.into_iter()),
-                None => varint(key, 0),
-            }
-            hour_and_day(key, row);
-        });
     }
 
     pub(super) fn take(&mut self, out: &mut Vec<u8>) {
@@ -197,19 +172,12 @@ pub(super) struct Clients {
 }
 
 impl Clients {
-    pub(super) fn add(&mut self, row: &Row<'_>) {
-        for name in row.record.names() {
-            // A name has at most 127 labels (RFC 1035, section 3.1).
-            let mut labels: [&[u8]; 128] = [b""; 128];
-            let mut count = 0;
-            for (place, label) in labels.iter_mut().zip(name) {
-                *place = label;
-                count += 1;
-            }
-            let labels = labels.iter().take(count).rev().copied();
+    pub(super) fn add(&mut self, row: &Row<'_>, parts: &Parts) {
+        let client = row.record.client();
+        for place in &parts.names {
             self.rows.add(microseconds(row.time()), None, |key| {
-                lower_case(key, labels);
-                address(key, row.record.client());
+                reversed(key, parts.text(place));
+                address(key, client);
                 hour_and_day(key, row);
             });
         }
@@ -228,23 +196,33 @@ impl Clients {
     }
 }
 
-fn address_of(answer: &Answer<'_>) -> Option<IpAddr> {
-    match answer.data {
-        Data::Ipv4(address) => Some(address.into()),
-        Data::Ipv6(address) => Some(address.into()),
-        _ => None,
-    }
+/// Writes a name as text in lower case: resolvers mix the case of what they ask for.
+fn lower_case(out: &mut Vec<u8>, text: &[u8]) {
+    varint(out, text.len());
+    let start = out.len();
+    out.extend_from_slice(text);
+    out.get_mut(start..)
+        .unwrap_or_default()
+        .make_ascii_lowercase();
 }
 
-/// Writes a name as text in lower case: resolvers mix the case of what they ask for.
-fn lower_case<'n>(out: &mut Vec<u8>, labels: impl Iterator<Item = &'n [u8]>) {
-    string_by(out, |out| {
-        let start = out.len();
-        name_text(out, labels);
-        out.get_mut(start..)
-            .unwrap_or_default()
-            .make_ascii_lowercase();
-    });
+/// Writes a name with its labels from right to left, in lower case. A dot in a label is escaped.
+fn reversed(out: &mut Vec<u8>, text: &[u8]) {
+    if text == b"." {
+        lower_case(out, text);
+        return;
+    }
+    varint(out, text.len());
+    let start = out.len();
+    for (number, label) in text.rsplit(|&byte| byte == b'.').enumerate() {
+        if number > 0 {
+            out.push(b'.');
+        }
+        out.extend_from_slice(label);
+    }
+    out.get_mut(start..)
+        .unwrap_or_default()
+        .make_ascii_lowercase();
 }
 
 /// Writes the hour of a record's time, and the day of its receipt.
