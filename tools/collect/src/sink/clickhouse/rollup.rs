@@ -15,12 +15,16 @@ use crate::record::Row;
 const HOUR: i64 = 3_600_000_000;
 const DAY: i64 = 24 * HOUR;
 
+/// The bits of a hash that a slot has.
+const HIGH: u64 = 0xffff_ffff << 32;
+
 /// Rows that are found by their key.
 #[derive(Debug, Default)]
 struct Rows {
     hasher: RandomState,
-    /// Places of `rows` plus 1, or 0; of a power of two, at most half of them taken.
-    slots: Vec<u32>,
+    /// Each 0, or the place of a row plus 1 with the high half of its hash above it: a slot of another
+    /// row is passed by without a look at that. A power of two, at most half of them taken.
+    slots: Vec<u64>,
     rows: Vec<Entry>,
     /// Keys, as bytes of RowBinary, one behind the other.
     keys: Vec<u8>,
@@ -51,7 +55,8 @@ impl Rows {
         let mask = self.slots.len() - 1;
         let mut at = place(hash) & mask;
         while let Some(slot @ 1..) = self.slots.get(at).copied() {
-            let found = self.rows.get_mut(slot as usize - 1);
+            let found = (slot & HIGH == hash & HIGH).then(|| self.rows.get_mut(row_of(slot)));
+            let found = found.flatten();
             let found = found.filter(|row| {
                 let end = row.start + row.length;
                 row.hash == hash && self.keys.get(row.start..end) == Some(key)
@@ -77,7 +82,7 @@ impl Rows {
             ttl,
         });
         if let Some(slot) = self.slots.get_mut(at) {
-            *slot = u32::try_from(self.rows.len()).unwrap_or_default();
+            *slot = hash & HIGH | self.rows.len() as u64;
         }
     }
 
@@ -91,7 +96,7 @@ impl Rows {
                 at = (at + 1) & (size - 1);
             }
             if let Some(slot) = self.slots.get_mut(at) {
-                *slot = number;
+                *slot = row.hash & HIGH | number;
             }
         }
     }
@@ -124,6 +129,12 @@ impl Rows {
     fn memory(&self) -> usize {
         self.keys.len() + size_of_val(&self.rows[..])
     }
+}
+
+/// The place of a slot's row.
+fn row_of(slot: u64) -> usize {
+    // Rows are bounded by their bytes, and fewer than 4 Gi.
+    usize::try_from((slot & !HIGH).saturating_sub(1)).unwrap_or(usize::MAX)
 }
 
 /// Where a hash is looked for.
