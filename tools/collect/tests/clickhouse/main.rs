@@ -1,6 +1,6 @@
 //! The sink of ClickHouse against Debian's server, which is of 2018: it has no `IPv6`, no
-//! `DateTime64` and no tokens, but the same HTTP. RowBinary is blind to types, so its tables have others
-//! with the same bytes. What needs a server of today is in `clickhouse_engine`.
+//! `DateTime64` and no tokens, but the same HTTP. RowBinary is blind to types, so its tables have
+//! others with the same bytes. What needs a server of today is in `clickhouse_engine`.
 
 mod batches;
 mod server;
@@ -246,7 +246,8 @@ fn nothing_is_lost_when_the_server_is_killed() {
     let wanted = BATCHES * u64::from(ROWS);
     let distinct = server.execute("SELECT uniqExact(sequence, index) FROM dns.responses");
     assert_eq!(distinct, wanted.to_string());
-    // This server knows no insert that comes again: those that were not confirmed may be there twice.
+    // This server knows no insert that comes again: those that were not confirmed may be there
+    // twice.
     let all: u64 = server
         .execute("SELECT count() FROM dns.responses")
         .parse()

@@ -1,6 +1,6 @@
-//! The sink of ClickHouse against its engine of today: that it creates tables, that what they hold is what the
-//! records say, that an insert which comes again is stored once, and that questions find what they
-//! should.
+//! The sink of ClickHouse against its engine of today: that it creates tables, that what they hold
+//! is what the records say, that an insert which comes again is stored once, and that questions
+//! find what they should.
 
 #[path = "../clickhouse/batches.rs"]
 mod batches;

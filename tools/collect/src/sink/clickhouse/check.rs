@@ -23,7 +23,8 @@ const SETTINGS: &[(&str, &str)] = &[
 /// What tells an insert that comes again.
 pub(super) const TOKEN: &str = "insert_deduplication_token";
 
-/// Creates what is missing, if that is wanted, and checks the rest. Returns the settings for inserts.
+/// Creates what is missing, if that is wanted, and checks the rest. Returns the settings for
+/// inserts.
 pub(super) fn open(
     http: &Http,
     options: &Options,

@@ -7,8 +7,8 @@ use flate2::write::GzEncoder;
 use super::options::Compression;
 
 /// What starts a frame of LZ4: its magic number; version 1 with blocks that stand alone and no
-/// checksums; blocks of at most 4 MiB; and the checksum of these two bytes, which is the second byte of
-/// their xxHash-32 (LZ4 frame format 1.6.1).
+/// checksums; blocks of at most 4 MiB; and the checksum of these two bytes, which is the second
+/// byte of their xxHash-32 (LZ4 frame format 1.6.1).
 const LZ4_HEAD: [u8; 7] = [0x04, 0x22, 0x4d, 0x18, 0x60, 0x70, 0x73];
 
 /// Bytes of text in a block of LZ4.
@@ -58,5 +58,58 @@ impl Compressor {
             self.out.extend_from_slice(block);
         }
         self.out.extend_from_slice(&[0; 4]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    /// Blocks of a frame, read as its description says.
+    fn read_lz4(frame: &[u8]) -> Vec<u8> {
+        let mut rest = frame
+            .strip_prefix(&LZ4_HEAD)
+            .expect("it starts as it has to");
+        let mut out = Vec::new();
+        loop {
+            let (length, behind) = rest.split_first_chunk().expect("a block has a length");
+            let length = u32::from_le_bytes(*length);
+            if length == 0 {
+                assert_eq!(behind, b"");
+                return out;
+            }
+            let (block, behind) = behind.split_at((length & !LZ4_PLAIN) as usize);
+            if length & LZ4_PLAIN == 0 {
+                let text = lz4_flex::block::decompress(block, LZ4_BLOCK_BYTES);
+                out.extend(text.expect("it is a block"));
+            } else {
+                out.extend(block);
+            }
+            rest = behind;
+        }
+    }
+
+    #[test]
+    fn bodies_come_back_as_they_were() {
+        let mut noise = 1_u32;
+        let mut random = || {
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            noise.to_be_bytes()[0]
+        };
+        let mut compressor = Compressor::default();
+        for length in [0, 1, 1000, LZ4_BLOCK_BYTES, LZ4_BLOCK_BYTES + 1] {
+            let even = vec![7; length];
+            let uneven: Vec<u8> = (0..length).map(|_| random()).collect();
+            for body in [even, uneven] {
+                assert!(read_lz4(compressor.compress(Compression::Lz4, &body)) == body);
+                let packed = compressor.compress(Compression::Gzip, &body);
+                let mut out = Vec::new();
+                let read = flate2::read::GzDecoder::new(packed).read_to_end(&mut out);
+                assert!(read.is_ok() && out == body);
+                assert!(compressor.compress(Compression::None, &body) == body);
+            }
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! What went wrong, and whether trying again can help.
 //!
 //! A server tells the number of its exception, which says more than the status of HTTP: that is 500
-//! for a wrong password with old servers. What is not known is tried again; a batch is given up only
-//! for numbers that say that the data can't be read.
+//! for a wrong password with old servers. What is not known is tried again; a batch is given up
+//! only for numbers that say that the data can't be read.
 
 use crate::sink::SinkError;
 

@@ -1,10 +1,11 @@
 //! Writes to ClickHouse, by its HTTP interface, in RowBinary.
 //!
 //! Three tables: `responses` has a row for each record; `names` says which name an address had, for
-//! which client, by hour; `clients` says which clients had to do with a name, by hour, and is ordered
-//! by reversed names, so that a domain is a prefix. The last two are rolled up here for each insert:
-//! materialized views of the server take ten times as long. The server rolls up further when it
-//! merges, so questions to them use `min(first)`, `max(last)`, `sum(count)` and `max(ttl)`.
+//! which client, by hour; `clients` says which clients had to do with a name, by hour, and is
+//! ordered by reversed names, so that a domain is a prefix. The last two are rolled up here for
+//! each insert: materialized views of the server take ten times as long. The server rolls up
+//! further when it merges, so questions to them use `min(first)`, `max(last)`, `sum(count)` and
+//! `max(ttl)`.
 //!
 //! A batch is one insert into each table, or several if it has more rows than [`Options`] says, or
 //! more than [`BODY_BYTES`]. Nothing else has a part in where it is cut, so that a batch that comes
@@ -13,8 +14,8 @@
 //! depends on the time, and after a restart others would.
 //!
 //! It refuses to change tables that exist, and to write to those that don't have the columns: it
-//! says which statement would mend them. Servers before 22 have no tokens; there, a batch that comes
-//! again may be stored twice.
+//! says which statement would mend them. Servers before 22 have no tokens; there, a batch that
+//! comes again may be stored twice.
 
 mod check;
 mod compress;
@@ -39,8 +40,8 @@ use crate::sink::{Sink, SinkError};
 use compress::Compressor;
 use http::Http;
 
-/// Bytes of rows of one insert, of all tables and before compression, with which it ends. One record
-/// can add some 64 MiB more, if somebody makes it so.
+/// Bytes of rows of one insert, of all tables and before compression, with which it ends. One
+/// record can add some 64 MiB more, if somebody makes it so.
 pub const BODY_BYTES: usize = 64 << 20;
 
 /// Writes batches to ClickHouse.
@@ -90,7 +91,8 @@ impl ClickHouse {
         }
     }
 
-    /// Stores the rows that are there, of a batch from row `first`; `done` inserts of it were before.
+    /// Stores the rows that are there, of a batch from row `first`; `done` inserts of it were
+    /// before.
     fn flush(&mut self, id: BatchId, first: usize, done: &mut u32) -> Result<(), SinkError> {
         for table in Table::ALL {
             self.body.clear();

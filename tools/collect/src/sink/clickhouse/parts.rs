@@ -1,7 +1,7 @@
 //! What all tables have of a record, read and made text of once.
 //!
-//! Names are decompressed and escaped, and answers are decoded, each time that a record is asked for
-//! them; three tables ask a dozen times.
+//! Names are decompressed and escaped, and answers are decoded, each time that a record is asked
+//! for them; three tables ask a dozen times.
 
 use std::io::Write;
 use std::net::IpAddr;

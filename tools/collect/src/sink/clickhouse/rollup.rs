@@ -1,8 +1,8 @@
 //! Rows of `names` and `clients`: what records of one insert have in common becomes one row.
 //!
-//! Who sends records chooses the keys, so they are hashed by SipHash with a random key. The order of
-//! rows is that of first appearance, whatever the hashes: a batch that comes again makes the same
-//! bytes.
+//! Who sends records chooses the keys, so they are hashed by SipHash with a random key. The order
+//! of rows is that of first appearance, whatever the hashes: a batch that comes again makes the
+//! same bytes.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -22,8 +22,8 @@ const HIGH: u64 = 0xffff_ffff << 32;
 #[derive(Debug, Default)]
 struct Rows {
     hasher: RandomState,
-    /// Each 0, or the place of a row plus 1 with the high half of its hash above it: a slot of another
-    /// row is passed by without a look at that. A power of two, at most half of them taken.
+    /// Each 0, or the place of a row plus 1 with the high half of its hash above it: a slot of
+    /// another row is passed by without a look at that. A power of two, at most half of them taken.
     slots: Vec<u64>,
     rows: Vec<Entry>,
     /// Keys, as bytes of RowBinary, one behind the other.
@@ -243,4 +243,60 @@ fn hour_and_day(out: &mut Vec<u8>, row: &Row<'_>) {
     u32(out, u32::try_from(hour).unwrap_or(LAST_HOUR));
     let day = microseconds(row.received) / DAY;
     u16(out, u16::try_from(day).unwrap_or(u16::MAX));
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn reversed_names_are_in_lower_case() {
+        for (text, wanted) in [
+            ("WWW.Example.org", "org.example.www"),
+            ("a\\046B.org", "org.a\\046b"),
+            ("org", "org"),
+            (".", "."),
+        ] {
+            let mut out = Vec::new();
+            reversed(&mut out, text.as_bytes());
+            assert_eq!(out.get(1..), Some(wanted.as_bytes()));
+        }
+    }
+
+    proptest! {
+        /// One row for each key, in the order of first appearance, with what all of them said.
+        #[test]
+        fn what_has_a_key_in_common_is_one_row(
+            added in prop::collection::vec((0_u16..700, 0_i64..99, any::<Option<u32>>()), 0..3000),
+        ) {
+            let mut wanted: Vec<(u16, i64, i64, u64, Option<u32>)> = Vec::new();
+            let mut rows = Rows::default();
+            for (key, time, ttl) in added {
+                rows.add(time, ttl, |out| u16(out, key));
+                match wanted.iter_mut().find(|row| row.0 == key) {
+                    Some((_, first, last, count, most)) => {
+                        *first = time.min(*first);
+                        *last = time.max(*last);
+                        *count += 1;
+                        *most = ttl.max(*most);
+                    }
+                    None => wanted.push((key, time, time, 1, ttl)),
+                }
+            }
+            let mut bytes = Vec::new();
+            for (key, first, last, count, ttl) in wanted {
+                u16(&mut bytes, key);
+                bytes.extend(first.to_le_bytes());
+                bytes.extend(last.to_le_bytes());
+                bytes.extend(count.to_le_bytes());
+                nullable(&mut bytes, ttl, u32);
+            }
+            let mut out = Vec::new();
+            rows.take(&mut out, true);
+            prop_assert_eq!(out, bytes);
+            prop_assert!(rows.rows.is_empty() && rows.keys.is_empty());
+        }
+    }
 }

@@ -3,12 +3,12 @@
 //! Addresses are `IPv6`, and those of IPv4 are mapped into it, as is usual with ClickHouse: one
 //! column has both. `replaceOne(toString(client), '::ffff:', '')` shows them plainly.
 //!
-//! Answers are nested: five arrays of the same length, for `ARRAY JOIN answers`. Servers of any age have
-//! these.
+//! Answers are nested: five arrays of the same length, for `ARRAY JOIN answers`. Servers of any age
+//! have these.
 //!
-//! Tables are partitioned by the day of receipt, by the clock of the collector. The time of a record is
-//! the sensor's, and whoever can send a datagram could make a partition for each day of a century
-//! with it.
+//! Tables are partitioned by the day of receipt, by the clock of the collector. The time of a
+//! record is the sensor's, and whoever can send a datagram could make a partition for each day of a
+//! century with it.
 
 use super::options::{Options, Table};
 
