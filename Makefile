@@ -80,6 +80,7 @@ test-system: setup-system packages ## Test packages and service under systemd in
 		$(SUDO) touch $(TARGET)/system/root/complete; }
 	cargo build $(PACKAGES) --bins
 	CARGO_TARGET_$(HOST)_RUNNER="$(SUDO) env CI=true CARGO_HOME=$(CARGO_HOME)" cargo test --package dnsflow --test system --no-fail-fast
+	CI=true cargo test --package dnsflow-collect --test clickhouse_engine --no-fail-fast
 
 .PHONY: setup-system
 setup-system:

@@ -56,7 +56,6 @@ pub struct Options {
         long,
         value_name = "ADDRESS:PORT",
         action = ArgAction::Append,
-        required_unless_present_any = ["read", "config"],
         help_heading = "Input"
     )]
     pub listen: Vec<SocketAddr>,
@@ -120,7 +119,6 @@ pub struct Options {
         long = "to",
         value_name = "URL",
         action = ArgAction::Append,
-        required_unless_present = "config",
         help_heading = "Stores"
     )]
     pub to: Vec<Destination>,
@@ -179,19 +177,19 @@ pub struct Options {
     pub drain_time: u32,
 
     /// Serve metrics and health checks over HTTP at this address and port
-    #[arg(long, value_name = "ADDRESS:PORT", help_heading = "Running")]
+    #[arg(long, value_name = "ADDRESS:PORT", help_heading = "Process")]
     pub metrics: Option<SocketAddr>,
 
     /// Read options from this file (TOML); those of the command line take precedence
-    #[arg(short = 'c', long, value_name = "FILE", help_heading = "Running")]
+    #[arg(short = 'c', long, value_name = "FILE", help_heading = "Process")]
     pub config: Option<PathBuf>,
 
-    /// Log messages of this level and above
+    /// Least severe messages to log
     #[arg(
         long,
         value_name = "LEVEL",
         default_value = "info",
-        help_heading = "Running"
+        help_heading = "Process"
     )]
     pub log_level: LogLevel,
 }

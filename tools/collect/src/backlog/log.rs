@@ -260,7 +260,6 @@ impl Log {
     pub(super) fn append(&mut self, batch: &Batch) -> io::Result<Place> {
         let number = batch.id().number;
         self.next = number + 1;
-        self.accounts.note(batch);
         let bytes = encode(batch).ok_or(ErrorKind::FileTooLarge)?;
         let length = bytes.len() as u64;
         while self.segments.len() > 1 && self.bytes() + length > self.max {
@@ -281,11 +280,13 @@ impl Log {
         }
         segment.bytes += length;
         segment.end = number + 1;
-        Ok(Place {
+        let place = Place {
             file: Arc::clone(&segment.file),
             offset,
             length: bytes.len(),
-        })
+        };
+        self.accounts.note(batch);
+        Ok(place)
     }
 
     fn start_segment(&mut self, first: u64) -> io::Result<()> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::{Sink, jsonl};
+use super::{Sink, clickhouse, jsonl, parquet};
 
 /// A store, as `--to` names it.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct Destination {
 #[derive(Clone, Debug)]
 enum Kind {
     Jsonl(jsonl::Options),
+    Parquet(parquet::Options),
+    ClickHouse(clickhouse::Options),
 }
 
 /// Why a text is no destination.
@@ -59,6 +61,7 @@ impl Destination {
     pub fn is_standard_output(&self) -> bool {
         match &self.kind {
             Kind::Jsonl(options) => options.is_standard_output(),
+            Kind::Parquet(_) | Kind::ClickHouse(_) => false,
         }
     }
 
@@ -67,6 +70,8 @@ impl Destination {
     pub fn sink(&self, collector: u64) -> Box<dyn Sink> {
         match &self.kind {
             Kind::Jsonl(options) => Box::new(jsonl::Jsonl::new(options.clone(), collector)),
+            Kind::Parquet(options) => Box::new(parquet::Parquet::new(options.clone(), collector)),
+            Kind::ClickHouse(options) => Box::new(clickhouse::ClickHouse::new(options.clone())),
         }
     }
 }
@@ -82,14 +87,32 @@ impl FromStr for Destination {
         let wrong = |error: &dyn fmt::Display| DestinationError::Sink(error.to_string());
         let kind = match scheme {
             "jsonl" => Kind::Jsonl(jsonl::Options::parse(rest).map_err(|error| wrong(&error))?),
+            "parquet" => {
+                Kind::Parquet(parquet::Options::parse(rest).map_err(|error| wrong(&error))?)
+            }
+            "clickhouse" => {
+                let options = rest.parse::<clickhouse::Options>();
+                Kind::ClickHouse(options.map_err(|error| wrong(&error))?)
+            }
             _ => return Err(DestinationError::Scheme),
         };
-        let shown = text.split_once('?').map_or(text, |(place, _)| place);
         Ok(Self {
-            shown: shown.to_owned(),
+            shown: shown(text),
             kind,
         })
     }
+}
+
+/// The destination without parameters, and without a user and a password, which may be secret.
+fn shown(text: &str) -> String {
+    let place = text.split_once('?').map_or(text, |(place, _)| place);
+    let Some((scheme, behind)) = place.split_once("://") else {
+        return place.to_owned();
+    };
+    let host_ends = behind.find('/').unwrap_or(behind.len());
+    let host_starts = behind.get(..host_ends).and_then(|host| host.rfind('@'));
+    let host = host_starts.and_then(|at| behind.get(at + 1..));
+    format!("{scheme}://{}", host.unwrap_or(behind))
 }
 
 /// Divides what is behind the scheme into the place and its parameters.
@@ -157,6 +180,8 @@ mod tests {
         assert!(!to.is_standard_output());
         let out: Destination = "jsonl:-".parse().expect("one");
         assert!(out.is_standard_output());
+        let stored: Destination = "clickhouse:http://me:secret@h:8123/d?rows=5".parse().expect("one");
+        assert_eq!(stored.name(), "clickhouse:http://h:8123/d");
         let error = |text: &str| text.parse::<Destination>().expect_err("none").to_string();
         assert!(error("/var/lib").contains("expected one of"));
         assert!(error("mysql:x").contains("expected one of"));

@@ -5,12 +5,13 @@
 //! pauses between tries. It says when everything up to a batch is stored, and only then is
 //! that batch forgotten.
 
+pub mod clickhouse;
 pub mod destination;
 pub mod jsonl;
+pub mod parquet;
 pub mod runner;
 
 pub use destination::{Destination, DestinationError};
-pub mod parquet;
 
 use std::sync::Arc;
 use std::time::Instant;
