@@ -13,8 +13,8 @@ use dnsflow::start::handover;
 use dnsflow::start::settings::{Capture, Settings};
 use dnsflow::supervisor;
 use dnsflow_packet::LinkType;
-use dnsflow_service::diagnostics;
 use dnsflow_service::config::{self, LoadError};
+use dnsflow_service::diagnostics;
 use libc::SIGXFSZ;
 
 fn main() -> ExitCode {

@@ -50,7 +50,8 @@ Examples:
 /// The options of a run. Each is also a key of the configuration file.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// Receive datagrams on this address and port; may be repeated; [::] takes IPv4 as well
+    /// Receive datagrams on this address and port; may be repeated; that of :: takes IPv4
+    /// as well
     #[arg(
         short = 'l',
         long,

@@ -1,8 +1,6 @@
 use std::fs;
 use std::net::SocketAddr;
 
-use dnsflow_records::sequence::Sequence;
-
 use super::*;
 use crate::batch::{Builder, Stream};
 
@@ -23,7 +21,7 @@ fn content(records: u64, bytes: usize) -> Content {
         records,
         &vec![4; bytes],
     );
-    builder.take(|_| Sequence::default())
+    builder.take()
 }
 
 fn open(limits: &Limits, sinks: &[&str]) -> (Backlog, Vec<String>) {

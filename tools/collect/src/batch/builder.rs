@@ -59,8 +59,13 @@ impl Builder {
         content.bytes.extend_from_slice(datagram);
     }
 
+    /// What was collected, with empty accounts; afterwards there is nothing.
+    pub fn take(&mut self) -> Content {
+        self.take_with(|_| Sequence::default())
+    }
+
     /// What was collected; afterwards there is nothing. `account` is asked for that of each stream.
-    pub fn take(&mut self, mut account: impl FnMut(&Stream) -> Sequence) -> Content {
+    pub fn take_with(&mut self, mut account: impl FnMut(&Stream) -> Sequence) -> Content {
         self.by_key.clear();
         for range in &mut self.content.ranges {
             range.account = account(&range.stream);

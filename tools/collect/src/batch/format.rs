@@ -128,7 +128,6 @@ mod tests {
     use std::net::SocketAddr;
     use std::time::Duration;
 
-    use dnsflow_records::sequence::Sequence;
     use proptest::prelude::*;
 
     use super::*;
@@ -159,7 +158,7 @@ mod tests {
             collector: 77,
             number: 5,
         };
-        Batch::new(id, builder.take(|_| Sequence::default()))
+        Batch::new(id, builder.take())
     }
 
     #[test]

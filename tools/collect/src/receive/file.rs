@@ -149,5 +149,5 @@ fn bar(size: Option<u64>) -> ProgressBar {
 }
 
 fn time(at: Timestamp) -> Duration {
-    Duration::new(at.seconds.into(), at.nanoseconds)
+    Duration::new(at.seconds, at.nanoseconds)
 }

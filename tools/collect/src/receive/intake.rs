@@ -189,7 +189,7 @@ impl Intake {
     pub fn take_content(&mut self) -> Content {
         self.since = None;
         let streams = &mut self.streams;
-        self.builder.take(|stream| {
+        self.builder.take_with(|stream| {
             let (source, core) = (stream.source, stream.core);
             let known = streams.known(Origin { source, core });
             known

@@ -180,7 +180,9 @@ mod tests {
         assert!(!to.is_standard_output());
         let out: Destination = "jsonl:-".parse().expect("one");
         assert!(out.is_standard_output());
-        let stored: Destination = "clickhouse:http://me:secret@h:8123/d?rows=5".parse().expect("one");
+        let stored: Destination = "clickhouse:http://me:secret@h:8123/d?rows=5"
+            .parse()
+            .expect("one");
         assert_eq!(stored.name(), "clickhouse:http://h:8123/d");
         let error = |text: &str| text.parse::<Destination>().expect_err("none").to_string();
         assert!(error("/var/lib").contains("expected one of"));

@@ -33,7 +33,7 @@ pub struct Jsonl {
 /// Where the lines go.
 enum To {
     Stream(Stream),
-    Files(Files),
+    Files(Box<Files>),
 }
 
 impl Jsonl {
@@ -43,7 +43,7 @@ impl Jsonl {
         let to = match &options.target {
             Target::StandardOutput => To::Stream(Stream::standard_output()),
             Target::Tcp(address) => To::Stream(Stream::tcp(address)),
-            Target::Folder(folder) => To::Files(Files::new(folder, &options, collector)),
+            Target::Folder(folder) => To::Files(Box::new(Files::new(folder, &options, collector))),
         };
         Self {
             options,
