@@ -121,6 +121,17 @@ bench-floods-live: programs ## Send the worst of them beside ordinary traffic; f
 	cargo build --release --package dnsflow-benches --bins
 	$(SUDO) $(RELEASE)/bench-floods --live $(BENCH)
 
+# Responses that the collector is measured with.
+RESPONSES ?= 1000000
+
+.PHONY: bench-collect
+bench-collect: programs ## Measure the collector: what a record costs in each store; BENCH='--to URL' for one with a server
+	install -d $(TARGET)/bench
+	$(RELEASE)/dnsflow-gen --write $(TARGET)/bench/responses.pcap --count $(RESPONSES)
+	$(RELEASE)/dnsflow --read $(TARGET)/bench/responses.pcap --write $(TARGET)/bench/v4.pcap --format v4
+	$(RELEASE)/dnsflow --read $(TARGET)/bench/responses.pcap --write $(TARGET)/bench/v5.pcap --format v5
+	cargo bench --package dnsflow-collect --bench stores -- $(abspath $(TARGET))/bench/v4.pcap $(abspath $(TARGET))/bench/v5.pcap $(BENCH)
+
 # Seconds that each fuzz target gets; which targets; none or address; options of libFuzzer besides.
 TIME ?= 60
 TARGETS ?=

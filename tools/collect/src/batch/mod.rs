@@ -128,6 +128,16 @@ impl Batch {
         Self { id, content }
     }
 
+    /// The same batch of another collector.
+    #[must_use]
+    pub fn with_collector(&self, collector: u64) -> Self {
+        let id = BatchId {
+            collector,
+            ..self.id
+        };
+        Self::new(id, self.content.clone())
+    }
+
     /// Which batch it is.
     #[must_use]
     pub fn id(&self) -> BatchId {

@@ -176,7 +176,13 @@ impl Intake {
     #[must_use]
     pub fn is_due(&self, bytes: usize, age: Duration, now: Instant) -> bool {
         let is_old = |since| now.saturating_duration_since(since) >= age;
-        self.since.is_some_and(is_old) || self.builder.memory() >= bytes
+        self.since.is_some_and(is_old) || self.is_full(bytes)
+    }
+
+    /// Whether the batch to come has `bytes` of memory.
+    #[must_use]
+    pub fn is_full(&self, bytes: usize) -> bool {
+        self.builder.memory() >= bytes
     }
 
     /// Whether nothing was taken since the last batch.
