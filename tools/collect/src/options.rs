@@ -178,7 +178,12 @@ pub struct Options {
     pub drain_time: u32,
 
     /// Serve metrics and health checks over HTTP at this address and port
-    #[arg(long, value_name = "ADDRESS:PORT", help_heading = "Process")]
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        conflicts_with = "read",
+        help_heading = "Process"
+    )]
     pub metrics: Option<SocketAddr>,
 
     /// Read options from this file (TOML); those of the command line take precedence

@@ -38,6 +38,18 @@ pub struct Kept {
 pub struct Recovered(Mutex<HashMap<Origin, Kept>>);
 
 impl Recovered {
+    /// Those of the streams of one batch.
+    #[cfg(test)]
+    pub(crate) fn of(content: &crate::batch::Content) -> Self {
+        let id = crate::batch::BatchId {
+            collector: 1,
+            number: 1,
+        };
+        let mut accounts = Accounts::default();
+        accounts.note(&Batch::new(id, content.clone()));
+        accounts.recovered()
+    }
+
     /// Takes the account of an origin, if there is one.
     pub fn take(&self, origin: Origin) -> Option<Kept> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -279,3 +279,78 @@ fn sensor_name(admission: &Admission, source: SocketAddr, own: Option<&[u8]>) ->
         (None, None) => source.ip().to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::streams::MAX_STREAMS;
+    use super::*;
+
+    /// Statistics of version 4, the shortest datagram that is whole.
+    fn datagram(number: u32) -> Vec<u8> {
+        v4::Stats::default().datagram(number).to_vec()
+    }
+
+    fn stranger(number: usize) -> SocketAddr {
+        let number = u32::try_from(number).expect("few");
+        let [_, a, b, c] = number.to_be_bytes();
+        SocketAddr::from(([10, a, b, c], 1))
+    }
+
+    /// Forged senders fill the table: whoever is known goes on, and the memory is bounded. When the
+    /// strangers have been silent for a while, they give way.
+    #[test]
+    fn strangers_push_nobody_out() {
+        let mut intake = Intake::new(Arc::default(), Arc::default());
+        let mine = SocketAddr::from(([192, 0, 2, 1], 7));
+        let mut now = Duration::from_secs(1_000_000);
+        for number in 1..=20 {
+            assert_eq!(intake.take(mine, now, &datagram(number)), Ok(()));
+        }
+        let one = datagram(1);
+        for number in 0..MAX_STREAMS + 1000 {
+            let taken = intake.take(stranger(number), now, &one);
+            let has_room = number < MAX_STREAMS - 1;
+            assert_eq!(taken.is_ok(), has_room, "{number}");
+        }
+        assert_eq!(intake.take(mine, now, &datagram(21)), Ok(()));
+        assert_eq!(intake.refused()[Refusal::Streams as usize], 1001);
+        now += Duration::from_secs(120);
+        assert_eq!(intake.take(stranger(1 << 20), now, &one), Ok(()));
+        let (streams, gone) = intake.streams();
+        assert_eq!(streams.len(), 2, "the sensor and the last stranger");
+        assert_eq!(gone.datagrams, MAX_STREAMS as u64 - 1);
+        assert_eq!(intake.take(mine, now, &datagram(22)), Ok(()));
+        let (streams, _) = intake.streams();
+        let mine = streams.iter().find(|view| view.stream.source == mine);
+        let totals = &mine.expect("it is known").totals;
+        assert_eq!((totals.datagrams, totals.lost), (22, 0));
+    }
+
+    /// A collector that is started anew goes on with the accounts of its spool.
+    #[test]
+    fn an_account_goes_on() {
+        let source = stranger(1);
+        let now = Duration::from_secs(1_000_000);
+        let mut intake = Intake::new(Arc::default(), Arc::default());
+        for number in [1, 2, 4] {
+            assert_eq!(intake.take(source, now, &datagram(number)), Ok(()));
+        }
+        let content = intake.take_content();
+        let recovered = Recovered::of(&content);
+        let mut intake = Intake::new(Arc::default(), Arc::new(recovered));
+        for number in [8, 3, 4] {
+            assert_eq!(intake.take(source, now, &datagram(number)), Ok(()));
+        }
+        let (streams, _) = intake.streams();
+        let expected = Totals {
+            datagrams: 5,
+            records: 0,
+            // 5, 6 and 7.
+            lost: 3,
+            late: 1,
+            doubled: 1,
+            restarts: 0,
+        };
+        assert_eq!(streams[0].totals, expected);
+    }
+}
