@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::{Sink, jsonl};
+use super::{Sink, ipfix, jsonl};
 
 /// A store, as `--to` names it.
 #[derive(Clone, Debug)]
@@ -20,13 +20,14 @@ pub struct Destination {
 #[derive(Clone, Debug)]
 enum Kind {
     Jsonl(jsonl::Options),
+    Ipfix(ipfix::Options),
 }
 
 /// Why a text is no destination.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum DestinationError {
     /// It has no scheme, or one that is not known.
-    #[error("expected one of jsonl:, parquet:, clickhouse:, as in jsonl:/var/lib/dnsflow")]
+    #[error("expected one of jsonl:, ipfix:, parquet:, clickhouse:, as in jsonl:/var/lib/dnsflow")]
     Scheme,
     /// The sink says what is wrong.
     #[error("{0}")]
@@ -59,6 +60,7 @@ impl Destination {
     pub fn is_standard_output(&self) -> bool {
         match &self.kind {
             Kind::Jsonl(options) => options.is_standard_output(),
+            Kind::Ipfix(_) => false,
         }
     }
 
@@ -67,6 +69,7 @@ impl Destination {
     pub fn sink(&self, collector: u64) -> Box<dyn Sink> {
         match &self.kind {
             Kind::Jsonl(options) => Box::new(jsonl::Jsonl::new(options.clone(), collector)),
+            Kind::Ipfix(options) => Box::new(ipfix::Ipfix::new(options.clone())),
         }
     }
 }
@@ -82,6 +85,7 @@ impl FromStr for Destination {
         let wrong = |error: &dyn fmt::Display| DestinationError::Sink(error.to_string());
         let kind = match scheme {
             "jsonl" => Kind::Jsonl(jsonl::Options::parse(rest).map_err(|error| wrong(&error))?),
+            "ipfix" => Kind::Ipfix(ipfix::Options::parse(rest).map_err(|error| wrong(&error))?),
             _ => return Err(DestinationError::Scheme),
         };
         let shown = text.split_once('?').map_or(text, |(place, _)| place);
@@ -161,5 +165,8 @@ mod tests {
         assert!(error("/var/lib").contains("expected one of"));
         assert!(error("mysql:x").contains("expected one of"));
         assert!(error("jsonl:x?evry=1h").contains("evry"));
+        let to: Destination = "ipfix:udp://flows:4739?rate=9".parse().expect("one");
+        assert_eq!(to.name(), "ipfix:udp://flows:4739");
+        assert!(error("ipfix:flows").contains("udp://HOST:PORT"));
     }
 }

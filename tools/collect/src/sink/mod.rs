@@ -6,6 +6,7 @@
 //! that batch forgotten.
 
 pub mod destination;
+pub mod ipfix;
 pub mod jsonl;
 pub mod runner;
 
