@@ -11,7 +11,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::record::Records;
+use super::record::{MIN_ROOM_BYTES, Records};
 use super::template::{MAX_TEMPLATE_BYTES, SHAPES, Shape, end_set, start_set, write_domain};
 use crate::batch::Stream;
 use crate::record::Row;
@@ -27,6 +27,9 @@ const SET_BYTES: usize = 4;
 
 /// What a message needs besides one record, at most.
 const AROUND_BYTES: usize = HEADER_BYTES + MAX_TEMPLATE_BYTES + SET_BYTES;
+
+/// The smallest size of a message in which every record has room, in bytes.
+pub(super) const MIN_MESSAGE_BYTES: usize = AROUND_BYTES + MIN_ROOM_BYTES;
 
 /// The longest name of a domain that is told, in bytes: a sensor's of 63 bytes, each as `\DDD`, and its
 /// core.

@@ -7,6 +7,7 @@
 //! | Element | Number | Type | Says | Absent |
 //! |---|---|---|---|---|
 //! | flowStartMicroseconds, flowEndMicroseconds | 154, 155 | dateTimeMicroseconds | time of the response, UTC; before version 5, when its datagram came | never |
+//! | flowStartMilliseconds, flowEndMilliseconds | 152, 153 | dateTimeMilliseconds | the same, for collectors that know no others (nfacctd 1.7) | never |
 //! | destinationIPv4Address, destinationIPv6Address | 12, 28 | address | client | never |
 //! | sourceIPv4Address, sourceIPv6Address | 8, 27 | address | resolver | before version 4 |
 //! | destinationTransportPort | 11 | unsigned16 | port of the client | before version 5 |
@@ -60,7 +61,7 @@ pub use options::{Options, OptionsError};
 
 use super::{Sink, SinkError};
 use crate::batch::Batch;
-use message::{Limits, Session};
+use message::{Limits, MIN_MESSAGE_BYTES, Session};
 use record::{LeftOut, Records};
 use transport::Transport;
 
@@ -75,6 +76,8 @@ const UDP_MESSAGE_BYTES: usize = 1400;
 
 /// Bytes of a message over TCP: both names of a record always have room.
 const TCP_MESSAGE_BYTES: usize = 4096;
+
+const _: () = assert!(UDP_MESSAGE_BYTES >= MIN_MESSAGE_BYTES);
 
 /// The sink.
 pub struct Ipfix {

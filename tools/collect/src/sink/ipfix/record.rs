@@ -26,6 +26,11 @@ const FRACTION_BITS: u32 = 21;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 
+/// The most bytes that a record without an alias has: with times, addresses, and the name of an
+/// interface, 15 bytes as `\DDD`.
+pub(super) const MIN_ROOM_BYTES: usize =
+    4 * 8 + 3 * 16 + 6 + 1 + 2 + 1 + 4 + 2 * 2 + 1 + 15 * 4 + 3 + MAX_NAME_BYTES;
+
 /// Names that were left out: they had no room, or are no names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct LeftOut(pub(super) u64);
@@ -42,7 +47,7 @@ pub(super) struct Records {
 
 impl Records {
     /// Gives each record of a row to `take`, with its shape; none has more than `room` bytes if that is
-    /// at least [`MIN_ROOM`].
+    /// at least [`MIN_ROOM_BYTES`].
     pub(super) fn each<E>(
         &mut self,
         row: &Row<'_>,
@@ -91,6 +96,9 @@ impl Records {
         let time = ntp(row.time());
         to.extend(time);
         to.extend(time);
+        let millis = u64::try_from(row.time().as_millis()).unwrap_or(u64::MAX);
+        to.extend(millis.to_be_bytes());
+        to.extend(millis.to_be_bytes());
         write_address(to, record.client());
         if let Some(resolver) = record.resolver() {
             write_address(to, resolver);
@@ -219,7 +227,28 @@ fn ntp(time: Duration) -> [u8; 8] {
     (seconds << 32 | fraction).to_be_bytes()
 }
 
-/// The most bytes that a record without an alias has.
 #[cfg(test)]
-const MIN_ROOM: usize =
-    16 + 2 * 16 + 6 + 1 + 2 + 1 + 4 + 2 * 2 + 1 + 15 * 4 + 3 + MAX_NAME_BYTES + 16;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_those_of_ntp() {
+        assert_eq!(ntp(Duration::ZERO), *b"\x83\xaa\x7e\x80\0\0\0\0");
+        let half = Duration::from_micros(1_700_000_000_500_000);
+        assert_eq!(ntp(half), *b"\xe8\xfe\x70\x80\x80\0\0\0");
+        for micros in (0..1_000_000).step_by(7).chain([999_999]) {
+            let time = u64::from_be_bytes(ntp(Duration::from_micros(micros)));
+            let fraction = time & 0xffff_ffff;
+            assert_eq!(fraction & 0x7ff, 0);
+            assert_eq!(fraction * 1_000_000 >> 32, micros);
+        }
+    }
+
+    #[test]
+    fn seconds_start_again_in_2036() {
+        let last = Duration::from_secs((1 << 32) - 1 - NTP_EPOCH);
+        assert_eq!(ntp(last), *b"\xff\xff\xff\xff\0\0\0\0");
+        assert_eq!(ntp(last + Duration::from_secs(1)), [0; 8]);
+        let _ = ntp(Duration::from_micros(u64::MAX));
+    }
+}
