@@ -28,6 +28,8 @@ pub(crate) struct Response {
     pub(crate) ttl: u32,
     /// Flags and response code of the message.
     pub(crate) flags: u16,
+    /// The upper bits of the response code, in an EDNS record (RFC 6891, section 6.1.3).
+    pub(crate) extended: Option<u8>,
     pub(crate) envelope: Envelope,
 }
 
@@ -54,6 +56,7 @@ impl Response {
             addresses: vec![[198, 51, middle, low].into()],
             ttl: 300,
             flags: 0x8180,
+            extended: None,
             envelope,
         }
     }
@@ -91,6 +94,10 @@ impl Response {
                 IpAddr::V4(address) => record(&mut message, 1, &address.octets()),
                 IpAddr::V6(address) => record(&mut message, 28, &address.octets()),
             }
+        }
+        if let Some(upper) = self.extended {
+            message[11] = 1;
+            message.extend([0, 0, 41, 4, 208, upper, 0, 0, 0, 0, 0]);
         }
         message
     }
@@ -145,6 +152,13 @@ pub(crate) fn varied() -> Vec<Response> {
     all[5].envelope.tags.vlan = Some(0);
     all[5].ttl = 0;
     all[6].name = Vec::new();
+    // A code that has no room in its element, and the largest that has.
+    for (number, upper) in [(30, 0xff), (31, 0x0f)] {
+        let mut one = plain(number);
+        one.flags |= 0xf;
+        (one.extended, one.addresses) = (Some(upper), Vec::new());
+        all.push(one);
+    }
     // Every byte that a name can have.
     for (number, first) in (7..).zip((0..=255).step_by(32)) {
         let mut one = plain(number);

@@ -31,12 +31,12 @@ const AROUND_BYTES: usize = HEADER_BYTES + MAX_TEMPLATE_BYTES + SET_BYTES;
 /// The smallest size of a message in which every record has room, in bytes.
 pub(super) const MIN_MESSAGE_BYTES: usize = AROUND_BYTES + MIN_ROOM_BYTES;
 
-/// The longest name of a domain that is told, in bytes: a sensor's of 63 bytes, each as `\DDD`, and its
-/// core.
+/// The longest name of a domain that is told, in bytes: a sensor's of 63 bytes, each as `\DDD`, and
+/// its core.
 const MAX_DOMAIN_NAME_BYTES: usize = 300;
 
-/// Domains of a session that are told apart. Anyone can make up sensors; those beyond are in domain 0,
-/// which stands for none (RFC 7011, section 3.1).
+/// Domains of a session that are told apart. Anyone can make up sensors; those beyond are in domain
+/// 0, which stands for none (RFC 7011, section 3.1).
 const MAX_DOMAINS: usize = 4096;
 
 /// When templates are told again, if ever, and how large messages may be.
@@ -244,7 +244,8 @@ fn header(length: u16, sequence: u32, domain: u32) -> [u8; HEADER_BYTES] {
     header
 }
 
-/// The domain of a stream: the CRC-32 of sensor and core, the same whenever either is started; not 0.
+/// The domain of a stream: the CRC-32 of sensor and core, the same whenever either is started; not
+/// 0.
 fn domain_id(stream: &Stream) -> u32 {
     let mut hash = crc32fast::Hasher::new();
     hash.update(stream.sensor.as_bytes());
@@ -263,3 +264,6 @@ fn domain_name(id: u32, stream: &Stream) -> Option<String> {
     };
     (id != 0 && name.len() <= MAX_DOMAIN_NAME_BYTES).then_some(name)
 }
+
+#[cfg(test)]
+mod tests;

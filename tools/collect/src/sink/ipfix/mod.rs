@@ -1,15 +1,15 @@
 //! `ipfix:`: flow records for a collector of IPFIX (RFC 7011), over UDP or TCP.
 //!
-//! A response becomes one data record for each of its addresses, and one without an address if it has
-//! none. The elements are those that collectors know, of IANA and of CERT (enterprise 6871, as YAF
-//! writes them and libfixbuf's `cert_ipfix.xml` defines them):
+//! A response becomes one data record for each of its addresses, and one without an address if it
+//! has none. The elements are those that collectors know, of IANA and of CERT (enterprise 6871, as
+//! YAF writes them and libfixbuf's `cert_ipfix.xml` defines them):
 //!
 //! | Element | Number | Type | Says | Absent |
 //! |---|---|---|---|---|
-//! | flowStartMicroseconds, flowEndMicroseconds | 154, 155 | dateTimeMicroseconds | time of the response, UTC; before version 5, when its datagram came | never |
-//! | flowStartMilliseconds, flowEndMilliseconds | 152, 153 | dateTimeMilliseconds | the same, for collectors that know no others (nfacctd 1.7) | never |
-//! | destinationIPv4Address, destinationIPv6Address | 12, 28 | address | client | never |
-//! | sourceIPv4Address, sourceIPv6Address | 8, 27 | address | resolver | before version 4 |
+//! | flowStart-, flowEndMicroseconds | 154, 155 | dateTimeMicroseconds | time (see below) | never |
+//! | flowStart-, flowEndMilliseconds | 152, 153 | dateTimeMilliseconds | the same | never |
+//! | destinationIPv4-, -IPv6Address | 12, 28 | address | client | never |
+//! | sourceIPv4-, -IPv6Address | 8, 27 | address | resolver | before version 4 |
 //! | destinationTransportPort | 11 | unsigned16 | port of the client | before version 5 |
 //! | sourceTransportPort | 7 | unsigned16 | port of the resolver | before version 5 |
 //! | protocolIdentifier | 4 | unsigned8 | 17 UDP, 6 TCP | before version 5 |
@@ -17,32 +17,37 @@
 //! | dnsQueryResponse | 6871/174 | unsigned8 | 1, a response | never |
 //! | dnsQRType | 6871/175 | unsigned16 | type asked for | before version 5; no question |
 //! | dnsNXDomain | 6871/177 | unsigned8 | response code, 0 to 255 | before version 5; larger |
-//! | dnsTTL | 6871/199 | unsigned32 | seconds, smallest of aliases and addresses of the response | before version 5; neither |
+//! | dnsTTL | 6871/199 | unsigned32 | seconds, the smallest | before version 5; none |
 //! | vlanId | 58 | unsigned16 | outer VLAN | not told |
 //! | dot1qCustomerVlanId | 245 | unsigned16 | VLAN behind that | not told |
 //! | interfaceName | 82 | string | interface of the sensor, escaped | not told |
 //! | dnsQName | 6871/179 | string | name asked for | longer than a name is |
-//! | dnsCName | 6871/180 | string | owner of the address if that is another name; before version 5, and without an address, the last alias | no alias; left out |
+//! | dnsCName | 6871/180 | string | last alias | no alias; left out |
 //! | rrIPv4, rrIPv6 | 6871/302, 6871/303 | address | the address that came back | it has none |
+//!
+//! The time is that of the response, or before version 5 that at which its datagram came; UTC. It
+//! is there twice as nfacctd 1.7 knows milliseconds only. The TTL is the smallest of all aliases
+//! and addresses of the response. The last alias is the owner of the address if that is another
+//! name than the one asked for; of versions 0 to 4, and without an address, the last name.
 //!
 //! Names are text with `\DDD` for what is no plain letter, as everywhere (see
 //! [`dnsflow_wire::text`]); the root is `.`. What is absent has no element: each combination has a
-//! template of its own, whose identifier is always the same. The observation domain is the CRC-32 of
-//! sensor and core; a record of options tells its name (observationDomainName, 300): the sensor, and
-//! behind a space the core.
+//! template of its own, whose identifier is always the same. The observation domain is the CRC-32
+//! of sensor and core; a record of options tells its name (observationDomainName, 300): the sensor,
+//! and behind a space the core.
 //!
-//! IPFIX does not say: class, flags but AA, aliases but one, answers of other types, client subnet, VNI,
-//! sampling, whether a record is part of a response, and the numbers by which a row is told from all
-//! others: a batch that comes again is there twice.
+//! IPFIX does not say: class, flags but AA, aliases but one, answers of other types, client subnet,
+//! VNI, sampling, whether a record is part of a response, and the numbers by which a row is told
+//! from all others: a batch that comes again is there twice.
 //!
-//! **UDP** has no acknowledgement: what was sent counts as stored. Templates come again every minute,
-//! messages have at most 1,400 bytes, and are spread over time (`rate`). If nobody listens, which the
-//! other end tells by ICMP, the batch comes again. Two names that don't fit into a message of one
-//! record lose the alias.
+//! **UDP** has no acknowledgement: what was sent counts as stored. Templates come again every
+//! minute, messages have at most 1,400 bytes, and are spread over time (`rate`). If nobody listens,
+//! which the other end tells by ICMP, the batch comes again. Two names that don't fit into a
+//! message of one record lose the alias.
 //!
 //! **TCP** has none that a program could ask for either. A batch counts as stored when the
-//! connection was whole [a second](CONFIRMED) after it was written, or the collector has closed it after
-//! reading all; after a break what is younger comes again, over a new connection.
+//! connection was whole [a second](CONFIRMED) after it was written, or the collector has closed it
+//! after reading all; after a break what is younger comes again, over a new connection.
 
 mod message;
 mod options;
@@ -187,7 +192,7 @@ impl Ipfix {
         if count >= (2 * self.told.0).max(1) || is_end && count > self.told.0 {
             self.told = self.records.left_out;
             warn!(
-                "ipfix: {count} names were left out so far: they are longer than a name is, or two have no room in a message"
+                "ipfix: {count} names were left out so far: longer than a name is, or without room in a message"
             );
         }
     }
@@ -248,7 +253,7 @@ impl Sink for Ipfix {
                 error => Err(error),
             };
         }
-        if let Some((number, _)) = self.unconfirmed.drain(..).last() {
+        if let Some((number, _)) = self.unconfirmed.drain(..).next_back() {
             self.stored = Some(number);
         }
         Ok(())

@@ -11,15 +11,15 @@ use dnsflow_wire::v5;
 use super::template::{Part, Shape, write_text};
 use crate::record::{Name, Record, Row};
 
-/// The longest name as text, in bytes: 250 bytes in four labels, each byte as `\DDD`, and three dots.
-/// Sets of versions 0 to 4 can have longer ones, which are no names.
+/// The longest name as text, in bytes: 250 bytes in four labels, each byte as `\DDD`, and three
+/// dots. Sets of versions 0 to 4 can have longer ones, which are no names.
 const MAX_NAME_BYTES: usize = 250 * 4 + 3;
 
 /// Seconds from 1900 to 1970 (RFC 5905, appendix A.1.1).
 const NTP_EPOCH: u64 = 2_208_988_800;
 
-/// The bits of a second that a time of microseconds has: the lower 11 of 32 are 0 (RFC 7011, section
-/// 6.1.9).
+/// The bits of a second that a time of microseconds has: the lower 11 of 32 are 0 (RFC 7011,
+/// section 6.1.9).
 const FRACTION_BITS: u32 = 21;
 
 /// Numbers of protocols.
@@ -46,8 +46,8 @@ pub(super) struct Records {
 }
 
 impl Records {
-    /// Gives each record of a row to `take`, with its shape; none has more than `room` bytes if that is
-    /// at least [`MIN_ROOM_BYTES`].
+    /// Gives each record of a row to `take`, with its shape; none has more than `room` bytes if
+    /// that is at least [`MIN_ROOM_BYTES`].
     pub(super) fn each<E>(
         &mut self,
         row: &Row<'_>,
@@ -235,12 +235,12 @@ mod tests {
     fn times_are_those_of_ntp() {
         assert_eq!(ntp(Duration::ZERO), *b"\x83\xaa\x7e\x80\0\0\0\0");
         let half = Duration::from_micros(1_700_000_000_500_000);
-        assert_eq!(ntp(half), *b"\xe8\xfe\x70\x80\x80\0\0\0");
+        assert_eq!(ntp(half), *b"\xe8\xfe\x6f\x80\x80\0\0\0");
         for micros in (0..1_000_000).step_by(7).chain([999_999]) {
             let time = u64::from_be_bytes(ntp(Duration::from_micros(micros)));
             let fraction = time & 0xffff_ffff;
             assert_eq!(fraction & 0x7ff, 0);
-            assert_eq!(fraction * 1_000_000 >> 32, micros);
+            assert_eq!((fraction * 1_000_000) >> 32, micros);
         }
     }
 

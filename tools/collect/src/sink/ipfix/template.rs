@@ -1,7 +1,7 @@
 //! Templates: which elements a data record has, and in which order.
 //!
-//! A record has only what is known of its response: what is absent has no element, rather than a value
-//! that would be taken for one. So there is a template for each combination, its *shape*. The
+//! A record has only what is known of its response: what is absent has no element, rather than a
+//! value that would be taken for one. So there is a template for each combination, its *shape*. The
 //! identifier follows from the shape: it means the same in each message of each collector, whenever
 //! it was started.
 

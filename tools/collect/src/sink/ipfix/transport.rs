@@ -107,8 +107,8 @@ impl Transport {
         }
     }
 
-    /// Says that nothing follows, and waits until the collector has read everything. One that neither
-    /// closes the connection nor breaks it is taken to be reading.
+    /// Says that nothing follows, and waits until the collector has read everything. One that
+    /// neither closes the connection nor breaks it is taken to be reading.
     pub(super) fn close(self) -> io::Result<()> {
         let Self::Tcp(mut stream, _) = self else {
             return Ok(());
