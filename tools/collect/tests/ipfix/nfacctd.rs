@@ -28,7 +28,8 @@ name=dns_ipv6 field_type=6871:303 len=16 semantics=ip
 const AGGREGATE: &str = "src_host, dst_host, src_port, dst_port, proto, vlan, timestamp_start, \
 timestamp_end, dns_name, dns_alias, dns_type, dns_rcode, dns_ttl, dns_ipv4, dns_ipv6";
 
-/// One that runs.
+/// One that runs. Dropped, it is killed: on a loaded machine it hangs in its own end after INT, and
+/// it ignores TERM. Its plugin ends once it has no parent.
 pub(crate) struct Collector {
     folder: Folder,
     pub(crate) port: u16,
@@ -63,6 +64,7 @@ print_output: json
 print_output_file: {}
 print_output_file_append: true
 print_refresh_time: 1
+plugin_pipe_size: 33554432
 timestamps_since_epoch: true
 ",
             folder.argument("primitives"),
@@ -92,11 +94,23 @@ timestamps_since_epoch: true
         flows
     }
 
-    /// Ends it, with all that it has started.
-    pub(crate) fn end(mut self) {
-        // It does not end by TERM.
-        self.process.signal("INT");
-        let _ = self.process.wait();
+    /// Waits until it has taken everything that was sent to it: a buffer that is full loses the
+    /// rest.
+    pub(crate) fn take_all(&mut self) {
+        let port = format!(":{:04X}", self.port);
+        until("nfacctd to take what was sent", || {
+            assert!(self.process.is_running(), "{}", self.process.said());
+            let sockets = fs::read_to_string("/proc/net/udp").expect("Linux has it");
+            let socket = sockets.lines().find_map(|line| {
+                let fields: Vec<&str> = line.split_whitespace().collect();
+                let is_its = fields.get(1)?.ends_with(&port);
+                let (queues, drops) = (fields.get(4)?, fields.last()?);
+                is_its.then(|| ((*queues).to_owned(), (*drops).to_owned()))
+            });
+            let (queues, drops) = socket.expect("it has a socket");
+            assert_eq!(drops, "0", "the socket has lost datagrams");
+            queues.ends_with(":00000000").then_some(())
+        });
     }
 }
 

@@ -276,7 +276,9 @@ pub(crate) fn both(number: u64, all: &[Response]) -> Arc<Batch> {
 
 /// A batch of many responses.
 pub(crate) fn many(number: u64, count: u32) -> Arc<Batch> {
-    let all: Vec<Response> = (0..count)
+    // Those of each batch are others.
+    let first = u32::try_from(number).expect("few batches") * 100_000;
+    let all: Vec<Response> = (first..first + count)
         .map(|host| {
             let mut one = Response::new(&format!("www{host}.example.org"), host);
             if host % 3 == 0 {
