@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::{Sink, clickhouse, jsonl, parquet};
+use super::{Sink, clickhouse, ipfix, jsonl, parquet};
 
 /// A store, as `--to` names it.
 #[derive(Clone, Debug)]
@@ -22,13 +22,14 @@ enum Kind {
     Jsonl(jsonl::Options),
     Parquet(parquet::Options),
     ClickHouse(clickhouse::Options),
+    Ipfix(ipfix::Options),
 }
 
 /// Why a text is no destination.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum DestinationError {
     /// It has no scheme, or one that is not known.
-    #[error("expected one of jsonl:, parquet:, clickhouse:, as in jsonl:/var/lib/dnsflow")]
+    #[error("expected one of jsonl:, parquet:, clickhouse:, ipfix:, as in jsonl:/var/lib/dnsflow")]
     Scheme,
     /// The sink says what is wrong.
     #[error("{0}")]
@@ -56,15 +57,6 @@ impl Destination {
         format!("{name}-{:08x}", crc32fast::hash(self.shown.as_bytes()))
     }
 
-    /// Whether lines go to standard output.
-    #[must_use]
-    pub fn is_standard_output(&self) -> bool {
-        match &self.kind {
-            Kind::Jsonl(options) => options.is_standard_output(),
-            Kind::Parquet(_) | Kind::ClickHouse(_) => false,
-        }
-    }
-
     /// The sink, for the collector of that number.
     #[must_use]
     pub fn sink(&self, collector: u64) -> Box<dyn Sink> {
@@ -72,6 +64,7 @@ impl Destination {
             Kind::Jsonl(options) => Box::new(jsonl::Jsonl::new(options.clone(), collector)),
             Kind::Parquet(options) => Box::new(parquet::Parquet::new(options.clone(), collector)),
             Kind::ClickHouse(options) => Box::new(clickhouse::ClickHouse::new(options.clone())),
+            Kind::Ipfix(options) => Box::new(ipfix::Ipfix::new(options.clone())),
         }
     }
 }
@@ -94,6 +87,7 @@ impl FromStr for Destination {
                 let options = rest.parse::<clickhouse::Options>();
                 Kind::ClickHouse(options.map_err(|error| wrong(&error))?)
             }
+            "ipfix" => Kind::Ipfix(ipfix::Options::parse(rest).map_err(|error| wrong(&error))?),
             _ => return Err(DestinationError::Scheme),
         };
         Ok(Self {
@@ -177,9 +171,6 @@ mod tests {
         let to: Destination = "jsonl:/var/lib/dns?every=1h".parse().expect("one");
         assert_eq!(to.name(), "jsonl:/var/lib/dns");
         assert!(to.file_name().starts_with("jsonl--var-lib-dns-"));
-        assert!(!to.is_standard_output());
-        let out: Destination = "jsonl:-".parse().expect("one");
-        assert!(out.is_standard_output());
         let stored: Destination = "clickhouse:http://me:secret@h:8123/d?rows=5"
             .parse()
             .expect("one");
@@ -188,5 +179,8 @@ mod tests {
         assert!(error("/var/lib").contains("expected one of"));
         assert!(error("mysql:x").contains("expected one of"));
         assert!(error("jsonl:x?evry=1h").contains("evry"));
+        let to: Destination = "ipfix:udp://flows:4739?rate=9".parse().expect("one");
+        assert_eq!(to.name(), "ipfix:udp://flows:4739");
+        assert!(error("ipfix:flows").contains("udp://HOST:PORT"));
     }
 }

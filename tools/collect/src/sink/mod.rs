@@ -7,6 +7,7 @@
 
 pub mod clickhouse;
 pub mod destination;
+pub mod ipfix;
 pub mod jsonl;
 pub mod parquet;
 pub mod runner;

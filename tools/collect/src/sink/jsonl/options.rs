@@ -103,11 +103,6 @@ impl Options {
         Ok(options)
     }
 
-    /// Whether lines go to standard output.
-    pub(crate) fn is_standard_output(&self) -> bool {
-        self.target == Target::StandardOutput
-    }
-
     fn set(&mut self, name: &str, value: &str) -> Result<(), OptionsError> {
         let wrong = |expected| OptionsError::Value {
             name: name.to_owned(),
