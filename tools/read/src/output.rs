@@ -64,7 +64,7 @@ impl<'o> Output<'o> {
     }
 
     /// Adds a record of versions 0 to 4.
-    pub(crate) fn set(&mut self, context: Context, set: &v4::Set<'_>) -> io::Result<()> {
+    pub(crate) fn set(&mut self, context: Context<'_>, set: &v4::Set<'_>) -> io::Result<()> {
         let (sensor, time) = (Some(context.source.ip()), context.time);
         let out = &mut Ascii(&mut self.lines);
         match self.format {
@@ -79,7 +79,7 @@ impl<'o> Output<'o> {
     /// Adds a record of version 5.
     pub(crate) fn record(
         &mut self,
-        context: Context,
+        context: Context<'_>,
         datagram: &v5::Datagram<'_>,
         record: &v5::Record<'_>,
     ) -> io::Result<()> {
@@ -95,7 +95,7 @@ impl<'o> Output<'o> {
     }
 
     /// Adds statistics of versions 0 to 4.
-    pub(crate) fn stats(&mut self, context: Context, stats: &v4::Stats) -> io::Result<()> {
+    pub(crate) fn stats(&mut self, context: Context<'_>, stats: &v4::Stats) -> io::Result<()> {
         match self.format {
             Format::Text { .. } => {
                 let sensor = Sensor::Address(context.source.ip());
@@ -110,7 +110,7 @@ impl<'o> Output<'o> {
     /// Adds statistics of version 5, which can all be read.
     pub(crate) fn counters(
         &mut self,
-        context: Context,
+        context: Context<'_>,
         datagram: &v5::Datagram<'_>,
         counters: &v5::Counters<'_>,
     ) -> io::Result<()> {

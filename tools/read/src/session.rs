@@ -86,6 +86,7 @@ impl<'o> Session<'o> {
                     time,
                     source: payload.source,
                     sequence: datagram.sequence(),
+                    name: None,
                 };
                 match datagram {
                     Datagram::V4(datagram) => self.sets_and_stats(context, stream, &datagram)?,
@@ -139,7 +140,7 @@ impl<'o> Session<'o> {
     /// Versions 0 to 4. The outer error is standard output's, the inner one the datagram's.
     fn sets_and_stats(
         &mut self,
-        context: Context,
+        context: Context<'_>,
         stream: Stream,
         datagram: &v4::Datagram<'_>,
     ) -> io::Result<Result<(), DecodeError>> {
@@ -180,7 +181,7 @@ impl<'o> Session<'o> {
     /// Version 5, likewise.
     fn records_and_stats(
         &mut self,
-        context: Context,
+        context: Context<'_>,
         stream: Stream,
         datagram: &v5::Datagram<'_>,
     ) -> io::Result<Result<(), DecodeError>> {

@@ -104,13 +104,13 @@ struct Question<N: Serialize, D: Serialize> {
     registered_domain: Option<D>,
 }
 
-fn event<D: Serialize>(
+fn event<'a, D: Serialize>(
     time: Timestamp,
-    context: Context,
-    sensor: Sensor<'_>,
+    context: Context<'a>,
+    sensor: Sensor<'a>,
     client: Host,
     dns: D,
-) -> Event<'_, D> {
+) -> Event<'a, D> {
     Event {
         timestamp: time,
         ecs: Schema { version: VERSION },
@@ -138,7 +138,7 @@ fn event<D: Serialize>(
 
 /// A set of versions 0 to 4: it does not tell owners, nor how aliases and addresses follow each
 /// other.
-pub fn set<'a>(context: Context, set: &v4::Set<'a>) -> impl Serialize + use<'a> {
+pub fn set<'a>(context: Context<'a>, set: &v4::Set<'a>) -> impl Serialize + use<'a> {
     #[derive(Serialize)]
     struct Dns<Q: Serialize, R: Serialize, A: Serialize> {
         r#type: &'static str,
@@ -183,7 +183,7 @@ pub fn set<'a>(context: Context, set: &v4::Set<'a>) -> impl Serialize + use<'a> 
         answers: Each(targets.chain(of_addresses)),
     };
     let (sensor, time) = (
-        Sensor::Address(context.source.ip()),
+        context.named().unwrap_or(context.address()),
         Timestamp(context.time),
     );
     let host = |ip| Host { ip, port: None };
@@ -194,7 +194,7 @@ pub fn set<'a>(context: Context, set: &v4::Set<'a>) -> impl Serialize + use<'a> 
 
 /// A record of version 5. `datagram` is the one that it was read from.
 pub fn record<'a>(
-    context: Context,
+    context: Context<'a>,
     datagram: &v5::Datagram<'a>,
     record: &v5::Record<'a>,
 ) -> impl Serialize + use<'a> {

@@ -35,8 +35,8 @@ struct Head {
     sequence: u64,
 }
 
-impl From<Context> for Head {
-    fn from(context: Context) -> Self {
+impl From<Context<'_>> for Head {
+    fn from(context: Context<'_>) -> Self {
         Self {
             sensor: context.source.ip(),
             port: context.source.port(),
@@ -54,20 +54,21 @@ struct Sender<'a> {
     sensor_name: Option<Shown<Sensor<'a>>>,
 }
 
-impl<'a> From<&v5::Datagram<'a>> for Sender<'a> {
-    fn from(datagram: &v5::Datagram<'a>) -> Self {
+impl<'a> Sender<'a> {
+    fn of(context: Context<'a>, datagram: &v5::Datagram<'a>) -> Self {
+        let own = datagram.sensor_name().map(Sensor::Name);
         Self {
             boot: format!("{:016x}", datagram.boot()),
             core: datagram.core(),
-            sensor_name: datagram.sensor_name().map(Sensor::Name).map(Shown),
+            sensor_name: context.named().or(own).map(Shown),
         }
     }
 }
 
 /// A set of versions 0 to 4.
-pub fn set<'a>(context: Context, set: &v4::Set<'a>) -> impl Serialize + use<'a> {
+pub fn set<'a>(context: Context<'a>, set: &v4::Set<'a>) -> impl Serialize + use<'a> {
     #[derive(Serialize)]
-    struct Line<N: Serialize, A: Serialize, B: Serialize> {
+    struct Line<'a, N: Serialize, A: Serialize, B: Serialize> {
         time: Timestamp,
         #[serde(flatten)]
         head: Head,
@@ -76,6 +77,8 @@ pub fn set<'a>(context: Context, set: &v4::Set<'a>) -> impl Serialize + use<'a> 
         names: N,
         ipv4: A,
         ipv6: B,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sensor_name: Option<Shown<Sensor<'a>>>,
     }
     Line {
         time: Timestamp(context.time),
@@ -85,12 +88,13 @@ pub fn set<'a>(context: Context, set: &v4::Set<'a>) -> impl Serialize + use<'a> 
         names: Each(set.names().map(|name| Shown(NameText(name)))),
         ipv4: Each(set.ipv4()),
         ipv6: Each(set.ipv6()),
+        sensor_name: context.named().map(Shown),
     }
 }
 
 /// A record of version 5. `datagram` is the one that it was read from.
 pub fn record<'a>(
-    context: Context,
+    context: Context<'a>,
     datagram: &v5::Datagram<'a>,
     record: &Record<'a>,
 ) -> impl Serialize + use<'a> {
@@ -143,7 +147,7 @@ pub fn record<'a>(
         names: Each(record.names().map(|name| Shown(NameText(name)))),
         ipv4: Each(record.ipv4()),
         ipv6: Each(record.ipv6()),
-        sender: datagram.into(),
+        sender: Sender::of(context, datagram),
         sampling: datagram.sampling(),
         client_port: record.client_port,
         resolver_port: port,
@@ -246,7 +250,7 @@ pub fn stats(context: Context, stats: &v4::Stats) -> impl Serialize + use<> {
 /// Statistics of version 5, which can all be read. Of two counters of one name, the first one
 /// counts.
 pub fn counters<'a>(
-    context: Context,
+    context: Context<'a>,
     datagram: &v5::Datagram<'a>,
     counters: &Counters<'a>,
 ) -> impl Serialize + use<'a> {
@@ -288,7 +292,7 @@ pub fn counters<'a>(
             sample_rate: datagram.sampling().unwrap_or(0),
             others,
         },
-        sender: datagram.into(),
+        sender: Sender::of(context, datagram),
         version: datagram.sensor_version().map(Sensor::Name).map(Shown),
     }
 }

@@ -24,6 +24,7 @@
 //!     time: Duration::from_secs(1_700_000_000),
 //!     source: SocketAddr::from(([192, 0, 2, 1], 4000)),
 //!     sequence: 7,
+//!     name: None,
 //! };
 //! let mut lines = Vec::new();
 //! json::write_line(&mut lines, &json::stats(context, &Stats::default()))?;

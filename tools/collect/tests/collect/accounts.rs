@@ -73,6 +73,11 @@ fn every_stream_has_an_exact_account() {
         .iter()
         .filter(|line| line.contains("\"sensor\":\"127.0.0.1\""));
     assert_eq!(of_old.count(), 8);
+    for (name, count) in [("old", 8), ("new", 16), ("again", 8)] {
+        let mark = format!("\"sensor_name\":\"{name}\"");
+        let of_name = lines.iter().filter(|line| line.contains(&mark));
+        assert_eq!(of_name.count(), count, "{name}");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::io;
 
 use dnsflow_records::{Context, ecs, json};
 use dnsflow_wire::datagram::Datagram;
+use dnsflow_wire::text::Sensor;
 use dnsflow_wire::{v4, v5};
 
 use super::options::Form;
@@ -54,10 +55,21 @@ pub(super) fn write(to: &mut Vec<u8>, batch: &Batch, form: Form) -> io::Result<(
     Ok(())
 }
 
-fn context(received: &Received<'_>) -> Context {
+fn context<'a>(received: &Received<'a>) -> Context<'a> {
+    let stream = received.stream;
+    let own = match &received.datagram {
+        Datagram::V4(_) => None,
+        Datagram::V5(datagram) => datagram.sensor_name(),
+    };
+    // One that the sensor gives itself is told by the record.
+    let is_own = match own {
+        Some(own) => stream.sensor == Sensor::Name(own).to_string(),
+        None => stream.sensor == stream.source.ip().to_string(),
+    };
     Context {
         time: received.time,
-        source: received.stream.source,
+        source: stream.source,
         sequence: received.datagram.sequence(),
+        name: (!is_own).then_some(stream.sensor.as_str()),
     }
 }
