@@ -254,3 +254,35 @@ fn a_batch_that_is_damaged_in_the_middle_costs_only_itself() {
     assert_eq!(take(&backlog, 0), [1, 3, 4]);
     assert_eq!(lost(&backlog, 0), (1, 2));
 }
+
+#[test]
+fn a_sink_that_lost_what_it_held_gets_it_again() {
+    let (backlog, _) = open(&in_memory(1 << 20), &["a"]);
+    for records in 1..=5 {
+        backlog.push(content(records, 10)).expect("no spool");
+    }
+    assert_eq!(take(&backlog, 0), [1, 2, 3, 4, 5]);
+    backlog.note_stored(0, 2).expect("no spool");
+    backlog.rewind(0);
+    assert_eq!(take(&backlog, 0), [3, 4, 5]);
+    assert_eq!(lost(&backlog, 0), (0, 0));
+}
+
+#[test]
+fn what_it_held_and_is_not_here_any_more_is_lost_only_then() {
+    let (backlog, _) = open(&in_memory(2000), &["a"]);
+    for records in 1..=10 {
+        backlog.push(content(records, 600)).expect("no spool");
+        assert_eq!(take(&backlog, 0), [records]);
+    }
+    let account = &backlog.accounts()[0];
+    assert_eq!((account.waiting, account.waiting_records), (10, 55));
+    assert_eq!(lost(&backlog, 0), (0, 0));
+    backlog.note_stored(0, 3).expect("no spool");
+    backlog.rewind(0);
+    let left = take(&backlog, 0);
+    let first = left[0];
+    assert!(first > 5, "{first}");
+    assert_eq!(left, (first..=10).collect::<Vec<_>>());
+    assert_eq!(lost(&backlog, 0), (first - 4, (4..first).sum()));
+}

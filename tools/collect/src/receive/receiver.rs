@@ -174,7 +174,7 @@ impl Receiver {
             while more {
                 more = false;
                 for (listener, dropped) in self.listeners.iter().zip(&mut dropped) {
-                    more |= receive(listener, &mut self.intake, &mut messages, dropped);
+                    more |= receive(listener, &mut self.intake, &mut messages, dropped, shared);
                 }
                 more &= ends && Instant::now() < until;
             }
@@ -221,18 +221,22 @@ impl Receiver {
     }
 }
 
-/// Takes what a socket has; returns whether there may be more.
+/// Takes what a socket has, and closes batches that are full; returns whether there may be more.
 fn receive(
     listener: &Listener,
     intake: &mut Intake,
     messages: &mut Messages,
     dropped: &mut u32,
+    shared: &Shared,
 ) -> bool {
     for _ in 0..CALLS {
         let received = messages.receive(listener, dropped, |source, time, datagram| {
             // What is refused is counted.
             let _ = intake.take(source, time, datagram);
         });
+        if intake.is_full(shared.closing.bytes) {
+            hand_over(intake, shared);
+        }
         match received {
             Ok(true) => {}
             // An error of the socket is that of a datagram before, such as one that ICMP has told of.

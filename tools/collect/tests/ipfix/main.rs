@@ -20,7 +20,7 @@ use dnsflow_testkit::packets::{Ends, ethernet};
 use dnsflow_testkit::patience::{PATIENCE, until};
 use dnsflow_testkit::{requirements, tshark};
 use dump::Dumped;
-use expected::{Expected, Flow};
+use expected::Expected;
 
 /// Bytes of two names that a message over UDP has room for, whatever else is in it.
 const UDP_ROOM: usize = 1100;

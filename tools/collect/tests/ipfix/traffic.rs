@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dnsflow_collect::batch::{Batch, BatchId, Builder, Stream};
-use dnsflow_records::sequence::Sequence;
 use dnsflow_wire::datagram::Datagram;
 use dnsflow_wire::dns::{Answers, Dialect, Extent, Outcomes, Rules, Scratch, Types};
 use dnsflow_wire::encode::{Encode, NoRoom};
@@ -257,7 +256,7 @@ fn batch(number: u64, builder: &mut Builder) -> Arc<Batch> {
         collector: 1,
         number,
     };
-    Arc::new(Batch::new(id, builder.take(|_| Sequence::default())))
+    Arc::new(Batch::new(id, builder.take()))
 }
 
 /// A batch of versions 5 and 4.

@@ -1,7 +1,5 @@
 use std::convert::Infallible;
 
-use dnsflow_records::sequence::Sequence;
-
 use super::*;
 use crate::batch::{Batch, BatchId, Builder};
 use crate::sink::ipfix::record::LeftOut;
@@ -46,7 +44,7 @@ fn batch(sensors: impl Iterator<Item = String>, datagram: &[u8]) -> Batch {
         collector: 1,
         number: 1,
     };
-    Batch::new(id, builder.take(|_| Sequence::default()))
+    Batch::new(id, builder.take())
 }
 
 /// The messages of a batch.
