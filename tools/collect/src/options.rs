@@ -157,15 +157,9 @@ pub struct Options {
     #[arg(long, value_name = "FOLDER", help_heading = "Stores")]
     pub spool: Option<PathBuf>,
 
-    /// Size of the spool at most, in MiB; beyond that the oldest batches go, counted
-    #[arg(
-        long,
-        value_name = "MIB",
-        default_value = "10240",
-        requires = "spool",
-        help_heading = "Stores"
-    )]
-    pub spool_max: NonZeroU32,
+    /// Size of the spool at most, in MiB; beyond that the oldest batches go, counted. Default: 10240
+    #[arg(long, value_name = "MIB", help_heading = "Stores")]
+    pub spool_max: Option<NonZeroU32>,
 
     /// Try for this many seconds at the end to store what is left
     #[arg(

@@ -1,6 +1,7 @@
 //! One run: from options to sockets, sinks and their end.
 
 use std::io;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver as Channel, RecvTimeoutError, channel};
 use std::thread::{self, JoinHandle};
@@ -27,6 +28,9 @@ const SYNC_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How often rates are logged.
 const RATES_INTERVAL: Duration = Duration::from_secs(60);
+
+/// MiB of a spool, unless it is told.
+const SPOOL_MAX_MIB: u32 = 10_240;
 
 /// How long receivers may take to tell what they have.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
@@ -113,7 +117,9 @@ pub fn run(options: &Options, reload: &Reload) -> Result<(), RunError> {
         |admission: &Arc<Admission>| Intake::new(Arc::clone(admission), Arc::clone(&recovered));
     let admission = Arc::new(admission);
     let read = if listeners.is_empty() {
-        read_files(options, intake(&admission), &backlog, closing, &signals)
+        read_files(options, intake(&admission), &backlog, closing, &|| {
+            sinks.has_ended() || matches!(signals.try_recv(), Ok(SIGTERM | SIGINT))
+        })
     } else {
         let receivers = listeners.into_iter().map(|listeners| Receiver {
             listeners,
@@ -142,6 +148,7 @@ pub fn run(options: &Options, reload: &Reload) -> Result<(), RunError> {
         });
         let notify = notify.map_err(system("start a thread"))?;
         wait(
+            &sinks,
             &signals,
             &backlog,
             &watch,
@@ -171,6 +178,11 @@ fn validate(options: &Options) -> Result<(), RunError> {
             "there is nowhere to store: give --to URL, as in --to jsonl:-",
         ));
     }
+    if options.spool_max.is_some() && options.spool.is_none() {
+        return Err(RunError::Options(
+            "--spool-max is the size of a spool, and there is none: give --spool FOLDER",
+        ));
+    }
     let mut names: Vec<&str> = options.to.iter().map(|to| to.name()).collect();
     names.sort_unstable();
     if names
@@ -198,7 +210,7 @@ impl Admission {
 fn open_backlog(options: &Options) -> Result<Backlog, OpenError> {
     let spool = options.spool.as_ref().map(|folder| Spool {
         folder: folder.clone(),
-        max: u64::from(options.spool_max.get()) << 20,
+        max: u64::from(options.spool_max.map_or(SPOOL_MAX_MIB, NonZeroU32::get)) << 20,
     });
     let limits = Limits {
         memory: (options.memory.get() as usize) << 20,
@@ -270,6 +282,11 @@ fn start_sinks(options: &Options, backlog: &Arc<Backlog>) -> Result<Started, Run
 }
 
 impl Started {
+    /// Whether a sink has ended by itself: its store will never take anything again.
+    fn has_ended(&self) -> bool {
+        self.threads.iter().any(JoinHandle::is_finished)
+    }
+
     /// Lets the sinks store what is left, for `drain` at most. Returns their accounts.
     fn finish(self, backlog: &Backlog, drain: Duration) -> Vec<Account> {
         if let Err(error) = backlog.close() {
@@ -292,15 +309,14 @@ impl Started {
 fn report_end(options: &Options, left: &[Account]) -> Result<(), RunError> {
     let mut lost = 0;
     for (to, account) in options.to.iter().zip(left) {
-        if account.waiting > 0 && options.spool.is_some() {
+        let spooled = account.waiting_records - account.unspooled_records;
+        if spooled > 0 {
             info!(
-                "{}: {} records are in the spool, for the next start",
-                to.name(),
-                account.waiting_records
+                "{}: {spooled} records are in the spool, for the next start",
+                to.name()
             );
-        } else {
-            lost += account.waiting_records;
         }
+        lost += account.unspooled_records;
         if account.lost > 0 {
             warn!("{}: {} records were lost", to.name(), account.lost_records);
         }
@@ -331,6 +347,7 @@ fn signals() -> Result<Channel<i32>, RunError> {
 
 /// Waits for the signal that ends the run, and does meanwhile what is due.
 fn wait(
+    sinks: &Started,
     signals: &Channel<i32>,
     backlog: &Backlog,
     watch: &Watch,
@@ -363,6 +380,9 @@ fn wait(
             Ok(_) | Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => {}
         }
+        if sinks.has_ended() {
+            return;
+        }
         let synced = backlog.sync();
         if let (Err(error), true) = (&synced, can_sync) {
             warn!("can't write the spool to the disk: {error}");
@@ -383,10 +403,9 @@ fn read_files(
     mut intake: Intake,
     backlog: &Backlog,
     closing: Closing,
-    signals: &Channel<i32>,
+    ends: &dyn Fn() -> bool,
 ) -> Result<(), RunError> {
     let mut result = Ok(());
-    let ends = || matches!(signals.try_recv(), Ok(SIGTERM | SIGINT));
     let ended = std::cell::Cell::new(false);
     let ends = || {
         if ends() {

@@ -253,13 +253,13 @@ impl Look {
             for (family, value) in [
                 (&family::DATAGRAMS, totals.datagrams),
                 (&family::RECORDS, totals.records),
-                (&family::LOST, totals.lost),
                 (&family::LATE, totals.late),
                 (&family::DOUBLED, totals.doubled),
                 (&family::RESTARTS, totals.restarts),
             ] {
                 samples.add(family, &[name], value);
             }
+            samples.set(&family::LOST, &[name], totals.lost as f64);
             samples.set(&family::LAST, &[name], sensor.last.as_secs_f64());
             for (counter, value) in &sensor.counters {
                 samples.set(&family::SENSOR, &[name, counter], *value as f64);

@@ -54,6 +54,8 @@ pub struct Account {
     pub waiting: u64,
     /// Records of these.
     pub waiting_records: u64,
+    /// Those of them that are in no spool, and end with the process.
+    pub unspooled_records: u64,
     /// Batches that went beyond the bounds before it was handed them, or were damaged on disk.
     pub lost: u64,
     /// Records of these.
@@ -367,22 +369,24 @@ impl Backlog {
     pub fn accounts(&self) -> Vec<Account> {
         let state = lock(&self.state);
         let account = |position: &Position| {
-            let waiting = state.slots.iter().zip(state.first..);
-            let waiting = waiting.filter(|(_, number)| *number > position.stored);
-            let waiting = waiting.map(|(slot, _)| slot.records);
-            let held = position.held.iter().map(|(_, records)| *records);
-            let (batches, records) = waiting
-                .chain(held)
-                .fold((0, 0), |sum: (u64, u64), records| {
-                    (sum.0 + 1, sum.1 + records)
-                });
-            Account {
+            let mut account = Account {
                 stored: position.stored,
-                waiting: batches,
-                waiting_records: records,
                 lost: position.lost,
                 lost_records: position.lost_records,
+                ..Account::default()
+            };
+            let slots = state.slots.iter().zip(state.first..);
+            let waiting = slots.filter(|(_, number)| *number > position.stored);
+            let waiting = waiting.map(|(slot, _)| (slot.records, slot.place.is_some()));
+            let held = position.held.iter().map(|(_, records)| (*records, false));
+            for (records, is_spooled) in waiting.chain(held) {
+                account.waiting += 1;
+                account.waiting_records += records;
+                if !is_spooled {
+                    account.unspooled_records += records;
+                }
             }
+            account
         };
         state.sinks.iter().map(account).collect()
     }

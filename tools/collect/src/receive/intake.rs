@@ -142,9 +142,6 @@ impl Intake {
         }
         state.datagrams += 1;
         state.records += records;
-        if arrival != Arrival::Old {
-            note_counters(state, &datagram);
-        }
         let name = || sensor_name(&self.admission, source, own_name);
         let own_name = own_name.unwrap_or_default();
         let key = state.key_of(boot, own_name, arrival, &mut self.next_key, name);
@@ -156,6 +153,9 @@ impl Intake {
         let sequence = datagram.sequence();
         self.builder
             .push(key, stream, received, sequence, records, bytes);
+        if arrival != Arrival::Old && datagram.is_stats() {
+            note_counters(&mut self.streams, origin, &datagram);
+        }
         Ok(())
     }
 
@@ -248,7 +248,7 @@ fn count_records(datagram: &Datagram<'_>) -> Option<u64> {
 }
 
 /// Takes the counters of a datagram of statistics.
-fn note_counters(state: &mut State, datagram: &Datagram<'_>) {
+fn note_counters(streams: &mut Streams, origin: Origin, datagram: &Datagram<'_>) {
     match datagram {
         Datagram::V4(datagram) => {
             if let Ok(v4::Content::Stats(stats)) = datagram.content() {
@@ -259,13 +259,15 @@ fn note_counters(state: &mut State, datagram: &Datagram<'_>) {
                     ("ifdropped", stats.if_dropped),
                 ];
                 let counters = counters.into_iter();
-                state.note_counters(counters.map(|(name, value)| (name, value.into())));
+                let counters = counters.map(|(name, value)| (name, value.into()));
+                streams.note_counters(origin, counters);
             }
         }
         Datagram::V5(datagram) => {
             if let v5::Content::Stats(counters) = datagram.content() {
                 let counters = counters.map_while(Result::ok);
-                state.note_counters(counters.map(|counter| (counter.name, counter.value)));
+                let counters = counters.map(|counter| (counter.name, counter.value));
+                streams.note_counters(origin, counters);
             }
         }
     }

@@ -24,8 +24,11 @@ const LONG_SILENT: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often there is a search for streams that can give way.
 const SEARCH_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Counters of a sensor's statistics that are kept.
+/// Counters of a sensor's statistics that are kept, in a stream.
 const MAX_COUNTERS: usize = 128;
+
+/// Streams whose counters are kept: those of a stream take some 6 KiB.
+const MAX_STREAMS_WITH_COUNTERS: usize = 1024;
 
 /// What was received of one stream, and what was not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -164,8 +167,7 @@ impl State {
         self.key
     }
 
-    /// Takes the sensor's counters, by their names.
-    pub(super) fn note_counters<'n>(&mut self, counters: impl Iterator<Item = (&'n str, u64)>) {
+    fn note_counters<'n>(&mut self, counters: impl Iterator<Item = (&'n str, u64)>) {
         for (name, value) in counters {
             let count = self.counters.len();
             let known = self.counters.iter_mut().find(|(known, _)| known == name);
@@ -202,6 +204,8 @@ impl State {
 #[derive(Debug, Default)]
 pub(super) struct Streams {
     by_origin: HashMap<Origin, State>,
+    /// Streams whose counters are kept.
+    with_counters: usize,
     /// When streams that can give way were looked for.
     searched: Option<Duration>,
     /// What was lost and so on in streams that gave way.
@@ -224,17 +228,35 @@ impl Streams {
             return false;
         }
         self.searched = Some(now);
-        let gone = &mut self.gone;
+        let (gone, with_counters) = (&mut self.gone, &mut self.with_counters);
         self.by_origin.retain(|_, state| {
             let silent = now.saturating_sub(state.last);
             let gives_way =
                 silent >= LONG_SILENT || silent >= SILENT && state.sequence.total < FEW_DATAGRAMS;
             if gives_way {
                 gone.add(&state.totals());
+                *with_counters -= usize::from(!state.counters.is_empty());
             }
             !gives_way
         });
         self.by_origin.len() < MAX_STREAMS
+    }
+
+    /// Takes the counters of a stream, by their names, if there is room.
+    pub(super) fn note_counters<'n>(
+        &mut self,
+        origin: Origin,
+        counters: impl Iterator<Item = (&'n str, u64)>,
+    ) {
+        let has_room = self.with_counters < MAX_STREAMS_WITH_COUNTERS;
+        let Some(state) = self.by_origin.get_mut(&origin) else {
+            return;
+        };
+        let is_new = state.counters.is_empty();
+        if has_room || !is_new {
+            state.note_counters(counters);
+            self.with_counters += usize::from(is_new && !state.counters.is_empty());
+        }
     }
 
     /// Adds a stream.

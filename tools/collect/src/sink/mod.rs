@@ -76,6 +76,9 @@ pub enum SinkError {
     /// It will never take this batch, and takes others.
     #[error("{0}")]
     Refused(String),
+    /// It will never take anything again, as a pipe whose reader has gone: the run ends.
+    #[error("{0}")]
+    Gone(String),
     /// It is not as it has to be, and somebody has to mend that.
     #[error("{0}")]
     Unfit(String),

@@ -100,7 +100,7 @@ impl Runner {
     ///
     /// # Errors
     ///
-    /// [`SinkError::Unfit`] and [`SinkError::Refused`].
+    /// [`SinkError::Unfit`], and what no store says when it is opened.
     pub fn open(&mut self) -> Result<(), SinkError> {
         match self.sink.open() {
             Ok(stored) => self.opened(stored),
@@ -206,6 +206,10 @@ impl Runner {
                 Err(SinkError::Refused(reason)) => {
                     error!("{} refuses a batch for good: {reason}", self.name);
                     return Outcome::Refused;
+                }
+                Err(SinkError::Gone(reason)) => {
+                    warn!("{}: {reason}", self.name);
+                    return Outcome::GivenUp;
                 }
                 Err(SinkError::Again(reason)) => {
                     self.backlog.rewind(self.index);

@@ -5,8 +5,8 @@ dnsflow_service::families! {
         "Datagrams that were taken.",
     RECORDS Counter "dnsflow_collect_records_total" ["sensor"]
         "Records in them.",
-    LOST Counter "dnsflow_collect_lost_datagrams_total" ["sensor"]
-        "Datagrams that were sent and have not come, by their sequence numbers.",
+    LOST Gauge "dnsflow_collect_lost_datagrams" ["sensor"]
+        "Datagrams that were sent and have not come, by their sequence numbers. It falls when one comes late.",
     LATE Counter "dnsflow_collect_late_datagrams_total" ["sensor"]
         "Datagrams that came after one that was sent later. They are taken.",
     DOUBLED Counter "dnsflow_collect_doubled_datagrams_total" ["sensor"]

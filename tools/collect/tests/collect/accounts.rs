@@ -6,7 +6,7 @@ use crate::datagrams::{Sender, v4, v5};
 use crate::program::{Collector, lines, numbers};
 
 const DATAGRAMS: &str = "dnsflow_collect_datagrams_total";
-const LOST: &str = "dnsflow_collect_lost_datagrams_total";
+const LOST: &str = "dnsflow_collect_lost_datagrams";
 const LATE: &str = "dnsflow_collect_late_datagrams_total";
 const DOUBLED: &str = "dnsflow_collect_doubled_datagrams_total";
 const RESTARTS: &str = "dnsflow_collect_sensor_restarts_total";

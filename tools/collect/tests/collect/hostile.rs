@@ -75,7 +75,7 @@ fn a_sensor_among_strangers_loses_nothing() {
     }
     assert_eq!(seen(&collector), sent);
     assert_eq!(
-        collector.metric("dnsflow_collect_lost_datagrams_total", "\"mine\""),
+        collector.metric("dnsflow_collect_lost_datagrams", "\"mine\""),
         0
     );
     assert_eq!(

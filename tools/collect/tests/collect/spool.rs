@@ -22,7 +22,7 @@ const QUERY: &str =
     "import sys, duckdb\nfor row in duckdb.sql(sys.argv[1]).fetchall(): print(row[0])";
 
 const DATAGRAMS: &str = "dnsflow_collect_datagrams_total";
-const LOST: &str = "dnsflow_collect_lost_datagrams_total";
+const LOST: &str = "dnsflow_collect_lost_datagrams";
 const STORED: &str = "dnsflow_collect_store_records_total";
 
 /// In the end, each datagram is in the files once, or is counted as lost.

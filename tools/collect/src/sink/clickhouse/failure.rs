@@ -140,7 +140,7 @@ mod tests {
     fn kind(status: u16, code: Option<u32>, text: &str) -> &'static str {
         match Failure::server(status, code, text).into_error("insert") {
             SinkError::Away(_) => "away",
-            SinkError::Again(_) => "again",
+            SinkError::Again(_) | SinkError::Gone(_) => "other",
             SinkError::Refused(_) => "refused",
             SinkError::Unfit(_) => "unfit",
         }

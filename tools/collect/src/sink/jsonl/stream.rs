@@ -55,7 +55,7 @@ impl Stream {
                 let written = output.write_all(lines).and_then(|()| output.flush());
                 written.map_err(|error| match error.kind() {
                     io::ErrorKind::BrokenPipe => {
-                        SinkError::Unfit("the reader of standard output has gone".to_owned())
+                        SinkError::Gone("the reader of standard output has gone".to_owned())
                     }
                     _ => SinkError::Away(format!("can't write to standard output: {error}")),
                 })
