@@ -114,7 +114,8 @@ pub struct Options {
     pub receive_buffer: u32,
 
     /// Store records there; may be repeated. jsonl:FOLDER, jsonl:-, jsonl:tcp://HOST:PORT,
-    /// parquet:FOLDER, clickhouse:http://HOST:PORT/DATABASE; dnsflow-collect(8) has their parameters
+    /// parquet:FOLDER, clickhouse:http://HOST:PORT/DATABASE, ipfix:udp://HOST:PORT;
+    /// docs/collector.md has their parameters
     #[arg(
         short = 't',
         long = "to",
