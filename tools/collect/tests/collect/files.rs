@@ -112,3 +112,26 @@ fn a_cut_file_gives_what_is_before_the_cut() {
     ended.assert_failure(1, &["v4.pcap", "packets before that were taken"]);
     assert!(lines(std::path::Path::new(&to)).len() > 500);
 }
+
+/// A reader of standard output that goes away ends the run, and what it has not read is said to be lost.
+#[test]
+fn a_reader_that_goes_away_ends_the_run() {
+    let folder = Folder::new();
+    let path = |name: &str| folder.path(name).to_str().expect("text").to_owned();
+    let packets = path("packets.pcap");
+    let export = path("v5.pcap");
+    run("dnsflow-gen", &["-w", &packets, "-n", "5000"]).assert_success();
+    let arguments = ["--read", &packets, "-w", &export, "--format", "v5"];
+    run("dnsflow", &arguments).assert_success();
+    let program = BUILT.argument("dnsflow-collect");
+    let script = format!("{program} --read {export} --to jsonl:- | head --lines 1");
+    let mut command = Command::new("sh");
+    let ended = Process::spawn("sh", command.args(["-c", &script])).wait();
+    assert_eq!(ended.lines().len(), 1, "{}", ended.text());
+    let said = &ended.stderr;
+    assert!(
+        said.contains("the reader of standard output has gone"),
+        "{said}"
+    );
+    assert!(said.contains("were not stored and are lost"), "{said}");
+}

@@ -1,0 +1,92 @@
+//! From options to what a run is made of.
+
+use std::num::NonZeroU32;
+
+use log::{info, warn};
+
+use super::error::RunError;
+use crate::backlog::{Backlog, Limits, OpenError, Spool};
+use crate::options::Options;
+use crate::receive::{Admission, Listener, SocketError, bind};
+
+/// MiB of a spool, unless it is told.
+const SPOOL_MAX_MIB: u32 = 10_240;
+
+/// What has to be given and can't be demanded by the parser, since the configuration file may have it.
+pub(super) fn validate(options: &Options) -> Result<(), RunError> {
+    if options.listen.is_empty() && options.read.is_empty() {
+        return Err(RunError::Options(
+            "there is nothing to receive: give --listen ADDRESS:PORT, or --read FILE",
+        ));
+    }
+    if options.to.is_empty() {
+        return Err(RunError::Options(
+            "there is nowhere to store: give --to URL, as in --to jsonl:-",
+        ));
+    }
+    if options.spool_max.is_some() && options.spool.is_none() {
+        return Err(RunError::Options(
+            "--spool-max is the size of a spool, and there is none: give --spool FOLDER",
+        ));
+    }
+    let mut names: Vec<&str> = options.to.iter().map(|to| to.name()).collect();
+    names.sort_unstable();
+    if names
+        .windows(2)
+        .any(|pair| matches!(pair, [a, b] if a == b))
+    {
+        return Err(RunError::Options(
+            "two --to are the same place: each store is given once",
+        ));
+    }
+    Ok(())
+}
+
+impl Admission {
+    /// That of the options.
+    #[must_use]
+    pub fn of(options: &Options) -> Self {
+        Self {
+            allowed: options.allow.clone(),
+            sensors: options.sensors.clone(),
+        }
+    }
+}
+
+/// The backlog, with its spool.
+pub(super) fn backlog(options: &Options) -> Result<Backlog, OpenError> {
+    let spool = options.spool.as_ref().map(|folder| Spool {
+        folder: folder.clone(),
+        max: u64::from(options.spool_max.map_or(SPOOL_MAX_MIB, NonZeroU32::get)) << 20,
+    });
+    let limits = Limits {
+        memory: (options.memory.get() as usize) << 20,
+        spool,
+    };
+    let names: Vec<String> = options.to.iter().map(|to| to.file_name()).collect();
+    Backlog::open(&limits, &names, &mut |note| warn!("{note}"))
+}
+
+/// The sockets of each thread.
+pub(super) fn listeners(options: &Options) -> Result<Vec<Vec<Listener>>, SocketError> {
+    let count = usize::from(options.threads.get());
+    let buffer = (options.receive_buffer as usize) << 20;
+    let mut threads: Vec<Vec<_>> = (0..count).map(|_| Vec::new()).collect();
+    for &address in &options.listen {
+        let sockets = bind(address, count, buffer)?;
+        if let Some(socket) = sockets.first() {
+            info!("listening on {}", socket.address());
+            if socket.receive_buffer() < buffer {
+                warn!(
+                    "the receive buffer is {} KiB and not {} MiB: raise net.core.rmem_max, or bursts may be lost",
+                    socket.receive_buffer() >> 10,
+                    options.receive_buffer
+                );
+            }
+        }
+        for (thread, socket) in threads.iter_mut().zip(sockets) {
+            thread.push(socket);
+        }
+    }
+    Ok(threads)
+}
