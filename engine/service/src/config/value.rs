@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction};
 use toml::Spanned;
-use toml::de::DeValue;
+use toml::de::{DeTable, DeValue};
 
 /// The TOML type of an option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,9 @@ enum Kind {
     /// A string or a whole number, which the parser of the option checks.
     Word,
 }
+
+/// The key of a table that stands for a URL with parameters.
+const URL: &str = "url";
 
 /// The offset of a value, and its text; `None` for a flag.
 type Text = (usize, Option<String>);
@@ -101,8 +104,31 @@ fn text(kind: Kind, value: &DeValue<'_>) -> Option<String> {
                 .map(|number| number.to_string())
         }
         (Kind::Number, DeValue::Float(number)) => Some(number.as_str().to_owned()),
+        (Kind::Word, DeValue::Table(table)) => url(table),
         _ => None,
     }
+}
+
+/// The URL that a table stands for: its key `url`, and each other key as a parameter. Its parser knows which
+/// parameters there are.
+fn url(table: &DeTable<'_>) -> Option<String> {
+    let mut url = text(Kind::Text, table.get(URL)?.get_ref())?;
+    let mut mark = if url.contains('?') { '&' } else { '?' };
+    for (key, value) in table {
+        if key.get_ref() == URL {
+            continue;
+        }
+        let value = match value.get_ref() {
+            DeValue::Boolean(value) => u8::from(*value).to_string(),
+            value => text(Kind::Word, value)?,
+        };
+        url.push(mark);
+        url.push_str(key.get_ref());
+        url.push('=');
+        url.push_str(&value);
+        mark = '&';
+    }
+    Some(url)
 }
 
 fn wanted(option: &Arg, key: &str) -> String {

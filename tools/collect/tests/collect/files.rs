@@ -94,6 +94,31 @@ fn compressed_files_are_whole() {
     assert!(gzip.len() * 4 < plain.len() && zstd.len() * 4 < plain.len());
 }
 
+/// A store in the configuration file is a URL, or a table with the URL's parameters as keys.
+#[test]
+fn a_store_may_be_a_table() {
+    let folder = Folder::new();
+    let path = |name: &str| folder.path(name).to_str().expect("text").to_owned();
+    let packets = path("packets.pcap");
+    let export = path("v5.pcap");
+    run("dnsflow-gen", &["-w", &packets, "-n", "100"]).assert_success();
+    let arguments = ["--read", &packets, "-w", &export, "--format", "v5"];
+    run("dnsflow", &arguments).assert_success();
+    let config = path("collect.toml");
+    let out = path("out");
+    let write = |rest: &str| {
+        let text = format!("read = [\"{export}\"]\n[[to]]\nurl = \"jsonl:{out}\"\n{rest}");
+        std::fs::write(&config, text).expect("room");
+        run("dnsflow-collect", &["--config", &config])
+    };
+    write("compression = \"gzip\"\nsize = 100_000_000\n").assert_success();
+    let mut names = std::fs::read_dir(&out).expect("the folder");
+    let name = names.next().expect("a file").expect("an entry").file_name();
+    assert!(name.to_string_lossy().ends_with(".jsonl.gz"), "{name:?}");
+    write("colour = 1\n").assert_failure(2, &["collect.toml:2", "has no parameter colour"]);
+    write("size = [1]\n").assert_failure(2, &["collect.toml:2"]);
+}
+
 #[test]
 fn a_cut_file_gives_what_is_before_the_cut() {
     let folder = Folder::new();
