@@ -12,6 +12,7 @@
 //! | [`http`] | the server of those pages, with bounded resources |
 //! | [`exposition`] | from families and samples to the page that Prometheus reads |
 //! | [`notify`] | messages to the service manager: readiness, status, watchdog |
+//! | [`progress`] | the progress bar of a run over a file |
 //! | [`process`] | the resources that the process uses |
 
 pub mod config;
@@ -21,3 +22,4 @@ pub mod http;
 pub mod monitoring;
 pub mod notify;
 pub mod process;
+pub mod progress;

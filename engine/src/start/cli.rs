@@ -11,6 +11,7 @@ use crate::start::cores::Cores;
 use crate::start::lists::Prefixes;
 use crate::start::wanted::{Select, TypeList};
 use dnsflow_packet::tunnel::Tunnels;
+use dnsflow_service::diagnostics::LogLevel;
 
 /// Export DNS responses from an interface or a capture file: which client asked which resolver for
 /// which names, and which addresses came back.
@@ -423,30 +424,6 @@ pub enum Overload {
     Drop,
     /// Sample: keep 1 of 2, 4, .. 1024 packets until all fit again, and report the rate
     Sample,
-}
-
-/// The least severe messages that are logged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogLevel {
-    /// Errors that end the run, and permanent losses
-    Error,
-    /// Also conditions that may lose packets or records
-    Warn,
-    /// Also starts, ends and changes
-    Info,
-    /// Also details for diagnosis
-    Debug,
-}
-
-impl From<LogLevel> for log::LevelFilter {
-    fn from(level: LogLevel) -> Self {
-        match level {
-            LogLevel::Error => Self::Error,
-            LogLevel::Warn => Self::Warn,
-            LogLevel::Info => Self::Info,
-            LogLevel::Debug => Self::Debug,
-        }
-    }
 }
 
 /// The share of one of several sensors that divide packets by `--share`.

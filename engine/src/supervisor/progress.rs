@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use dnsflow_service::progress;
+use indicatif::ProgressBar;
 
 use crate::shard::Progress;
 
@@ -18,13 +19,7 @@ pub(super) struct Bar {
 /// known, as of a pipe or a compressed file. `divided` says that each shard reads a part of the
 /// file.
 pub(super) fn bar(size: Option<u64>, divided: bool) -> Bar {
-    let Some(size) = size else {
-        let bar = ProgressBar::hidden();
-        return Bar { bar, divided };
-    };
-    let bar = ProgressBar::with_draw_target(Some(size), ProgressDrawTarget::stderr());
-    let style = ProgressStyle::with_template("{bar:40} {percent}% {bytes_per_sec} {eta} left");
-    let bar = bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let bar = progress::bar(size);
     Bar { bar, divided }
 }
 

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand};
+use dnsflow_service::diagnostics::LogLevel;
 use ipnet::IpNet;
-use log::LevelFilter;
 
 use crate::receive::{Sensor, prefix};
 use crate::sink::Destination;
@@ -193,30 +193,6 @@ pub struct Options {
         help_heading = "Process"
     )]
     pub log_level: LogLevel,
-}
-
-/// Levels of messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogLevel {
-    /// What the program can't do.
-    Error,
-    /// And what somebody should look at.
-    Warn,
-    /// And what has changed.
-    Info,
-    /// And what helps to find errors.
-    Debug,
-}
-
-impl From<LogLevel> for LevelFilter {
-    fn from(level: LogLevel) -> Self {
-        match level {
-            LogLevel::Error => Self::Error,
-            LogLevel::Warn => Self::Warn,
-            LogLevel::Info => Self::Info,
-            LogLevel::Debug => Self::Debug,
-        }
-    }
 }
 
 fn allowed(text: &str) -> Result<IpNet, String> {

@@ -47,6 +47,30 @@ pub fn start(name: &'static str) {
     }
 }
 
+/// The least severe messages that are logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogLevel {
+    /// Errors that end the run, and permanent losses
+    Error,
+    /// Also conditions that may lose packets or records
+    Warn,
+    /// Also starts, ends and changes
+    Info,
+    /// Also details for diagnosis
+    Debug,
+}
+
+impl From<LogLevel> for LevelFilter {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Error => Self::Error,
+            LogLevel::Warn => Self::Warn,
+            LogLevel::Info => Self::Info,
+            LogLevel::Debug => Self::Debug,
+        }
+    }
+}
+
 /// The logger.
 struct Diagnostics {
     name: &'static str,

@@ -8,7 +8,7 @@ use dnsflow_capfile::input::{self, RegularFile};
 use dnsflow_capfile::{Records, input::Source};
 use dnsflow_packet::Timestamp;
 use dnsflow_records::frame;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use dnsflow_service::progress;
 use thiserror::Error;
 
 use super::Closing;
@@ -71,7 +71,7 @@ pub fn read(
         source,
     };
     let (source, size) = source(path).map_err(open)?;
-    let bar = bar(size);
+    let bar = progress::bar(size);
     let unpacked = input::unpacked(source).map_err(open)?;
     let mut found = Read::default();
     let damaged = |source, packets| FileError::Damaged {
@@ -136,16 +136,6 @@ fn source(path: &Path) -> io::Result<(Source, Option<u64>)> {
     }
     let size = RegularFile::open(path)?.and_then(|file| file.capture_bytes());
     Ok((input::open(path)?, size))
-}
-
-/// A bar on standard error, hidden where that is no terminal.
-fn bar(size: Option<u64>) -> ProgressBar {
-    let Some(size) = size else {
-        return ProgressBar::hidden();
-    };
-    let bar = ProgressBar::with_draw_target(Some(size), ProgressDrawTarget::stderr());
-    let style = ProgressStyle::with_template("{bar:40} {percent}% {bytes_per_sec} {eta} left");
-    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 fn time(at: Timestamp) -> Duration {
