@@ -28,6 +28,7 @@
 pub mod backlog;
 pub mod batch;
 pub mod check;
+mod lock;
 pub mod options;
 pub mod receive;
 pub mod record;

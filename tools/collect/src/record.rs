@@ -3,7 +3,6 @@
 //! What versions 0 to 4 don't say is absent here: nothing is guessed. A record of version 5 that is a
 //! part of a response is a record by itself, as it is on the wire.
 
-use std::iter;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -225,7 +224,5 @@ pub(crate) fn records<'a>(
     };
     let old = old.into_iter().flatten().map_while(Result::ok);
     let new = new.into_iter().flatten().map_while(Result::ok);
-    iter::empty()
-        .chain(old.map(Record::V4))
-        .chain(new.map(Record::V5))
+    old.map(Record::V4).chain(new.map(Record::V5))
 }

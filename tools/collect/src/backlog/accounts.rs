@@ -7,12 +7,13 @@ use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use dnsflow_records::sequence::Sequence;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::{Batch, Origin, Stream};
+use crate::lock::lock;
 
 /// Accounts that are kept at most. Forged senders must not fill the disk.
 const MAX_KEPT: usize = 1 << 17;
@@ -52,8 +53,7 @@ impl Recovered {
 
     /// Takes the account of an origin, if there is one.
     pub fn take(&self, origin: Origin) -> Option<Kept> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.remove(&origin)
+        lock(&self.0).remove(&origin)
     }
 }
 

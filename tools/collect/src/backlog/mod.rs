@@ -18,10 +18,11 @@ mod segment;
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::batch::{Batch, BatchId, Content};
+use crate::lock::lock;
 pub use accounts::{Kept, Recovered};
 use log::Log;
 pub use log::{Note, OpenError};
@@ -541,11 +542,6 @@ impl Slot {
 
 /// How long waits for a batch are at most, so that a sink sees what else is due.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(1);
-
-/// A thread that panicked has not left anything half done here: every change is made by one call.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 #[cfg(test)]
 mod tests;

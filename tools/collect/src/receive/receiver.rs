@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use super::intake::{Intake, Refused};
 use super::socket::{Listener, Messages};
 use super::{Admission, StreamView, Totals};
 use crate::backlog::Backlog;
+use crate::lock::lock;
 
 /// How long a thread waits at most before it looks whether it has to end, or is asked.
 const WAIT: Duration = Duration::from_millis(100);
@@ -260,8 +261,4 @@ fn hand_over(intake: &mut Intake, shared: &Shared) {
         Err(error) => warn!("can't write to the spool: {error}; batches are kept in memory alone"),
         Ok(_) => info!("the spool takes batches again"),
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

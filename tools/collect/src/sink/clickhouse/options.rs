@@ -10,6 +10,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::schema::{self, quoted};
+use crate::sink::destination::divide;
 
 /// Rows of `responses` in an insert, if nothing else is said.
 const DEFAULT_ROWS: usize = 100_000;
@@ -248,7 +249,7 @@ impl FromStr for Options {
             "https" => return Err(OptionsError::NoTls),
             _ => return Err(OptionsError::Url),
         };
-        let (rest, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+        let (rest, parameters) = divide(rest);
         let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
         let (who, host) = match authority.rsplit_once('@') {
             Some((who, host)) => (Some(who), host),
@@ -288,8 +289,7 @@ impl FromStr for Options {
             timeout: DEFAULT_TIMEOUT,
             authorities: None,
         };
-        for parameter in parameters.split('&').filter(|text| !text.is_empty()) {
-            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        for (name, value) in parameters {
             options.set(name, decoded(value, "value of a parameter")?)?;
         }
         options.check()

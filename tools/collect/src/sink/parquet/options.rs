@@ -6,6 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::partition::Partition;
+use crate::sink::destination::divide;
 
 /// Where files go, and how they are cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +65,7 @@ impl Options {
     ///
     /// [`OptionsError`], which says what can be written instead.
     pub fn parse(text: &str) -> Result<Self, OptionsError> {
-        let (folder, parameters) = text.split_once('?').unwrap_or((text, ""));
+        let (folder, parameters) = divide(text);
         if folder.is_empty() {
             return Err(OptionsError::NoFolder);
         }
@@ -76,8 +77,7 @@ impl Options {
             compress: true,
             partition: Partition::Hour,
         };
-        for parameter in parameters.split('&').filter(|text| !text.is_empty()) {
-            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        for (name, value) in parameters {
             options.set(name, value)?;
         }
         Ok(options)
