@@ -1,10 +1,11 @@
 //! What programs share that read the records of sensors: where a datagram came from, which
-//! datagrams were lost on the way, and records as lines of JSON.
+//! datagrams were lost on the way, what a record says, and records as lines of JSON.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`frame`] | from a captured frame to the datagram in it |
 //! | [`sequence`] | the account of a stream, by its sequence numbers |
+//! | [`record`] | one record of any version |
 //! | [`source`] | the accounts of all sources, in bounded memory |
 //! | [`json`] | a record or statistics as a line of JSON |
 //! | [`ecs`] | a record as an event of the Elastic Common Schema |
@@ -37,6 +38,7 @@ mod context;
 pub mod ecs;
 pub mod frame;
 pub mod json;
+pub mod record;
 pub mod sequence;
 pub mod source;
 pub mod timestamp;

@@ -22,7 +22,9 @@ use serde::{Deserialize, Serialize};
 pub use builder::Builder;
 pub(crate) use format::{FormatError, HEAD_BYTES, Head, decode, encode};
 
-use crate::record::{self, Row};
+use dnsflow_records::record::records;
+
+use crate::record::Row;
 
 /// What numbers its datagrams: a run of a sensor, or one of its cores.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -191,7 +193,7 @@ impl Batch {
                 Datagram::V4(_) => None,
                 Datagram::V5(datagram) => datagram.sampling(),
             };
-            for (index, record) in (0..).zip(record::records(&received.datagram)) {
+            for (index, record) in (0..).zip(records(&received.datagram)) {
                 take(&Row {
                     stream: received.stream,
                     sequence: received.datagram.sequence(),
