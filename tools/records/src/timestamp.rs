@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Serialize, Serializer};
 
 /// 9999-12-31T23:59:59Z, the last second that RFC 3339 can say.
-const LAST_SECOND: u64 = 253_402_300_799;
+pub const LAST_SECOND: u64 = 253_402_300_799;
 
 /// A time since 1970-01-01 00:00 UTC, shown as RFC 3339 in UTC with microseconds.
 #[derive(Clone, Copy, Debug)]
