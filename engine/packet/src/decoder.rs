@@ -155,10 +155,25 @@ impl Decoder {
     /// or later.
     #[inline(always)]
     pub fn decode_alone(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) -> bool {
+        if self.reader.choice.is_some() {
+            return self.decode_chosen(frame, sink);
+        }
+        self.alone::<false>(frame, sink)
+    }
+
+    /// Out of line, so that nothing is paid for the choice where everything is read: there the endpoints
+    /// stay in registers.
+    #[inline(never)]
+    fn decode_chosen(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) -> bool {
+        self.alone::<true>(frame, sink)
+    }
+
+    #[inline(always)]
+    fn alone<const CHOOSES: bool>(&mut self, frame: &Frame<'_>, sink: &mut impl Sink) -> bool {
         let Some((envelope, message)) = usual::message(frame, self.usual_port) else {
             return self.datagram(frame, sink);
         };
-        if let Err(reason) = self.reader.check(message, &envelope.endpoints) {
+        if CHOOSES && let Err(reason) = self.reader.check(message, &envelope.endpoints) {
             sink.take(Fate::Reject(reason), frame.at);
             return true;
         }
@@ -571,11 +586,10 @@ impl Reader {
     }
 
     /// Why a message is not read.
-    #[inline(always)]
     fn check(&mut self, message: &[u8], endpoints: &Endpoints) -> Result<(), Reject> {
         match &self.choice {
             None => Ok(()),
-            Some(choice) => choice.check(message, *endpoints, &mut self.asked),
+            Some(choice) => choice.check(message, endpoints, &mut self.asked),
         }
     }
 }
@@ -590,16 +604,13 @@ impl Choice {
         })
     }
 
-    /// Out of line, and with a copy of the endpoints, so that nothing is paid for it where everything
-    /// is read: there they stay in registers.
-    #[inline(never)]
-    fn check(&self, message: &[u8], endpoints: Endpoints, name: &mut Asked) -> Result<(), Reject> {
-        if self.sample.is_some_and(|sample| !sample.has(&endpoints)) {
+    fn check(&self, message: &[u8], endpoints: &Endpoints, name: &mut Asked) -> Result<(), Reject> {
+        if self.sample.is_some_and(|sample| !sample.has(endpoints)) {
             return Err(Reject::Sampled);
         }
         match &self.lists {
             None => Ok(()),
-            Some(lists) => lists.check(message, &endpoints, name),
+            Some(lists) => lists.check(message, endpoints, name),
         }
     }
 }

@@ -66,16 +66,19 @@ pub(super) fn message<'a>(
         }
         _ => return None,
     };
-    let vlans = [frame.vlan, tag];
+    let mut tags = Tags::default();
+    if let Some(control) = frame.vlan {
+        tags = tags.with_vlan(control);
+    }
+    if let Some(control) = tag {
+        tags = tags.with_vlan(control);
+    }
     let envelope = Envelope {
         endpoints,
         client_port,
         resolver_port,
         transport: Transport::Udp,
-        tags: vlans
-            .into_iter()
-            .flatten()
-            .fold(Tags::default(), Tags::with_vlan),
+        tags,
         at: frame.at,
     };
     Some((envelope, message))
@@ -99,7 +102,8 @@ fn ethernet(bytes: &[u8]) -> Option<(Option<u16>, u16, &[u8])> {
 #[inline(always)]
 fn payload(datagram: &[u8], resolver_port: Option<u16>) -> Option<([u16; 2], &[u8])> {
     let head = datagram.first_chunk::<UDP_BYTES>()?;
-    let [source, destination] = [0, 2].map(|at| u16::from_be_bytes([head[at], head[at + 1]]));
+    let source = u16::from_be_bytes([head[0], head[1]]);
+    let destination = u16::from_be_bytes([head[2], head[3]]);
     if Some(source) != resolver_port {
         return None;
     }
@@ -116,7 +120,9 @@ fn be16<const N: usize>(head: &[u8; N], at: usize) -> usize {
 
 #[inline(always)]
 fn array<const N: usize, const M: usize>(head: &[u8; N], at: usize) -> [u8; M] {
-    core::array::from_fn(|index| head[at + index])
+    let mut bytes = [0; M];
+    bytes.copy_from_slice(&head[at..at + M]);
+    bytes
 }
 
 #[cfg(test)]

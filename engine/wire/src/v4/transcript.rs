@@ -16,8 +16,6 @@
 //! result is `None`, and [`Answers::parse`](crate::dns::Answers::parse) decides about it. Where
 //! both paths have a result, it is the same.
 
-use core::array;
-
 use super::part::padded;
 use super::set_header::{SET_HEADER_BYTES, write_header};
 use super::{IPV4_BYTES, IPV6_BYTES};
@@ -205,7 +203,7 @@ impl Transcriber {
             }
             match kind {
                 A if length == IPV4_BYTES => {
-                    self.ipv4[ipv4 % MAX_IPV4] = array::from_fn(|at| fixed[POINTED_BYTES + at]);
+                    self.ipv4[ipv4 % MAX_IPV4] = *fixed.last_chunk()?;
                     ipv4 += 1;
                     place.read = rdata_at + IPV4_BYTES;
                 }

@@ -212,8 +212,8 @@ impl Key {
     fn index(&self) -> usize {
         let [a, b, c, d, .., w, x, y, z] = self.resolver;
         let address = u32::from_le_bytes([a, b, c, d]) ^ u32::from_le_bytes([w, x, y, z]);
-        let [low, high] =
-            [self.rest, self.rest >> 34].map(|it| u32::try_from(it & 0xffff_ffff).unwrap_or(0));
+        let word = |bits: u128| u32::try_from(bits & 0xffff_ffff).unwrap_or(0);
+        let (low, high) = (word(self.rest), word(self.rest >> 34));
         let mixed = (address ^ low ^ high).wrapping_mul(0x9e37_79b1);
         usize::try_from(mixed >> 26).unwrap_or(0) % SLOTS
     }

@@ -131,8 +131,8 @@ impl Transcriber {
         progress.owner_place = self.name(source, &mut progress, suffixes, &mut out)?;
         let asked = message.get(progress.read..)?.first_chunk::<4>()?;
         progress.read += asked.len();
-        let [kind, class] =
-            [0, 2].map(|place| u16::from_be_bytes([asked[place], asked[place + 1]]));
+        let kind = u16::from_be_bytes([asked[0], asked[1]]);
+        let class = u16::from_be_bytes([asked[2], asked[3]]);
         if !self.rules.types.has(kind) {
             return Some(Err(MessageReject::QuestionType));
         }
@@ -147,8 +147,9 @@ impl Transcriber {
         if progress.names > MAX_NAMES_BYTES.min(TEXT_RATIO * message.len()) {
             return None;
         }
-        let others = [8, 10].map(|place| u16::from_be_bytes([head[place], head[place + 1]]));
-        let others = usize::from(others[0]) + usize::from(others[1]);
+        let authorities = u16::from_be_bytes([head[8], head[9]]);
+        let additions = u16::from_be_bytes([head[10], head[11]]);
+        let others = usize::from(authorities) + usize::from(additions);
         if !edns::is_plain(message, progress.read, others) {
             return None;
         }
