@@ -36,9 +36,11 @@ struct Taken {
 
 impl Taken {
     fn now(watch: &dyn Watch) -> Self {
+        // First: a source that had ended has nothing that the snapshot lacks.
+        let state = watch.state();
         Self {
             snapshot: watch.snapshot(ROWS),
-            state: watch.state(),
+            state,
             at: Instant::now(),
         }
     }

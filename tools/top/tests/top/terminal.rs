@@ -127,28 +127,28 @@ impl Terminal {
         written.bytes.clone()
     }
 
-    /// Waits for the end, and holds that the terminal is as before. Returns the last screen too.
-    pub(crate) fn end(mut self) -> (ExitStatus, Vec<String>) {
+    /// Waits for the end, and holds that the terminal is as before, with `said` on it.
+    pub(crate) fn end(mut self, said: &str) -> ExitStatus {
         let status = until("the program to end", || {
             self.child.try_wait().expect("a child can be waited for")
         });
         // What it wrote last may still be on its way.
-        until("the terminal to be given back", || {
+        self.wait("the terminal to be given back", |lines| {
             let written = self.written.lock().expect("the reader does not panic");
             let screen = written.screen.screen();
-            (!screen.alternate_screen() && !screen.hide_cursor()).then_some(())
+            let is_back = !screen.alternate_screen() && !screen.hide_cursor();
+            is_back && lines.iter().any(|line| line.contains(said))
         });
         let settings = tcgetattr(&*self.own).expect("settings");
         let cooked = LocalFlags::ICANON | LocalFlags::ECHO | LocalFlags::ISIG;
         assert!(settings.local_flags.contains(cooked), "{settings:?}");
-        let lines = self.lines();
-        (status, lines)
+        status
     }
 
     /// The same for a program that ends well.
     pub(crate) fn end_well(self) {
-        let (status, lines) = self.end();
-        assert!(status.success(), "{status}: {}", lines.join("\n"));
+        let status = self.end("");
+        assert!(status.success(), "{status}");
     }
 }
 
