@@ -17,8 +17,8 @@
 //! | [`screen`] | the terminal, given back however the program ends |
 //!
 //! It exists to see at a glance what comes, from whom, and whether something is lost. All figures are
-//! those of [`dnsflow_tally`]; a view of another source is one more [`Watch`](feed::Watch). It refuses
-//! to store anything.
+//! those of [`dnsflow_tally`]; a view of another source is one more `feed::Watch`. It refuses to
+//! store anything.
 
 mod error;
 mod feed;
