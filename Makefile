@@ -48,9 +48,9 @@ programs:
 	cargo build --release $(PACKAGES) --bins
 
 .PHONY: collect
-collect: ## Build the collector, optimised, into target/release; the sensor needs none of it
+collect: ## Build the collector and dnsflow-top, optimised, into target/release; the sensor needs neither
 	@.ci/setup build
-	cargo build --release --package dnsflow-collect --bins
+	cargo build --release --package dnsflow-collect --package dnsflow-top --bins
 
 # The date of manual pages, and of files in packages: that of the last commit.
 DATED = SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || date +%s)}

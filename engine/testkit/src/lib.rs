@@ -12,6 +12,7 @@
 //! | [`frames`] | the table of frames, with what each capture filter has to say of each |
 //! | [`capture`] | capture files |
 //! | [`corpus`] | the captures and messages that every reader has to survive, with what has to come of each |
+//! | [`datagrams`] | datagrams as sensors send them, of known content |
 //! | [`export`] | a reader of exported datagrams |
 //! | [`collector`] | a collector in a namespace |
 //! | [`sensor`] | the sensor as a process, and the account that it gives |
@@ -30,6 +31,7 @@ pub mod agreement;
 pub mod capture;
 pub mod collector;
 pub mod corpus;
+pub mod datagrams;
 pub mod export;
 pub mod folder;
 pub mod frames;

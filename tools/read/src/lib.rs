@@ -15,7 +15,6 @@ mod capture;
 mod error;
 mod feed;
 mod filter;
-mod kernel;
 mod listen;
 mod options;
 mod output;

@@ -72,11 +72,12 @@ impl<'o> Session<'o> {
     pub(crate) fn datagram(&mut self, time: Duration, payload: &Payload<'_>) -> io::Result<()> {
         self.left = self.left.map(|left| left.saturating_sub(1));
         let parsed = Datagram::parse(payload.bytes);
-        let stream = Stream {
-            address: payload.source,
-            core: match &parsed {
-                Ok(Datagram::V5(datagram)) => Some(datagram.core()),
-                _ => None,
+        let address = payload.source;
+        let stream = match &parsed {
+            Ok(datagram) => Stream::of(address, datagram),
+            Err(_) => Stream {
+                address,
+                core: None,
             },
         };
         let result = match parsed {
@@ -147,8 +148,7 @@ impl<'o> Session<'o> {
         let mut source = self.sources.account(stream, context.time);
         let mut arrival = Arrival::Newest;
         if let Some(source) = &mut source {
-            arrival = source.sequence.note(datagram.sequence());
-            source.note_datagram(arrival, datagram.is_stats());
+            arrival = source.note_header(&Datagram::V4(*datagram));
         }
         match datagram.content() {
             Err(error) => return Ok(Err(error.into())),
@@ -188,10 +188,7 @@ impl<'o> Session<'o> {
         let mut source = self.sources.account(stream, context.time);
         let mut arrival = Arrival::Newest;
         if let Some(source) = &mut source {
-            let (boot, number) = (datagram.boot(), datagram.sequence());
-            arrival = source.sequence.note_of_boot(boot, number);
-            source.note_datagram(arrival, datagram.is_stats());
-            source.note_sensor_name(datagram.sensor_name());
+            arrival = source.note_header(&Datagram::V5(*datagram));
         }
         match datagram.content() {
             v5::Content::Stats(counters) => {

@@ -6,18 +6,15 @@ use std::net::IpAddr;
 
 use dnsflow_wire::text::{ClassText, NameText, RcodeText, Sensor, TypeText};
 use dnsflow_wire::{v4, v5};
-use psl::Psl;
 use serde::Serialize;
 
 use crate::Context;
+use crate::domain;
 use crate::json::{AnswerObject, Each, Shown, transport};
 use crate::timestamp::Timestamp;
 
 /// The version of the schema in which all fields are as here.
 const VERSION: &str = "8.17.0";
-
-/// Longest name of a record of version 4 whose domain is looked for: that of DNS, in bytes.
-const MAX_NAME_BYTES: usize = dnsflow_wire::dns::MAX_NAME_BYTES;
 
 #[derive(Serialize)]
 struct Event<'a, D: Serialize> {
@@ -262,35 +259,12 @@ fn header_flag(name: &str) -> Option<&'static str> {
     })
 }
 
-/// The part of a name that was registered: one label more than its public suffix; of a name below a
-/// suffix that is in the public suffix list.
+/// The part of a name that was registered, of a name below a public suffix.
 fn registered_domain<'a, L>(name: L) -> Option<Shown<NameText<Tail<L>>>>
 where
     L: IntoIterator<Item = &'a [u8]> + Clone,
 {
-    let mut lower = [0; MAX_NAME_BYTES];
-    // Each label and a dot.
-    let (mut end, mut count) = (0, 0);
-    for label in name.clone() {
-        let room = lower.get_mut(end..=end + label.len())?;
-        let (dot, room) = room.split_last_mut()?;
-        *dot = b'.';
-        room.copy_from_slice(label);
-        room.make_ascii_lowercase();
-        end += label.len() + 1;
-        count += 1;
-    }
-    let labels = lower.get(..end)?.strip_suffix(b".")?;
-    // A label with a dot is a name of another kind, which nobody has registered.
-    let parts = labels.split(|byte| *byte == b'.');
-    if parts.clone().count() != count {
-        return None;
-    }
-    let suffix = psl::List.find(parts.clone().rev());
-    suffix.typ?;
-    let start = labels.len().checked_sub(suffix.len)?;
-    let of_suffix = labels.get(start..)?.split(|byte| *byte == b'.').count();
-    let skipped = count.checked_sub(of_suffix + 1)?;
+    let skipped = domain::registered(name.clone())?;
     Some(Shown(NameText(Tail { name, skipped })))
 }
 

@@ -8,6 +8,7 @@
 //! | [`record`] | one record of any version |
 //! | [`source`] | the accounts of all sources, in bounded memory |
 //! | [`json`] | a record or statistics as a line of JSON |
+//! | [`domain`] | the registered domain of a name |
 //! | [`ecs`] | a record as an event of the Elastic Common Schema |
 //! | [`timestamp`] | times in RFC 3339 |
 //!
@@ -35,6 +36,7 @@
 //! ```
 
 mod context;
+pub mod domain;
 pub mod ecs;
 pub mod frame;
 pub mod json;

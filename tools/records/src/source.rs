@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use dnsflow_wire::datagram::Datagram;
 use dnsflow_wire::text::Sensor;
 use dnsflow_wire::{v4, v5};
 
@@ -20,6 +21,18 @@ pub struct Stream {
     pub address: SocketAddr,
     /// The core that sends from there, of version 5.
     pub core: Option<u16>,
+}
+
+impl Stream {
+    /// The stream of a datagram that came from `address`.
+    #[must_use]
+    pub fn of(address: SocketAddr, datagram: &Datagram<'_>) -> Self {
+        let core = match datagram {
+            Datagram::V4(_) => None,
+            Datagram::V5(datagram) => Some(datagram.core()),
+        };
+        Self { address, core }
+    }
 }
 
 /// All sources, by their streams.
@@ -87,8 +100,23 @@ impl Source {
         }
     }
 
+    /// Takes what the header of a datagram says: its number, whether it has statistics, and of
+    /// version 5 the sensor's name.
+    pub fn note_header(&mut self, datagram: &Datagram<'_>) -> Arrival {
+        let arrival = match datagram {
+            Datagram::V4(datagram) => self.sequence.note(datagram.sequence()),
+            Datagram::V5(datagram) => {
+                let (boot, number) = (datagram.boot(), datagram.sequence());
+                self.note_sensor_name(datagram.sensor_name());
+                self.sequence.note_of_boot(boot, number)
+            }
+        };
+        self.note_datagram(arrival, datagram.is_stats());
+        arrival
+    }
+
     /// Takes the name that the sensor gives itself.
-    pub fn note_sensor_name(&mut self, name: Option<&[u8]>) {
+    fn note_sensor_name(&mut self, name: Option<&[u8]>) {
         let name = name.unwrap_or_default();
         if self.sensor_name != name {
             self.sensor_name.clear();
@@ -103,7 +131,7 @@ impl Source {
     }
 
     /// Counts a datagram. The first one of a process that started over starts its counters over.
-    pub fn note_datagram(&mut self, arrival: Arrival, is_stats: bool) {
+    fn note_datagram(&mut self, arrival: Arrival, is_stats: bool) {
         if arrival == Arrival::First {
             self.note_restart();
         }
