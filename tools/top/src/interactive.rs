@@ -17,7 +17,7 @@ const REFRESH: Duration = Duration::from_millis(500);
 /// Items of a list that can be scrolled to.
 const ROWS: usize = 1000;
 
-/// Shows `feed` until `q` or a signal.
+/// Shows `feed` until `q`, a signal, or the end of the terminal.
 pub(crate) fn run(feed: Feed, stop: &Stop) -> Result<(), TopError> {
     let mut screen = Screen::enter().map_err(TopError::Terminal)?;
     let watched = watch(&feed, &mut screen, stop);
@@ -74,6 +74,9 @@ fn watch(watch: &dyn Watch, screen: &mut Screen, stop: &Stop) -> Result<(), TopE
         while !stop.wanted() {
             let left = REFRESH.saturating_sub(taken.at.elapsed());
             if left.is_zero() {
+                if Screen::has_hung_up() {
+                    return Ok(());
+                }
                 taken.renew(watch, view.is_paused());
                 break;
             }

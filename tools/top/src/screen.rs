@@ -1,6 +1,7 @@
 //! The terminal: taken over, and given back however the program ends.
 
 use std::io::{self, Stdout};
+use std::os::fd::AsFd;
 use std::panic;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,6 +11,7 @@ use crossterm::execute;
 use crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 
@@ -52,6 +54,17 @@ impl Screen {
     /// The terminal to draw on; none if a panic of another thread has given it back.
     pub fn terminal(&mut self) -> Option<&mut Terminal<CrosstermBackend<Stdout>>> {
         TAKEN.load(Ordering::SeqCst).then_some(&mut self.terminal)
+    }
+
+    /// Whether the terminal has hung up. That is no signal to a program that does not belong to its
+    /// session, and keys can be awaited there without an end.
+    #[must_use]
+    pub fn has_hung_up() -> bool {
+        let stdout = io::stdout();
+        let mut of_stdout = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
+        let hung_up = PollFlags::POLLHUP | PollFlags::POLLERR;
+        poll(&mut of_stdout, PollTimeout::ZERO).is_ok()
+            && of_stdout[0].revents().is_some_and(|it| it.intersects(hung_up))
     }
 }
 

@@ -1,8 +1,11 @@
 //! The terminal is given back, however the program ends.
 
+use std::io::Read;
+
+use dnsflow_testkit::patience::until;
 use dnsflow_testkit::process::Process;
 use nix::sys::signal::Signal;
-use pty_process::blocking::Command;
+use pty_process::blocking::{Command, open};
 
 use crate::input::{capture, file, times};
 use crate::terminal::Terminal;
@@ -54,6 +57,18 @@ fn after_a_damaged_file_and_its_error_is_said() {
     terminal.press("q");
     let status = terminal.end("dnsflow-top: ");
     assert_eq!(status.code(), Some(1));
+}
+
+/// Keys of a terminal that has gone could be awaited without an end.
+#[test]
+fn ends_with_its_terminal() {
+    let (mut pty, pts) = open().expect("a terminal");
+    let command = Command::new(crate::BUILT.path("dnsflow-top")).args(["--listen", "127.0.0.1:0"]);
+    let mut child = command.spawn(pts).expect("it starts");
+    pty.read_exact(&mut [0; 256]).expect("it draws");
+    drop(pty);
+    let ended = || child.try_wait().expect("a child can be waited for");
+    until("the program to end", ended);
 }
 
 #[test]
