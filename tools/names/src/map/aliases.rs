@@ -3,6 +3,7 @@
 
 use ahash::RandomState;
 
+use super::compact::{Numbers, renumbered};
 use super::ids::half;
 use super::order::{Links, Order, Ordered};
 use super::slab::{Item, NONE, Table};
@@ -13,6 +14,7 @@ use super::spelling;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Alias {
     pub(super) client: u32,
+    /// [`NONE`] if the place is free.
     pub(super) chain: u32,
     /// When the TTL of the alias ends.
     until: Packed,
@@ -105,10 +107,41 @@ impl Aliases {
         (id != NONE).then(|| (id, self.table.get(id)))
     }
 
+    /// All, the oldest first.
+    pub(super) fn by_age(&self) -> impl Iterator<Item = &Alias> {
+        let mut id = self.order.least();
+        std::iter::from_fn(move || {
+            let alias = (id != NONE).then(|| self.table.get(id))?;
+            id = alias.used.after;
+            Some(alias)
+        })
+    }
+
+    /// Takes over the new numbers of what aliases refer to.
+    /// `text` gives that of a chain by its new number.
+    pub(super) fn renumber<'t>(
+        &mut self,
+        clients: &Numbers,
+        chains: &Numbers,
+        text: impl Fn(u32) -> &'t str,
+    ) {
+        for alias in self.table.places_mut() {
+            alias.client = renumbered(clients, alias.client);
+            alias.chain = renumbered(chains, alias.chain);
+            if alias.chain != NONE {
+                let target = text(alias.chain).get(alias.at.into()..);
+                let name = spelling::first(target.unwrap_or_default());
+                alias.hash = half(self.state.hash_one((alias.client, name)));
+            }
+        }
+        self.table.rebuild();
+    }
+
     /// Forgets one and returns it.
     pub(super) fn remove(&mut self, id: u32) -> Alias {
         let alias = *self.table.get(id);
         self.order.remove(&mut self.table, id);
+        self.table.get_mut(id).chain = NONE;
         self.table.remove(id);
         alias
     }

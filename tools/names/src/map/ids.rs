@@ -1,7 +1,7 @@
 //! What many entries share, kept once: addresses, and chains of names. Each is there as long as something
 //! refers to it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use ahash::RandomState;
 
@@ -31,6 +31,12 @@ pub(super) struct Ip {
     next: u32,
     /// The first of what clients were told of it; see [`super::others`].
     pub(super) told: u32,
+}
+
+impl Ip {
+    pub(super) fn address(&self) -> IpAddr {
+        IpAddr::V6(Ipv6Addr::from(self.octets)).to_canonical()
+    }
 }
 
 impl Item for Ip {
@@ -69,6 +75,11 @@ impl Ips {
         }
     }
 
+    /// Whether something refers to an address.
+    pub(super) fn is_used(ip: &Ip) -> bool {
+        ip.refs > 0
+    }
+
     pub(super) fn find(&self, address: IpAddr) -> Option<u32> {
         let octets = octets(address);
         let hash = half(self.state.hash_one(octets));
@@ -95,11 +106,12 @@ impl Ips {
     pub(super) fn release(&mut self, id: u32) -> Option<u32> {
         let ip = self.table.get_mut(id);
         ip.refs -= 1;
-        let told = ip.told;
-        (ip.refs == 0).then(|| {
-            self.table.remove(id);
-            told
-        })
+        if ip.refs > 0 {
+            return None;
+        }
+        let told = std::mem::replace(&mut ip.told, NONE);
+        self.table.remove(id);
+        Some(told)
     }
 }
 
@@ -153,8 +165,18 @@ impl Chains {
         self.table.needed().saturating_add(allocated(text))
     }
 
+    /// All texts by the number of the chain; those of chains that are gone are empty.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.table.places().iter().map(|chain| &*chain.text)
+    }
+
     pub(super) fn text(&self, id: u32) -> &str {
         &self.table.get(id).text
+    }
+
+    /// Whether something refers to a chain.
+    pub(super) fn is_used(chain: &Chain) -> bool {
+        chain.refs > 0
     }
 
     pub(super) fn find(&self, text: &str) -> Option<u32> {

@@ -38,12 +38,14 @@
 //! was told to use for a name.
 
 mod aliases;
+mod compact;
 mod find;
 mod ids;
 mod order;
 mod others;
 mod runs;
 mod slab;
+pub mod snapshot;
 mod span;
 mod spelling;
 #[cfg(test)]
@@ -58,7 +60,7 @@ use aliases::Aliases;
 pub use find::{Found, MAX_CANDIDATES, View};
 use ids::{Chains, Ips};
 use others::{Counted, Others};
-use runs::{Placed, Runs};
+use runs::{Added, Runs};
 use span::{MAX_HOLD_MS, Span};
 
 /// Addresses of a record at most; those behind are left out.
@@ -190,6 +192,7 @@ impl Map {
         if !has_targets && addresses.clone().next().is_none() {
             return;
         }
+        self.compact_if_wasteful();
         let client = self.hold_client(client);
         let own = self.lead(client, text, span.first());
         let chain = self.hold_chain(text);
@@ -234,12 +237,20 @@ impl Map {
 
     /// Makes a run of a look-up, or makes one longer.
     fn place(&mut self, client: u32, address: u32, chain: u32, span: Span) {
+        let spot = self.runs.spot(client, address, span.first());
+        if !self.runs.extend(&spot, chain, span) {
+            self.add(client, address, chain, span);
+        }
+    }
+
+    /// Adds a run.
+    fn add(&mut self, client: u32, address: u32, chain: u32, span: Span) {
         let bound = self.limits.bytes - self.limits.bytes / RESERVED;
         self.make_room(bound, |map| map.runs.needed());
-        match self.runs.place(client, address, chain, span) {
-            Placed::Extended => {}
-            Placed::TooOld => self.done.dropped += 1,
-            Placed::Added(beyond) => {
+        let spot = self.runs.spot(client, address, span.first());
+        match self.runs.add(&spot, (client, address), chain, span) {
+            Added::TooOld => self.done.dropped += 1,
+            Added::New { beyond } => {
                 self.clients.hold(client);
                 self.addresses.hold(address);
                 self.chains.hold(chain);

@@ -8,7 +8,7 @@ pub(super) struct Links {
     /// The one that was last used before.
     before: u32,
     /// The one that was last used after.
-    after: u32,
+    pub(super) after: u32,
 }
 
 impl Links {

@@ -4,6 +4,7 @@
 //! "Efficient computation of frequent and top-k elements in data streams", 2005: space-saving), and
 //! those that still hold before those that don't.
 
+use super::compact::{Numbers, renumbered};
 use super::slab::{self, NONE};
 use super::span::Span;
 
@@ -13,6 +14,7 @@ pub(super) const MAX_TOLD: usize = 8;
 /// A chain that clients were told for an address.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Told {
+    /// [`NONE`] if the place is free.
     pub(super) chain: u32,
     /// The next one of the address, or the next one that is free.
     next: u32,
@@ -53,6 +55,22 @@ impl Others {
         } else {
             0
         }
+    }
+
+    /// Bytes of places that are free.
+    pub(super) fn wasted(&self) -> usize {
+        (self.told.len() - self.count) * size_of::<Told>()
+    }
+
+    /// Gives free places back, with the new numbers of chains. Returns those of what was told.
+    pub(super) fn compact(&mut self, chains: &Numbers) -> Vec<u32> {
+        let numbers = slab::compact(&mut self.told, |told| told.chain != NONE);
+        self.free = NONE;
+        for told in &mut self.told {
+            told.next = renumbered(&numbers, told.next);
+            told.chain = renumbered(chains, told.chain);
+        }
+        numbers
     }
 
     fn get_mut(&mut self, id: u32) -> &mut Told {
@@ -130,7 +148,7 @@ impl Others {
             let told = self.get_mut(id);
             let next = told.next;
             told.next = free;
-            release(told.chain);
+            release(std::mem::replace(&mut told.chain, NONE));
             self.free = id;
             self.count -= 1;
             id = next;

@@ -6,6 +6,7 @@
 
 use ahash::RandomState;
 
+use super::compact::{Numbers, renumbered};
 use super::ids::half;
 use super::order::{Links, Order, Ordered};
 use super::slab::{self, Buckets, Chained, NONE};
@@ -62,13 +63,21 @@ impl Ordered for Entries {
     }
 }
 
-/// What became of a look-up.
-#[derive(Debug)]
-pub(super) enum Placed {
-    /// It belongs to a run that was there.
-    Extended,
-    /// It is a new run; if that is one too many for the pair, the oldest is to be removed.
-    Added(Option<u32>),
+/// Where a run belongs among those of its pair.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spot {
+    head: u32,
+    newer: u32,
+    older: u32,
+    /// Runs that are newer.
+    passed: usize,
+}
+
+/// What became of a run.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Added {
+    /// It is there; if it is one too many for the pair, the oldest one is to be removed.
+    New { beyond: Option<u32> },
     /// It is older than all runs of the pair, and these are as many as may be.
     TooOld,
 }
@@ -141,25 +150,62 @@ impl Runs {
         })
     }
 
-    /// Puts a look-up where it belongs by its time.
-    pub(super) fn place(&mut self, client: u32, address: u32, chain: u32, span: Span) -> Placed {
+    /// All runs, the least recently used first.
+    pub(super) fn by_use(&self) -> impl Iterator<Item = &Run> {
+        let mut id = self.order.least();
+        std::iter::from_fn(move || {
+            let run = (id != NONE).then(|| self.get(id))?;
+            id = run.used.after;
+            Some(run)
+        })
+    }
+
+    /// Where a look-up belongs by its time.
+    pub(super) fn spot(&self, client: u32, address: u32, time: u64) -> Spot {
         let head = self.newest(client, address);
         let (mut newer, mut older, mut passed) = (NONE, head, 0);
-        while older != NONE && self.get(older).span.first() > span.first() {
+        while older != NONE && self.get(older).span.first() > time {
             newer = older;
             older = self.get(older).older;
             passed += 1;
         }
-        for id in [older, newer] {
+        Spot {
+            head,
+            newer,
+            older,
+            passed,
+        }
+    }
+
+    /// Makes the run before or behind the spot longer, if it is one of that chain.
+    pub(super) fn extend(&mut self, spot: &Spot, chain: u32, span: Span) -> bool {
+        for id in [spot.older, spot.newer] {
             if id != NONE && self.get(id).chain == chain {
                 self.get_mut(id).span.extend(span);
                 self.order.remove(&mut self.entries, id);
                 self.order.add(&mut self.entries, id);
-                return Placed::Extended;
+                return true;
             }
         }
+        false
+    }
+
+    /// Puts a new run at its spot.
+    pub(super) fn add(
+        &mut self,
+        spot: &Spot,
+        (client, address): (u32, u32),
+        chain: u32,
+        span: Span,
+    ) -> Added {
+        let Spot {
+            head,
+            newer,
+            older,
+            passed,
+        } = *spot;
         if passed >= MAX_RUNS {
-            return Placed::TooOld;
+            return Added::TooOld;
         }
         let run = Run {
             client,
@@ -182,7 +228,7 @@ impl Runs {
             self.buckets.insert(&mut self.entries, id, self.pairs);
         }
         let beyond = self.nth_older(id, MAX_RUNS - passed);
-        Placed::Added(beyond)
+        Added::New { beyond }
     }
 
     /// The run that is `count` runs older.
@@ -219,6 +265,16 @@ impl Runs {
         if runs.capacity() - runs.len() > slab::step(runs.len()) {
             runs.shrink_to(runs.len());
         }
+    }
+
+    /// Takes over the new numbers of what the runs refer to.
+    pub(super) fn renumber(&mut self, clients: &Numbers, addresses: &Numbers, chains: &Numbers) {
+        for run in &mut self.entries.runs {
+            run.client = renumbered(clients, run.client);
+            run.address = renumbered(addresses, run.address);
+            run.chain = renumbered(chains, run.chain);
+        }
+        self.buckets.rebuild(&mut self.entries);
     }
 
     fn unlink_pair(&mut self, id: u32) {

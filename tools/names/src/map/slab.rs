@@ -39,6 +39,23 @@ pub(super) fn push<T>(items: &mut Vec<T>, item: T) -> u32 {
     id
 }
 
+/// Takes out all items but those that `is_used` says. Returns the new numbers by the old ones.
+pub(super) fn compact<T>(items: &mut Vec<T>, is_used: impl Fn(&T) -> bool) -> Vec<u32> {
+    let mut numbers = vec![NONE; items.len()];
+    let (mut to, mut next) = (0, 0);
+    for (from, number) in numbers.iter_mut().enumerate() {
+        if is_used(&items[from]) {
+            items.swap(from, to);
+            *number = next;
+            to += 1;
+            next += 1;
+        }
+    }
+    items.truncate(to);
+    items.shrink_to_fit();
+    numbers
+}
+
 /// Bytes that a vector has allocated.
 pub(super) fn allocated<T>(items: &Vec<T>) -> usize {
     items.capacity() * size_of::<T>()
@@ -72,6 +89,26 @@ impl Buckets {
             0
         } else {
             needed(&self.heads)
+        }
+    }
+
+    /// Bytes of buckets beyond those that `count` items need.
+    pub(super) fn wasted(&self, count: usize) -> usize {
+        self.heads.len().saturating_sub(count) * size_of::<u32>()
+    }
+
+    /// Makes all buckets anew, since the hashes of the items have changed.
+    pub(super) fn rebuild(&mut self, items: &mut impl Chained) {
+        let old = std::mem::replace(self, Self::new());
+        let mut count = 0;
+        for head in old.heads {
+            let mut id = head;
+            while id != NONE {
+                let next = items.next(id);
+                count += 1;
+                self.insert(items, id, count);
+                id = next;
+            }
         }
     }
 
@@ -212,6 +249,36 @@ impl<T: Item> Table<T> {
 
     pub(super) fn get_mut(&mut self, id: u32) -> &mut T {
         &mut self.items[id as usize]
+    }
+
+    /// All items by their number, and what is in the places of those that are gone.
+    pub(super) fn places(&self) -> &[T] {
+        &self.items
+    }
+
+    pub(super) fn places_mut(&mut self) -> &mut [T] {
+        &mut self.items
+    }
+
+    /// Finds each item by its hash as it is now.
+    pub(super) fn rebuild(&mut self) {
+        self.buckets.rebuild(&mut self.items);
+    }
+
+    /// Bytes of places that are free.
+    pub(super) fn wasted(&self) -> usize {
+        (self.items.len() - self.count) * size_of::<T>() + self.buckets.wasted(self.count)
+    }
+
+    /// Gives free places back: all but those that `is_used` says. Returns the new numbers.
+    pub(super) fn compact(&mut self, is_used: impl Fn(&T) -> bool) -> Vec<u32> {
+        let numbers = compact(&mut self.items, is_used);
+        self.free = NONE;
+        self.buckets = Buckets::new();
+        for (id, count) in (0..).zip(1..=self.items.len()) {
+            self.buckets.insert(&mut self.items, id, count);
+        }
+        numbers
     }
 
     /// The item of that hash that `is` the one.

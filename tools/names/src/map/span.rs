@@ -58,6 +58,10 @@ impl Span {
         self.last.get()
     }
 
+    pub(super) fn hold_ms(&self) -> u32 {
+        self.hold_ms
+    }
+
     /// When the longest TTL ends, up to a millisecond later.
     pub(super) fn expiry(&self) -> u64 {
         self.last().saturating_add(u64::from(self.hold_ms) * MS)

@@ -178,3 +178,63 @@ fn both_forms_of_an_address_are_one() {
     let mapped = IpAddr::V6(client.to_ipv6_mapped());
     assert_eq!(map.names_of(Some(mapped), 1, 100).0, Match::Client);
 }
+
+/// A generator of numbers that needs no state of its own between runs.
+fn mixed(number: u64) -> u64 {
+    let mixed = (number ^ number >> 31).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ mixed >> 31
+}
+
+/// Millions of look-ups of clients, addresses and names that come and go: memory stays within its bound,
+/// and everything that nothing refers to is gone.
+#[test]
+fn memory_stays_within_its_bound() {
+    const BYTES: usize = 2 << 20;
+    let mut map = Map::new(Limits {
+        bytes: BYTES,
+        ..Limits::default()
+    });
+    let mut text = String::new();
+    for number in 0..5_000_000_u64 {
+        let random = mixed(number);
+        // What is asked for changes its kind: few long names, many short ones, many clients, aliases.
+        let phase = number / 250_000 % 4;
+        let name = random % [50, 100_000, 1000, 5000][usize::try_from(phase).unwrap()];
+        let clients = [50, 1000, 1_000_000, 10][usize::try_from(phase).unwrap()];
+        text.clear();
+        text.push_str(&format!("n{name}.example"));
+        if phase == 0 {
+            text.push_str(&"x".repeat(200));
+        } else if phase == 3 {
+            text.push_str(&format!(",t{}.example", random % 777));
+        }
+        let client = random >> 8 & 0xffff_ffff;
+        let client = u32::try_from(client % clients).unwrap();
+        let address = u32::try_from(random >> 40 & 0x3fff).unwrap();
+        map.learn_text(
+            IpAddr::from(client.to_be_bytes()),
+            &mut text,
+            Span::new(number * 1000, 60_000),
+            [IpAddr::from(address.to_be_bytes())].into_iter(),
+        );
+        if number % 4096 == 0 {
+            let counts = map.counts();
+            assert!(counts.bytes <= BYTES as u64, "{number}: {counts:?}");
+            assert!(
+                counts.entries > 1000 || number < 5000,
+                "{number}: {counts:?}"
+            );
+        }
+    }
+    let counts = map.counts();
+    assert!(counts.evicted > 1_000_000, "{counts:?}");
+    // Once all is forgotten, nothing is left that nothing refers to.
+    while let Some(id) = map.runs.least_recent() {
+        map.forget_run(id);
+    }
+    while map.forget_oldest_alias() {}
+    let counts = map.counts();
+    let left = [counts.names, counts.addresses, counts.clients, counts.told];
+    assert_eq!(left, [0; 4]);
+}
