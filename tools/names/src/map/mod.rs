@@ -41,6 +41,8 @@ mod aliases;
 mod compact;
 mod find;
 mod ids;
+#[cfg(test)]
+mod model;
 mod order;
 mod others;
 mod runs;
