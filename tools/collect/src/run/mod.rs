@@ -67,12 +67,11 @@ pub fn run(options: &Options, reload: &Reload) -> Result<(), RunError> {
     let received = if options.read.is_empty() {
         run.receive(listeners, metrics, reload)
     } else {
-        run.read_files().and_then(|goes_on| {
+        run.read_files().map(|goes_on| {
             if served.is_some() && goes_on {
                 info!("all files are read; names are served until SIGTERM or SIGINT");
                 run.wait_for_end();
             }
-            Ok(())
         })
     };
     drop(served);

@@ -20,11 +20,16 @@ mod route;
 pub mod server;
 mod stall;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::thread;
+use std::time::Duration;
 
 use dnsflow_names::map::Counts;
 use dnsflow_names::{Answer, Limits, Map, Match, Question, Time};
+
+/// How long learning waits for questions that wait: about what it takes to wake up.
+const GIVE_WAY: Duration = Duration::from_micros(50);
 
 /// Why a request or a connection is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +48,8 @@ pub enum Refusal {
     Question,
     /// It is larger than may be.
     TooLarge,
-    /// It did not come in time, or not as HTTP, or its answer was not read in time.
+    /// It did not come in time, or not as HTTP, or its answer was not read in time. A connection
+    /// that was kept open and not used is one as well.
     Connection,
 }
 
@@ -101,6 +107,8 @@ pub struct Done {
 #[derive(Debug)]
 pub struct Naming {
     map: RwLock<Map>,
+    /// Questions that wait for the lock.
+    waiting: AtomicUsize,
     asked: [AtomicU64; MATCHES.len()],
     refused: [AtomicU64; Refusal::ALL.len()],
     snapshots: AtomicU64,
@@ -113,6 +121,7 @@ impl Naming {
     pub fn new(limits: Limits) -> Self {
         Self {
             map: RwLock::new(Map::new(limits)),
+            waiting: AtomicUsize::new(0),
             asked: Default::default(),
             refused: Default::default(),
             snapshots: AtomicU64::new(0),
@@ -160,10 +169,18 @@ impl Naming {
     // A thread that panics within the map leaves answers that may be wrong; but none does, and a service
     // that ends for it helps nobody.
     fn read(&self) -> RwLockReadGuard<'_, Map> {
-        self.map.read().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let map = self.map.read().unwrap_or_else(PoisonError::into_inner);
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        map
     }
 
+    /// Locks the map to learn. One thread does that again and again, and would get the lock before a
+    /// question that has to wake up first: it gives way.
     fn write(&self) -> RwLockWriteGuard<'_, Map> {
+        if self.waiting.load(Ordering::Relaxed) > 0 {
+            thread::sleep(GIVE_WAY);
+        }
         self.map.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
