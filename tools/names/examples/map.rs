@@ -25,7 +25,7 @@ fn mixed(number: u64) -> u64 {
 fn name_of(number: u64, names: u64) -> u64 {
     let random = mixed(number);
     let spread = random >> 32 & 0xffff_ffff;
-    (spread * spread >> 32) * names >> 32
+    (((spread * spread) >> 32) * names) >> 32
 }
 
 fn octets(number: u64) -> [u8; 4] {
@@ -48,7 +48,7 @@ fn datagram(number: u64, clients: u64, names: u64) -> Vec<u8> {
     record.extend(label(&format!("site{name}")));
     record.extend(label("example"));
     record.push(0);
-    if name % 4 == 0 {
+    if name.is_multiple_of(4) {
         record.extend([0x61, 60]);
         record.extend(label(&format!("edge{}", name / 64)));
         record.extend(label("cdn"));
