@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`question`] | what is asked |
+//! | [`map`] | who was told what, in bounded memory, and answers from that |
 //! | [`answer`] | what comes back: the names that held, the best one first, and how they were found |
 //!
 //! Questions and answers are the same whoever is asked: a map in memory, the naming service of
@@ -10,7 +11,9 @@
 //! The crate does no I/O, and reads no clock.
 
 pub mod answer;
+pub mod map;
 pub mod question;
 
 pub use answer::{Answer, Candidate, Match};
+pub use map::{Limits, Map};
 pub use question::{Question, Time, TimeError};
