@@ -88,7 +88,11 @@ impl Service {
         }
         let base = url.trim_end_matches('/');
         let uri = base.parse::<ureq::http::Uri>();
-        let is_whole = uri.is_ok_and(|uri| uri.authority().is_some() && uri.query().is_none());
+        let is_whole = uri.is_ok_and(|uri| {
+            uri.scheme().is_some()
+                && uri.host().is_some_and(|host| !host.is_empty())
+                && uri.query().is_none()
+        });
         if !is_whole {
             return Err(unfit("http://HOST:PORT is wanted"));
         }
