@@ -2,7 +2,7 @@
 //! each flow, at the time when the flow began.
 //!
 //! ```text
-//! input -> cut -> format (read) -> batch of questions -> source (map, service) -+
+//! input -> cut -> format (read) -> batch of questions -> source ----------------+
 //!            \                                                                  |
 //!             +-- the same bytes ------------------------> insert <-- answers --+--> output
 //! ```
@@ -75,7 +75,7 @@ pub fn run(options: &Options) -> Result<(), NameError> {
     let source = options.source(&stop).map_err(NameError::Source)?;
     let mut namer = options.namer(source);
     let start = Instant::now();
-    let result = name(&mut namer, inputs, &mut output, &stop);
+    let result = name(&mut namer, inputs, &mut output, &stop).and_then(|()| namer.finish());
     let summary = Summary {
         counts: namer.counts(),
         format: namer.format(),
@@ -129,7 +129,7 @@ fn step(bar: &ProgressBar, bytes: usize) {
 fn bytes(inputs: &[Input]) -> Option<u64> {
     let size = |input: &Input| {
         let metadata = input.metadata().ok()?;
-        metadata.is_file().then(|| metadata.len())
+        metadata.is_file().then_some(metadata.len())
     };
     inputs.iter().map(size).sum()
 }

@@ -114,6 +114,15 @@ impl Namer {
         }
     }
 
+    /// Says whether all could be read that might have had names.
+    ///
+    /// # Errors
+    ///
+    /// What could not.
+    pub fn finish(&mut self) -> Result<(), NameError> {
+        self.source.finish().map_err(NameError::Source)
+    }
+
     /// What was done so far.
     #[must_use]
     pub fn counts(&self) -> Counts {

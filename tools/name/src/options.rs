@@ -11,7 +11,7 @@ use crate::format::preset::{FieldMap, Preset};
 use crate::labels::Labels;
 use crate::namer::{Namer, Records};
 use crate::signals::Stop;
-use crate::source::{Captured, Service, Source, SourceError};
+use crate::source::{Captured, Service, Source, SourceError, Stored};
 use crate::time::Clock;
 
 /// Other names of a flow that can be asked for.
@@ -39,10 +39,10 @@ const CANDIDATES: u8 = 8;
 #[derive(Debug, Parser)]
 #[command(name = "dnsflow-name", version, after_long_help = EXAMPLES)]
 pub struct Options {
-    /// Where names come from: the naming service as http://HOST:PORT, or a capture FILE.
+    /// Where names come from: the naming service as http://HOST:PORT, a capture FILE, or a FOLDER of Parquet.
     ///
     /// A file is a capture of what sensors send, or what dnsflow -w has written, compressed or not; it is read
-    /// into memory first.
+    /// into memory first. A folder is that of dnsflow-collect --to parquet:FOLDER.
     #[arg(long, value_name = "SOURCE")]
     from: String,
 
@@ -90,7 +90,7 @@ pub struct Options {
     #[arg(long, value_name = "DURATION", default_value = "1min", value_parser = humantime::parse_duration)]
     retry_for: Duration,
 
-    /// How long after its TTL an address is used, with a capture file.
+    /// How long after its TTL an address is used, with a file or a folder.
     #[arg(long, value_name = "DURATION", default_value = "5min", value_parser = humantime::parse_duration)]
     grace: Duration,
 
@@ -136,9 +136,7 @@ impl Options {
         }
         let path = Path::new(from);
         if path.is_dir() {
-            return Err(SourceError::Folder {
-                path: path.to_owned(),
-            });
+            return Ok(Box::new(Stored::open(path, self.grace)?));
         }
         let mebibytes = usize::try_from(self.map_max).unwrap_or(usize::MAX);
         let limits = Limits {

@@ -103,8 +103,9 @@ pub(crate) fn of_number(number: f64) -> Option<Time> {
 
 /// A time that RFC 3339 can say, in whole microseconds.
 fn sayable(time: Duration) -> Option<Time> {
-    let nanos = time.subsec_nanos() / 1000 * 1000;
-    (time.as_secs() <= LAST_SECOND).then(|| Time(Duration::new(time.as_secs(), nanos)))
+    let micros = u64::from(time.subsec_micros());
+    let whole = Duration::from_secs(time.as_secs()) + Duration::from_micros(micros);
+    (time.as_secs() <= LAST_SECOND).then_some(Time(whole))
 }
 
 #[cfg(test)]

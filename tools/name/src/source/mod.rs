@@ -2,6 +2,7 @@
 
 mod captured;
 mod service;
+mod stored;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use thiserror::Error;
 
 pub use captured::{Captured, Learned};
 pub use service::Service;
+pub use stored::Stored;
 
 use crate::answers::Answers;
 
@@ -27,6 +29,15 @@ pub trait Source {
         most: usize,
         answers: &mut Answers,
     ) -> Result<(), SourceError>;
+
+    /// Says at the end whether all could be read that might have had names.
+    ///
+    /// # Errors
+    ///
+    /// What could not.
+    fn finish(&mut self) -> Result<(), SourceError> {
+        Ok(())
+    }
 }
 
 /// Why names can't be had.
@@ -65,11 +76,18 @@ pub enum SourceError {
         /// Packets in it.
         packets: u64,
     },
-    /// A folder of Parquet files, which this build can't read.
-    #[error("--from {}: folders can't be read yet; name the naming service or a file", path.display())]
-    Folder {
+    /// A folder of Parquet files can't be read.
+    #[error("--from {0}")]
+    Archive(#[from] dnsflow_archive::ArchiveError),
+    /// Some files of a folder can't be read.
+    #[error(
+        "--from {}: {files} files could not be read, so that names may be missing or less sure", path.display()
+    )]
+    Incomplete {
         /// The folder.
         path: PathBuf,
+        /// How many files.
+        files: usize,
     },
     /// A URL that can't be used.
     #[error("--from {url}: {reason}")]

@@ -23,6 +23,9 @@ const QUESTIONS: usize = 4096;
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// After how long without use a connection isn't used again, since the service closes it some time later.
+const IDLE: Duration = Duration::from_secs(10);
+
 /// How long a request may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -102,6 +105,7 @@ impl Service {
             .max_redirects_will_error(false)
             .proxy(None)
             .user_agent(concat!("dnsflow-name/", env!("CARGO_PKG_VERSION")))
+            .max_idle_age(IDLE)
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .timeout_global(Some(TIMEOUT));
         Ok(Self {

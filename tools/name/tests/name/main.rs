@@ -7,6 +7,7 @@ mod lookups;
 mod program;
 mod server;
 mod service;
+mod stored;
 mod tools;
 
 use std::net::Ipv4Addr;

@@ -270,7 +270,12 @@ fn errors_say_what_to_do() {
         1,
         "'dnsflow -r FILE -w RECORDS'",
     );
-    fails(&["--from", "/"], "", 1, "folders can't be read");
+    fails(
+        &["--from", "/"],
+        "",
+        1,
+        "name the one of --to parquet:FOLDER",
+    );
     fails(&["--from", "http://"], "", 1, "http://HOST:PORT is wanted");
     fails(&["--from", "https://localhost"], "", 1, "no TLS");
     fails(
