@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use crate::options::Options;
 use crate::receive::bind;
+use crate::run::start;
+use crate::serve::server;
 
 /// Looks at the stores, the sockets, the spool and the limits of this machine, and prints what it
 /// finds. The exit status is 1 if a run could not work.
@@ -59,12 +61,14 @@ pub fn run(options: &Options) -> ExitCode {
             "note  without --spool, batches that wait for a store are lost when this program ends"
         );
     }
-    if options.to.is_empty() {
+    if options.to.is_empty() && options.serve.is_none() {
         say(
             true,
-            "nowhere to store: give --to URL, as in --to jsonl:-".to_owned(),
+            "nowhere to store: give --to URL, as in --to jsonl:-, or --serve ADDRESS:PORT"
+                .to_owned(),
         );
     }
+    naming(options, &mut say);
     for to in &options.to {
         match to.sink(0).open() {
             Err(error) => say(true, format!("{}: {error}", to.name())),
@@ -75,6 +79,33 @@ pub fn run(options: &Options) -> ExitCode {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
+    }
+}
+
+/// Looks at what the naming service needs.
+fn naming(options: &Options, say: &mut impl FnMut(bool, String)) {
+    if let Err(error) = start::validate_serve(options) {
+        say(true, error.to_owned());
+    }
+    let Some(address) = options.serve else {
+        return;
+    };
+    match server::listen(address) {
+        Err(error) => say(true, error.to_string()),
+        Ok(_) => say(false, format!("{address} can serve names")),
+    }
+    if let Err(error) = start::access(options) {
+        say(true, error.to_string());
+    }
+    if let Some(path) = &options.map_snapshot {
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(std::path::Path::new("."));
+        match writable(folder) {
+            Err(error) => say(true, format!("{}: {error}", folder.display())),
+            Ok(()) => say(false, format!("{} can be written", path.display())),
+        }
     }
 }
 

@@ -22,6 +22,8 @@
 //! 4. When a sink says that everything up to a batch is stored for good, that is noted in the
 //!    spool; what all sinks have stored is forgotten.
 //!
+//! With `--serve`, a sink of its own teaches a map of names, which is asked over HTTP ([`serve`]).
+//!
 //! [`run`] puts these together, [`watch`] shows them to others. The crate reads datagrams by
 //! [`dnsflow_wire`] and knows nothing of the sensor.
 
@@ -33,5 +35,6 @@ pub mod options;
 pub mod receive;
 pub mod record;
 pub mod run;
+pub mod serve;
 pub mod sink;
 pub mod watch;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 use dnsflow_service::diagnostics::LogLevel;
@@ -45,6 +46,7 @@ Examples:
   dnsflow-collect --listen '[::]:5300' --to parquet:/var/lib/dnsflow
   dnsflow-collect --listen '[::]:5300' --sensor fra1=192.0.2.1 --spool /var/spool/dnsflow \\
       --to 'clickhouse:http://localhost:8123/dns?create=1'
+  dnsflow-collect --listen '[::]:5300' --serve 127.0.0.1:8053
   dnsflow-collect --read old.pcap --to 'jsonl:-'";
 
 /// The options of a run. Each is also a key of the configuration file.
@@ -181,6 +183,57 @@ pub struct Options {
     )]
     pub metrics: Option<SocketAddr>,
 
+    /// Answer over HTTP at this address and port which names an address stood for; docs/naming.md
+    #[arg(long, value_name = "ADDRESS:PORT", help_heading = "Names")]
+    pub serve: Option<SocketAddr>,
+
+    /// Memory of the map of names at most, in MiB; what was looked up longest ago goes first
+    #[arg(
+        long,
+        value_name = "MIB",
+        default_value = "1024",
+        help_heading = "Names"
+    )]
+    pub map_max: NonZeroU32,
+
+    /// How long an address is used after the TTL of its name: 90s, 5m, 1h
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "5m",
+        value_parser = pause,
+        help_heading = "Names"
+    )]
+    pub grace: Duration,
+
+    /// Keep the map in this file over restarts
+    #[arg(long, value_name = "FILE", help_heading = "Names")]
+    pub map_snapshot: Option<PathBuf>,
+
+    /// How often the file of --map-snapshot is written
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "5m",
+        value_parser = pause,
+        help_heading = "Names"
+    )]
+    pub map_interval: Duration,
+
+    /// Answer only who sends the token that is the first line of this file; needed where --serve is no
+    /// address of this machine alone
+    #[arg(long, value_name = "FILE", help_heading = "Names")]
+    pub token_file: Option<PathBuf>,
+
+    /// Answer to this name too, besides localhost and the address; may be repeated
+    #[arg(
+        long = "serve-host",
+        value_name = "NAME",
+        action = ArgAction::Append,
+        help_heading = "Names"
+    )]
+    pub serve_hosts: Vec<String>,
+
     /// Read options from this file (TOML); those of the command line take precedence
     #[arg(short = 'c', long, value_name = "FILE", help_heading = "Process")]
     pub config: Option<PathBuf>,
@@ -193,6 +246,11 @@ pub struct Options {
         help_heading = "Process"
     )]
     pub log_level: LogLevel,
+}
+
+fn pause(text: &str) -> Result<Duration, String> {
+    let pause = crate::sink::duration(&text.replace("min", "m"));
+    pause.ok_or_else(|| "expected a time, as in 90s, 5m, 1h".to_owned())
 }
 
 fn allowed(text: &str) -> Result<IpNet, String> {

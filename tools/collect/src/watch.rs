@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use dnsflow_names::map::Counts;
 use dnsflow_service::exposition::Samples;
 use dnsflow_service::monitoring::Pages;
 use dnsflow_service::process::Usage;
@@ -15,6 +16,7 @@ use dnsflow_service::process::Usage;
 use crate::backlog::{Account, Backlog};
 use crate::receive::{Refusal, Refused, Shared, StreamView, Totals, View};
 use crate::run::PATIENCE;
+use crate::serve::{self, Done, MATCHES, Naming};
 use crate::sink::runner::Status;
 
 /// Sensors with metrics of their own; what others do is summed up. Forged names must not fill Prometheus.
@@ -32,17 +34,24 @@ pub struct Watch {
     receivers: Arc<Shared>,
     backlog: Arc<Backlog>,
     sinks: Sinks,
+    naming: Option<Arc<Naming>>,
     started: SystemTime,
 }
 
 impl Watch {
     /// What is asked.
     #[must_use]
-    pub fn new(receivers: Arc<Shared>, backlog: Arc<Backlog>, sinks: Sinks) -> Self {
+    pub fn new(
+        receivers: Arc<Shared>,
+        backlog: Arc<Backlog>,
+        sinks: Sinks,
+        naming: Option<Arc<Naming>>,
+    ) -> Self {
         Self {
             receivers,
             backlog,
             sinks,
+            naming,
             started: SystemTime::now(),
         }
     }
@@ -67,6 +76,10 @@ impl Watch {
             is_well,
             sinks: sinks.collect(),
             sizes: self.backlog.sizes(),
+            naming: self
+                .naming
+                .as_ref()
+                .map(|naming| (naming.counts(), naming.done())),
             usage: Usage::now(self.started),
             at: Instant::now(),
         }
@@ -94,6 +107,8 @@ pub struct Look {
     sinks: Vec<SinkLook>,
     /// Bytes in memory, bytes in the spool, batches that could not be written there.
     sizes: (usize, u64, u64),
+    /// What the map of names holds, and what was asked.
+    naming: Option<(Counts, Done)>,
     usage: Usage,
     at: Instant,
 }
@@ -217,6 +232,9 @@ dnsflow-collect, a collector of DNS responses
         let samples = &mut Samples::default();
         self.receiving(samples);
         self.storing(samples);
+        if let Some((counts, done)) = &self.naming {
+            naming(samples, counts, done);
+        }
         samples.set(
             &family::BUILD,
             &[env!("CARGO_PKG_VERSION"), std::env::consts::ARCH],
@@ -293,6 +311,33 @@ impl Look {
         samples.set(&family::MEMORY, &[], memory as f64);
         samples.set(&family::SPOOL, &[], spool as f64);
         samples.add(&family::UNSPOOLED, &[], unspooled);
+    }
+}
+
+/// What the naming service has done.
+fn naming(samples: &mut Samples, counts: &Counts, done: &Done) {
+    for (family, value) in [
+        (&family::MAP_ENTRIES, counts.entries),
+        (&family::MAP_NAMES, counts.names),
+        (&family::MAP_BYTES, counts.bytes),
+    ] {
+        samples.set(family, &[], value as f64);
+    }
+    for (family, value) in [
+        (&family::MAP_LOOKUPS, counts.lookups),
+        (&family::MAP_EVICTED, counts.evicted),
+        (&family::MAP_DROPPED, counts.dropped),
+        (&family::MAP_LEFT_OUT, counts.left_out),
+        (&family::SNAPSHOTS, done.snapshots),
+        (&family::SNAPSHOT_FAILURES, done.failed_snapshots),
+    ] {
+        samples.add(family, &[], value);
+    }
+    for ((_, matched), count) in MATCHES.iter().zip(done.asked) {
+        samples.add(&family::QUESTIONS, &[matched], count);
+    }
+    for (refusal, count) in serve::Refusal::ALL.iter().zip(done.refused) {
+        samples.add(&family::SERVE_REFUSED, &[refusal.name()], count);
     }
 }
 

@@ -32,6 +32,12 @@ pub enum RunError {
     /// The address of the metrics can't be used.
     #[error(transparent)]
     Metrics(#[from] ListenError),
+    /// The address of the naming service can't be used.
+    #[error(transparent)]
+    Serve(#[from] crate::serve::server::ListenError),
+    /// There is no token for it.
+    #[error(transparent)]
+    Token(#[from] crate::serve::access::TokenError),
     /// A file can't be read to its end.
     #[error(transparent)]
     File(#[from] FileError),

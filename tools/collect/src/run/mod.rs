@@ -2,7 +2,7 @@
 
 mod error;
 mod sinks;
-mod start;
+pub(crate) mod start;
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -23,6 +23,7 @@ use sinks::Started;
 use crate::backlog::Backlog;
 use crate::options::Options;
 use crate::receive::{Admission, Closing, Intake, Listener, Receiver, Receivers, read};
+use crate::serve::{Naming, server};
 use crate::watch::Watch;
 
 /// How often what is in the spool is made to survive a loss of power.
@@ -48,18 +49,33 @@ pub fn run(options: &Options, reload: &Reload) -> Result<(), RunError> {
     let backlog = Arc::new(start::backlog(options)?);
     let listeners = start::listeners(options)?;
     let metrics = options.metrics.map(Listening::on).transpose()?;
-    let sinks = sinks::start(options, &backlog)?;
+    let naming = start::naming(options);
+    let serving = options.serve.map(server::listen).transpose()?;
+    let access = start::access(options)?;
+    let sinks = sinks::start(options, &backlog, naming.as_ref())?;
+    // After the snapshot is there: an answer without it would be wrong.
+    let served = serving.zip(naming.clone());
+    let served = served.map(|(listener, naming)| server::start(listener, naming, access));
+    let served = served.transpose().map_err(system("serve names"))?;
     let run = Run {
         options,
         signals,
         backlog,
         sinks,
+        naming,
     };
     let received = if options.read.is_empty() {
         run.receive(listeners, metrics, reload)
     } else {
-        run.read_files()
+        run.read_files().and_then(|goes_on| {
+            if served.is_some() && goes_on {
+                info!("all files are read; names are served until SIGTERM or SIGINT");
+                run.wait_for_end();
+            }
+            Ok(())
+        })
     };
+    drop(served);
     let drain = Duration::from_secs(options.drain_time.into());
     let left = run.sinks.finish(&run.backlog, drain);
     sinks::report_end(options, &left)?;
@@ -72,6 +88,7 @@ struct Run<'o> {
     signals: Channel<i32>,
     backlog: Arc<Backlog>,
     sinks: Started,
+    naming: Option<Arc<Naming>>,
 }
 
 impl Run<'_> {
@@ -90,7 +107,8 @@ impl Run<'_> {
         let receivers = Receivers::start(receivers, Arc::clone(&self.backlog), self.closing())
             .map_err(system("start a thread"))?;
         let sinks = self.sinks.shared.clone();
-        let watch = Watch::new(receivers.shared(), Arc::clone(&self.backlog), sinks);
+        let naming = self.naming.clone();
+        let watch = Watch::new(receivers.shared(), Arc::clone(&self.backlog), sinks, naming);
         let watch = Arc::new(watch);
         if let Some(Ok(address)) = metrics.as_ref().map(Listening::address) {
             info!("metrics on http://{address}/metrics");
@@ -173,10 +191,24 @@ impl Run<'_> {
         }
     }
 
-    /// Reads all files, one behind the other.
-    fn read_files(&self) -> Result<(), RunError> {
+    /// Waits for the signal that ends the run.
+    fn wait_for_end(&self) {
+        loop {
+            let signal = self.signals.recv_timeout(SYNC_INTERVAL);
+            let is_over = match signal {
+                Ok(signal) => signal != SIGHUP,
+                Err(error) => error == RecvTimeoutError::Disconnected,
+            };
+            if is_over || self.sinks.has_ended() {
+                return;
+            }
+        }
+    }
+
+    /// Reads all files, one behind the other. Returns whether no signal has ended that.
+    fn read_files(&self) -> Result<bool, RunError> {
         let mut intake = self.intake();
-        let mut result = Ok(());
+        let mut result: Result<(), RunError> = Ok(());
         let ended = Cell::new(false);
         let ends = || {
             let signal = self.signals.try_recv();
@@ -204,7 +236,7 @@ impl Run<'_> {
         }
         let (streams, _) = intake.streams();
         info!("{}", crate::watch::summary(&streams, &intake.refused()));
-        result
+        result.map(|()| !ended.get())
     }
 }
 

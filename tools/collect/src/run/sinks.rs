@@ -8,9 +8,13 @@ use std::time::{Duration, Instant};
 use log::{info, warn};
 
 use super::error::{RunError, system};
+use super::start::SERVE;
 use crate::backlog::{Account, Backlog};
 use crate::options::Options;
+use crate::serve::Naming;
+use crate::serve::feed::{Feed, Snapshots};
 use crate::sink::runner::{Deadline, Runner, Status};
+use crate::sink::{Destination, Sink};
 use crate::watch::Sinks;
 
 /// The sinks of a run, started.
@@ -22,16 +26,24 @@ pub(super) struct Started {
 }
 
 /// Opens all sinks and starts their threads.
-pub(super) fn start(options: &Options, backlog: &Arc<Backlog>) -> Result<Started, RunError> {
+pub(super) fn start(
+    options: &Options,
+    backlog: &Arc<Backlog>,
+    naming: Option<&Arc<Naming>>,
+) -> Result<Started, RunError> {
     let deadline = Arc::new(Deadline::default());
     let mut runners = Vec::new();
     let mut shared = Sinks::default();
-    for (index, to) in options.to.iter().enumerate() {
+    let collector = backlog.collector();
+    let stores = options.to.iter().map(|to| to.sink(collector));
+    let feed = naming.map(|naming| feed(options, naming, collector));
+    let sinks = stores.chain(feed);
+    for (index, (name, sink)) in names(options).zip(sinks).enumerate() {
         let status = Arc::new(Status::default());
-        shared.push((to.name().to_owned(), Arc::clone(&status)));
+        shared.push((name.to_owned(), Arc::clone(&status)));
         let mut runner = Runner {
-            name: to.name().to_owned(),
-            sink: to.sink(backlog.collector()),
+            name: name.to_owned(),
+            sink,
             backlog: Arc::clone(backlog),
             index,
             status,
@@ -39,7 +51,7 @@ pub(super) fn start(options: &Options, backlog: &Arc<Backlog>) -> Result<Started
         };
         let opened = runner.open();
         opened.map_err(|source| RunError::Sink {
-            name: to.name().to_owned(),
+            name: name.to_owned(),
             source,
         })?;
         runners.push(runner);
@@ -50,6 +62,22 @@ pub(super) fn start(options: &Options, backlog: &Arc<Backlog>) -> Result<Started
         deadline,
         shared,
     })
+}
+
+/// The names of all sinks, in their order.
+fn names(options: &Options) -> impl Iterator<Item = &str> {
+    let serve = options.serve.map(|_| SERVE);
+    options.to.iter().map(Destination::name).chain(serve)
+}
+
+/// The sink of the naming service.
+fn feed(options: &Options, naming: &Arc<Naming>, collector: u64) -> Box<dyn Sink> {
+    let snapshots = options.map_snapshot.as_ref().map(|path| Snapshots {
+        path: path.clone(),
+        every: options.map_interval,
+        has_spool: options.spool.is_some(),
+    });
+    Box::new(Feed::new(Arc::clone(naming), snapshots, collector))
 }
 
 impl Started {
@@ -79,17 +107,14 @@ impl Started {
 /// Says what is left at the end.
 pub(super) fn report_end(options: &Options, left: &[Account]) -> Result<(), RunError> {
     let mut lost = 0;
-    for (to, account) in options.to.iter().zip(left) {
+    for (name, account) in names(options).zip(left) {
         let spooled = account.waiting_records - account.unspooled_records;
         if spooled > 0 {
-            info!(
-                "{}: {spooled} records are in the spool, for the next start",
-                to.name()
-            );
+            info!("{name}: {spooled} records are in the spool, for the next start");
         }
         lost += account.unspooled_records;
         if account.lost > 0 {
-            warn!("{}: {} records were lost", to.name(), account.lost_records);
+            warn!("{name}: {} records were lost", account.lost_records);
         }
     }
     if lost > 0 {

@@ -1,6 +1,7 @@
 //! From options to what a run is made of.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use log::{info, warn};
 
@@ -8,9 +9,14 @@ use super::error::RunError;
 use crate::backlog::{Backlog, Limits, OpenError, Spool};
 use crate::options::Options;
 use crate::receive::{Admission, Listener, SocketError, bind};
+use crate::serve::Naming;
+use crate::serve::access::{Access, Token, TokenError};
 
 /// MiB of a spool, unless it is told.
 const SPOOL_MAX_MIB: u32 = 10_240;
+
+/// What the sink of the naming service is called in messages, metrics and the spool; no store can be called so.
+pub(super) const SERVE: &str = "serve";
 
 /// What has to be given and can't be demanded by the parser, since the configuration file may have it.
 pub(super) fn validate(options: &Options) -> Result<(), RunError> {
@@ -19,11 +25,12 @@ pub(super) fn validate(options: &Options) -> Result<(), RunError> {
             "there is nothing to receive: give --listen ADDRESS:PORT, or --read FILE",
         ));
     }
-    if options.to.is_empty() {
+    if options.to.is_empty() && options.serve.is_none() {
         return Err(RunError::Options(
-            "there is nowhere to store: give --to URL, as in --to jsonl:-",
+            "there is nowhere to store: give --to URL, as in --to jsonl:-, or --serve ADDRESS:PORT",
         ));
     }
+    validate_serve(options).map_err(RunError::Options)?;
     if options.spool_max.is_some() && options.spool.is_none() {
         return Err(RunError::Options(
             "--spool-max is the size of a spool, and there is none: give --spool FOLDER",
@@ -40,6 +47,46 @@ pub(super) fn validate(options: &Options) -> Result<(), RunError> {
         ));
     }
     Ok(())
+}
+
+/// What is wrong with the options of the naming service.
+pub(crate) fn validate_serve(options: &Options) -> Result<(), &'static str> {
+    let Some(address) = options.serve else {
+        if options.map_snapshot.is_some()
+            || options.token_file.is_some()
+            || !options.serve_hosts.is_empty()
+        {
+            return Err(
+                "--map-snapshot, --token-file and --serve-host are about the naming service, and there is none: give --serve ADDRESS:PORT",
+            );
+        }
+        return Ok(());
+    };
+    if !address.ip().is_loopback() && options.token_file.is_none() {
+        return Err(
+            "--serve on an address that others can reach needs --token-file FILE: it knows what people looked up",
+        );
+    }
+    Ok(())
+}
+
+/// The map of the naming service, if there is one.
+pub(super) fn naming(options: &Options) -> Option<Arc<Naming>> {
+    options.serve?;
+    Some(Arc::new(Naming::new(dnsflow_names::Limits {
+        bytes: (options.map_max.get() as usize) << 20,
+        grace: options.grace,
+        ..dnsflow_names::Limits::default()
+    })))
+}
+
+/// Who may ask the naming service.
+pub(crate) fn access(options: &Options) -> Result<Access, TokenError> {
+    let token = options.token_file.as_deref().map(Token::read).transpose()?;
+    Ok(Access {
+        token,
+        hosts: options.serve_hosts.clone(),
+    })
 }
 
 impl Admission {
@@ -63,7 +110,8 @@ pub(super) fn backlog(options: &Options) -> Result<Backlog, OpenError> {
         memory: (options.memory.get() as usize) << 20,
         spool,
     };
-    let names: Vec<String> = options.to.iter().map(|to| to.file_name()).collect();
+    let mut names: Vec<String> = options.to.iter().map(|to| to.file_name()).collect();
+    names.extend(options.serve.map(|_| SERVE.to_owned()));
     Backlog::open(&limits, &names, &mut |note| warn!("{note}"))
 }
 

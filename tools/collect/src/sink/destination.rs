@@ -119,7 +119,7 @@ pub(super) fn divide(text: &str) -> (&str, impl Iterator<Item = (&str, &str)>) {
 }
 
 /// Reads a time such as `90s`, `10m`, `1h` or `1d`; a number alone is seconds.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     let digits = text.trim_end_matches(|part: char| part.is_ascii_alphabetic());
     let unit = match text.get(digits.len()..)? {
         "" | "s" => 1,

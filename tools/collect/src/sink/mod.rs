@@ -12,6 +12,7 @@ pub mod jsonl;
 pub mod parquet;
 pub mod runner;
 
+pub(crate) use destination::duration;
 pub use destination::{Destination, DestinationError};
 
 use std::sync::Arc;

@@ -43,6 +43,28 @@ dnsflow_service::families! {
         "Batches in the spool.",
     UNSPOOLED Counter "dnsflow_collect_unspooled_batches_total" []
         "Batches that could not be written to the spool, and were in memory alone.",
+    MAP_ENTRIES Gauge "dnsflow_collect_map_entries" []
+        "Entries of the map of names.",
+    MAP_NAMES Gauge "dnsflow_collect_map_names" []
+        "Different chains of names in it.",
+    MAP_BYTES Gauge "dnsflow_collect_map_bytes" []
+        "Its memory.",
+    MAP_LOOKUPS Counter "dnsflow_collect_map_lookups_total" []
+        "Addresses of records that it has learned.",
+    MAP_EVICTED Counter "dnsflow_collect_map_evicted_entries_total" []
+        "Entries that went because there was no more memory.",
+    MAP_DROPPED Counter "dnsflow_collect_map_dropped_entries_total" []
+        "Entries that went because a client had too many names for one address.",
+    MAP_LEFT_OUT Counter "dnsflow_collect_map_left_out_addresses_total" []
+        "Addresses of records that have more than 64.",
+    SNAPSHOTS Counter "dnsflow_collect_map_snapshots_total" []
+        "Snapshots of the map that were written.",
+    SNAPSHOT_FAILURES Counter "dnsflow_collect_map_snapshot_failures_total" []
+        "Snapshots that could not be written.",
+    QUESTIONS Counter "dnsflow_collect_questions_total" ["matched"]
+        "Questions that were answered, by how names were found.",
+    SERVE_REFUSED Counter "dnsflow_collect_serve_refused_total" ["reason"]
+        "Questions, requests and connections of the naming service that were refused, by the reason.",
     BUILD Gauge "dnsflow_collect_build_info" ["version" "arch"]
         "Always 1; its labels say what runs.",
     PROCESS_START Gauge "process_start_time_seconds" []
