@@ -1,17 +1,21 @@
 //! Names from a naming service, also from one that is away, refuses, or says nonsense.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::process::Command;
 use std::sync::mpsc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use dnsflow_names::{Map, Question, Time};
 use dnsflow_records::record::records;
 use dnsflow_testkit::folder::Folder;
 use dnsflow_testkit::patience::until;
+use dnsflow_testkit::process::Process;
 use dnsflow_wire::datagram::Datagram;
 
-use crate::program::{run, spawn};
+use crate::lookups::LookUp;
+use crate::program::{captured, run, spawn};
 use crate::server::{Request, Server};
-use crate::{LOOK_UP, SECOND, SERVER, flow};
+use crate::{BUILT, CLIENT, LOOK_UP, SECOND, SERVER, flow};
 
 fn listener() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").expect("a free port")
@@ -151,4 +155,39 @@ fn what_can_not_be_named_is_written_nevertheless() {
         assert!(ended.stderr.contains(words), "{}", ended.stderr);
         assert_eq!(ended.text(), flows);
     }
+}
+
+#[test]
+fn the_collector_answers_as_a_capture_does() {
+    // Records before version 5 count as captured when they come.
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("a clock");
+    let second = now.as_secs();
+    let (_folder, path) = captured(&[LookUp { second, ..LOOK_UP }]);
+    let start = |line: String| line.replace(&(SECOND + 1).to_string(), &(second + 100).to_string());
+    let flows = start(flow(SERVER, 1)) + &start(flow(CLIENT, 2));
+    let serve = listener().local_addr().expect("a bound socket").to_string();
+    let listen = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+    let listen = listen.expect("a free port");
+    let mut command = Command::new(BUILT.path("dnsflow-collect"));
+    command.args(["--listen", &listen.to_string(), "--serve", &serve]);
+    let _collector = Process::spawn("dnsflow-collect", &mut command);
+    let by = |from: &str| {
+        let ended = run(&["--retry-for", "3min", "--from", from], &flows);
+        ended.assert_success();
+        ended.text().to_owned()
+    };
+    let want = by(path.to_str().expect("a path of UTF-8"));
+    assert!(
+        want.contains("\"www.example.org\",\"dnsflow_matched\":\"client\""),
+        "{want}"
+    );
+    let sensor = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{serve}");
+    until("the collector to know the name", || {
+        // It may not listen yet.
+        let _ = sensor.send_to(&LOOK_UP.datagram(), listen);
+        (by(&url) == want).then_some(())
+    });
 }
