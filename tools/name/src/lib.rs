@@ -15,7 +15,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `input`, `signals` | what is there of the input, up to a bound, until a signal |
-//! | [`format`] | what a record says, and where something can be put into it |
+//! | [`mod@format`] | what a record says, and where something can be put into it |
 //! | [`flow`], [`time`] | what is taken from a record |
 //! | [`source`], [`answers`] | where names come from |
 //! | [`namer`] | a batch from bytes to bytes |

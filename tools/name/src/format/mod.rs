@@ -3,12 +3,12 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`preset`] | the formats that have a name, and which of their fields are what |
-//! | [`json`] | records that are objects of JSON |
-//! | [`table`] | records that are rows with columns |
-//! | [`cut`] | from bytes to records |
-//! | [`detect`] | which format it is, from the first records |
+//! | `json` | records that are objects of JSON |
+//! | `table` | records that are rows with columns |
+//! | `cut` | from bytes to records |
+//! | `detect` | which format it is, from the first records |
 //!
-//! A record is read, and an [`Edit`] says where something can be put into its bytes. Nothing here writes.
+//! A record is read, and an `Edit` says where something can be put into its bytes. Nothing here writes.
 
 pub(crate) mod cut;
 pub(crate) mod detect;
