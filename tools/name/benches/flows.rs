@@ -5,9 +5,10 @@
 //! FLOWS=2000000 cargo bench --package dnsflow-name
 //! ```
 //!
-//! The map has [`CLIENTS`] clients that looked up [`LOOK_UPS`] names. Nine flows of ten are of a client to an
-//! address that it was told, half of them in the other direction. The CPU time is that of the thread that does
-//! the work, the median of [`ROUNDS`] rounds; nothing is read from or written to a file.
+//! The map has [`CLIENTS`] clients that looked up [`LOOK_UPS`] names. Nine flows of ten are of a
+//! client to an address that it was told, half of them in the other direction. The CPU time is that
+//! of the thread that does the work, the median of [`ROUNDS`] rounds; nothing is read from or
+//! written to a file.
 
 #[path = "../tests/name/lookups.rs"]
 #[expect(dead_code, reason = "captures are for the tests")]

@@ -49,8 +49,8 @@ impl Side {
 }
 
 impl Flow {
-    /// The side that is more likely the server: the one with the lower port, and the destination if ports
-    /// don't tell. A flow record may be of either direction of a connection.
+    /// The side that is more likely the server: the one with the lower port, and the destination if
+    /// ports don't tell. A flow record may be of either direction of a connection.
     #[must_use]
     pub fn server(&self) -> Side {
         match (self.source_port, self.destination_port) {

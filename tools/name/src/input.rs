@@ -1,7 +1,7 @@
 //! Reads flows: as many as are there, and no more than there is room for.
 //!
-//! A pipe whose writer pauses is not waited for while there is something to write, so that a flow comes out
-//! as soon as it went in.
+//! A pipe whose writer pauses is not waited for while there is something to write, so that a flow
+//! comes out as soon as it went in.
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -1,8 +1,8 @@
 //! Writes records out again, with what is added to them.
 //!
-//! The bytes of a record are copied around what is put in, and never changed. A name comes from whoever
-//! answers DNS: whatever it holds is escaped as the format demands, so that it can't end a line, a field or
-//! a string.
+//! The bytes of a record are copied around what is put in, and never changed. A name comes from
+//! whoever answers DNS: whatever it holds is escaped as the format demands, so that it can't end a
+//! line, a field or a string.
 
 use std::io::Write as _;
 
@@ -112,8 +112,8 @@ impl<'f> Inserter<'f> {
         list.add_all(words, side, named, self.has_others);
     }
 
-    /// Writes an event of the Elastic Common Schema: the name as the domain of its side, and an object with
-    /// all that is known.
+    /// Writes an event of the Elastic Common Schema: the name as the domain of its side, and an
+    /// object with all that is known.
     fn event(
         &self,
         out: &mut Vec<u8>,

@@ -1,5 +1,5 @@
-//! The filter that adds names to flow records: the name by which the client had looked up the address of
-//! each flow, at the time when the flow began.
+//! The filter that adds names to flow records: the name by which the client had looked up the
+//! address of each flow, at the time when the flow began.
 //!
 //! ```text
 //! input -> cut -> format (read) -> batch of questions -> source ----------------+
@@ -7,10 +7,10 @@
 //!             +-- the same bytes ------------------------> insert <-- answers --+--> output
 //! ```
 //!
-//! It stands between any program that writes flow records and any that reads them. What it does not know
-//! stays as it is, byte for byte: records are looked into, never written again, and names are put in between.
-//! It refuses to reorder, drop, aggregate or convert records, and to look anything up itself: names come from
-//! what sensors have seen.
+//! It stands between any program that writes flow records and any that reads them. What it does not
+//! know stays as it is, byte for byte: records are looked into, never written again, and names are
+//! put in between. It refuses to reorder, drop, aggregate or convert records, and to look anything
+//! up itself: names come from what sensors have seen.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -59,8 +59,9 @@ use summary::Summary;
 ///
 /// # Errors
 ///
-/// A [`NameError`] if flows can't be read, named or written. What was read before was written; what was read
-/// and could not be named was written without names. A reader of standard output that went away is no error.
+/// A [`NameError`] if flows can't be read, named or written. What was read before was written; what
+/// was read and could not be named was written without names. A reader of standard output that went
+/// away is no error.
 pub fn run(options: &Options) -> Result<(), NameError> {
     let stop = Stop::on_signals().map_err(NameError::Signals)?;
     let mut inputs = Vec::new();
@@ -134,7 +135,8 @@ fn bytes(inputs: &[Input]) -> Option<u64> {
     inputs.iter().map(size).sum()
 }
 
-/// The file to write, or standard output, without a buffer: batches are large, and leave as they are.
+/// The file to write, or standard output, without a buffer: batches are large, and leave as they
+/// are.
 fn output(path: Option<&Path>, inputs: &[Input]) -> Result<File, NameError> {
     let Some(path) = path else {
         let stdout = io::stdout().as_fd().try_clone_to_owned();

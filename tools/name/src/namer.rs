@@ -1,4 +1,5 @@
-//! What happens to flows between input and output: a batch is read, asked about, and written in its order.
+//! What happens to flows between input and output: a batch is read, asked about, and written in its
+//! order.
 
 use std::io::{self, Write};
 
@@ -35,8 +36,8 @@ pub enum Records {
 pub struct Counts {
     /// Flow records.
     pub flows: u64,
-    /// Those named by what the client itself was told, by what it had been told before, and by what others
-    /// were told.
+    /// Those named by what the client itself was told, by what it had been told before, and by what
+    /// others were told.
     pub client: u64,
     /// See [`client`](Self::client).
     pub expired: u64,
@@ -144,14 +145,15 @@ impl Namer {
         }
     }
 
-    /// Names the whole records in `bytes`, writes them to `output`, and returns how many bytes that were. The
-    /// others are to be given again, with more behind them. `is_end` says that there is no more, and
-    /// `is_full` that no more will be given: a record that doesn't end in it is passed through.
+    /// Names the whole records in `bytes`, writes them to `output`, and returns how many bytes that
+    /// were. The others are to be given again, with more behind them. `is_end` says that there is
+    /// no more, and `is_full` that no more will be given: a record that doesn't end in it is passed
+    /// through.
     ///
     /// # Errors
     ///
-    /// If the format is not clear, or `output` can't be written. If there are no names, records are written
-    /// without them first.
+    /// If the format is not clear, or `output` can't be written. If there are no names, records are
+    /// written without them first.
     pub fn name(
         &mut self,
         bytes: &[u8],
@@ -288,8 +290,9 @@ impl Batch {
         self.other.clear();
     }
 
-    /// Asks about the side of each flow that is more likely the server, and about the other one where that
-    /// could be a better answer: only what the client itself was told is as good as it gets.
+    /// Asks about the side of each flow that is more likely the server, and about the other one
+    /// where that could be a better answer: only what the client itself was told is as good as it
+    /// gets.
     fn ask(&mut self, source: &mut dyn Source, most: usize) -> Result<(), crate::SourceError> {
         let likely = self.flows.iter().map(|flow| flow.question(flow.server()));
         self.questions.clear();

@@ -19,30 +19,31 @@ const CANDIDATES: u8 = 8;
 
 /// Add to flow records the names that were looked up.
 ///
-/// Reads flow records from FILEs or standard input, and writes them with the name by which the client of
-/// each flow had looked up the server's address when the flow began. Records of either direction are named.
-/// Order, fields and spelling of what is there stay as they are; what can't be understood passes unchanged
-/// and is counted.
+/// Reads flow records from FILEs or standard input, and writes them with the name by which the
+/// client of each flow had looked up the server's address when the flow began. Records of either
+/// direction are named. Order, fields and spelling of what is there stay as they are; what can't be
+/// understood passes unchanged and is counted.
 ///
 /// Objects of JSON get members, tables get columns:
 ///
 ///   dnsflow_name        the name that the client asked for
-///   dnsflow_matched     client: this client was told the address, and it held; client-expired: it was told
-///                       before; others: other clients were told
+///   dnsflow_matched     client: this client was told the address, and it held; client-expired: it
+///                       was told before; others: other clients were told
 ///   dnsflow_confidence  how likely it is the name that was meant, from 0 to 1
 ///   dnsflow_of          which side of the flow has the name: source or destination
 ///   dnsflow_names       other names that come into question, with --candidates
 ///
-/// Events of the Elastic Common Schema get source.domain or destination.domain, and these in an object
-/// dnsflow. Names are lower case, in presentation format (RFC 1035, section 5.1), and can be what anyone
-/// likes: they come from whoever answers.
+/// Events of the Elastic Common Schema get source.domain or destination.domain, and these in an
+/// object dnsflow. Names are lower case, in presentation format (RFC 1035, section 5.1), and can be
+/// what anyone likes: they come from whoever answers.
 #[derive(Debug, Parser)]
 #[command(name = "dnsflow-name", version, after_long_help = EXAMPLES)]
 pub struct Options {
-    /// Where names come from: the naming service as http://HOST:PORT, a capture FILE, or a FOLDER of Parquet.
+    /// Where names come from: the naming service as http://HOST:PORT, a capture FILE, or a FOLDER
+    /// of Parquet.
     ///
-    /// A file is a capture of what sensors send, or what dnsflow -w has written, compressed or not; it is read
-    /// into memory first. A folder is that of dnsflow-collect --to parquet:FOLDER.
+    /// A file is a capture of what sensors send, or what dnsflow -w has written, compressed or not;
+    /// it is read into memory first. A folder is that of dnsflow-collect --to parquet:FOLDER.
     #[arg(long, value_name = "SOURCE")]
     from: String,
 
@@ -59,9 +60,9 @@ pub struct Options {
     /// The fields of the flow records, of JSON lines or of a table with a header.
     ///
     /// WORD=FIELD, divided by commas: client, server, and time or start are wanted; client-port and
-    /// server-port tell which side is the server. start is preferred to time. FIELD is the name of a column,
-    /// or the path of a member, as flow.start. Times are RFC 3339, or numbers since 1970 whose size tells the
-    /// unit, from seconds to nanoseconds; times without a zone are local (TZ).
+    /// server-port tell which side is the server. start is preferred to time. FIELD is the name of
+    /// a column, or the path of a member, as flow.start. Times are RFC 3339, or numbers since 1970
+    /// whose size tells the unit, from seconds to nanoseconds; times without a zone are local (TZ).
     #[arg(long, value_name = "MAP")]
     map: Option<FieldMap>,
 
@@ -86,7 +87,8 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 
-    /// How long the naming service may be away before flows are written without names, and this ends.
+    /// How long the naming service may be away before flows are written without names, and this
+    /// ends.
     #[arg(long, value_name = "DURATION", default_value = "1min", value_parser = humantime::parse_duration)]
     retry_for: Duration,
 

@@ -1,8 +1,9 @@
 //! Times as flow records have them.
 //!
-//! A number counts from 1970-01-01 00:00 UTC, in the unit that its size tells: see [`of_number`]. Text is
-//! RFC 3339 of any zone, also with a space for the T and without the colon of the zone; without a zone,
-//! as `nfdump` writes it, it is local time. The crate refuses to guess dates without a year.
+//! A number counts from 1970-01-01 00:00 UTC, in the unit that its size tells: see `of_number`.
+//! Text is RFC 3339 of any zone, also with a space for the T and without the colon of the zone;
+//! without a zone, as `nfdump` writes it, it is local time. The crate refuses to guess dates
+//! without a year.
 
 use std::time::Duration;
 
@@ -64,8 +65,8 @@ impl Clock {
     }
 }
 
-/// The time of a number in text. Digits are counted as such: a number of nanoseconds is longer than what
-/// floating point holds.
+/// The time of a number in text. Digits are counted as such: a number of nanoseconds is longer than
+/// what floating point holds.
 fn of_digits(text: &str) -> Option<Time> {
     if let Ok(whole) = text.parse() {
         return of_integer(whole);

@@ -11,9 +11,9 @@ pub(crate) enum Cut {
     Part,
 }
 
-/// Finds the end of the record at the start of `bytes`. If `is_pretty`, a line with nothing but `{` begins
-/// an object that ends in the next line that begins with `}`. At the end of the input, what is there is the
-/// record.
+/// Finds the end of the record at the start of `bytes`. If `is_pretty`, a line with nothing but `{`
+/// begins an object that ends in the next line that begins with `}`. At the end of the input, what
+/// is there is the record.
 pub(crate) fn cut(bytes: &[u8], is_pretty: bool, is_end: bool) -> Cut {
     let Some(line) = line_bytes(bytes) else {
         return if is_end {

@@ -1,5 +1,5 @@
-//! Flow records that are objects of JSON: found in them are the wanted members, and where others can be
-//! put. They are parsed by `serde_json`, and never written again.
+//! Flow records that are objects of JSON: found in them are the wanted members, and where others
+//! can be put. They are parsed by `serde_json`, and never written again.
 
 use std::fmt;
 
@@ -11,7 +11,8 @@ use super::{Domain, Edit, Reading};
 use crate::flow::{Fields, Side, Slot};
 use crate::time::{self, Clock};
 
-/// How deep a wanted member may lie: each dot of a path may be one of a name, or stand for an object.
+/// How deep a wanted member may lie: each dot of a path may be one of a name, or stand for an
+/// object.
 pub(crate) const DEPTH: usize = 8;
 
 /// The members that are wanted, of one object and of those in it.
@@ -30,7 +31,8 @@ struct Member {
 }
 
 impl Members {
-    /// Those with these paths. `a.b` is the member `b` of the object `a`, and also the member `a.b`.
+    /// Those with these paths. `a.b` is the member `b` of the object `a`, and also the member
+    /// `a.b`.
     pub(crate) fn new<'a>(paths: impl IntoIterator<Item = (&'a str, Slot)>) -> Self {
         let mut members = Self::default();
         for (path, slot) in paths {

@@ -8,7 +8,8 @@
 //! | `cut` | from bytes to records |
 //! | `detect` | which format it is, from the first records |
 //!
-//! A record is read, and an `Edit` says where something can be put into its bytes. Nothing here writes.
+//! A record is read, and an `Edit` says where something can be put into its bytes. Nothing here
+//! writes.
 
 pub(crate) mod cut;
 pub(crate) mod detect;
@@ -30,7 +31,8 @@ pub(crate) struct Format {
     pub(crate) table: Option<Table>,
     /// Whether an object may be printed over several lines.
     pub(crate) is_pretty: bool,
-    /// Whether names become `source.domain` and `destination.domain`, as in the Elastic Common Schema.
+    /// Whether names become `source.domain` and `destination.domain`, as in the Elastic Common
+    /// Schema.
     pub(crate) has_domains: bool,
     clock: Clock,
 }

@@ -1,7 +1,8 @@
-//! Flow records that are rows with columns: logs of Zeek, CSV, and columns with a tab or a space between.
+//! Flow records that are rows with columns: logs of Zeek, CSV, and columns with a tab or a space
+//! between.
 //!
-//! Which column is what is told by a header. A row with another number of columns than the header is no
-//! row of it, and stays as it is.
+//! Which column is what is told by a header. A row with another number of columns than the header
+//! is no row of it, and stays as it is.
 
 use memchr::memchr_iter;
 

@@ -1,4 +1,5 @@
-//! A capture of what sensors send, or what `dnsflow -w` has written: read once into a map in memory.
+//! A capture of what sensors send, or what `dnsflow -w` has written: read once into a map in
+//! memory.
 
 use std::path::Path;
 use std::time::Duration;

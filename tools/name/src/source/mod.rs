@@ -18,7 +18,8 @@ use crate::answers::Answers;
 
 /// What knows names.
 pub trait Source {
-    /// Answers `questions` in their order with at most `most` names each, and adds the answers to `answers`.
+    /// Answers `questions` in their order with at most `most` names each, and adds the answers to
+    /// `answers`.
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
 //! The naming service of `dnsflow-collect --serve`: many questions in one request.
 //!
-//! While it is away, the same request is made again with growing pauses, for a time that is bounded. Each
-//! request is bounded in time, and so is what is read of its response.
+//! While it is away, the same request is made again with growing pauses, for a time that is
+//! bounded. Each request is bounded in time, and so is what is read of its response.
 
 use std::fs;
 use std::io::{Read, Write as _};
@@ -23,7 +23,8 @@ const QUESTIONS: usize = 4096;
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// After how long without use a connection isn't used again, since the service closes it some time later.
+/// After how long without use a connection isn't used again, since the service closes it some time
+/// later.
 const IDLE: Duration = Duration::from_secs(10);
 
 /// How long a request may take.
@@ -68,8 +69,8 @@ enum Failure {
 }
 
 impl Service {
-    /// The service at `url`, as `http://127.0.0.1:5380`, with the token in a file if it demands one. It may
-    /// be away for `retry_for`.
+    /// The service at `url`, as `http://127.0.0.1:5380`, with the token in a file if it demands
+    /// one. It may be away for `retry_for`.
     ///
     /// # Errors
     ///

@@ -21,7 +21,8 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// The folder of `dnsflow-collect --to parquet:FOLDER`. An address is used so long after its TTL.
+    /// The folder of `dnsflow-collect --to parquet:FOLDER`. An address is used so long after its
+    /// TTL.
     ///
     /// # Errors
     ///

@@ -8,7 +8,8 @@ use dnsflow_name::namer::{Counts, Records, name_all};
 
 use crate::fixed::{Fixed, named, namer};
 
-/// Examples in docs/flows.md: the heading before or the words of `--map`, and the records before and after.
+/// Examples in docs/flows.md: the heading before or the words of `--map`, and the records before
+/// and after.
 fn examples() -> Vec<(String, String, String)> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/flows.md");
     let text = fs::read_to_string(path).expect("the page is there");

@@ -1,4 +1,5 @@
-//! A server of HTTP that says what the test wants: what a naming service says only when something is wrong.
+//! A server of HTTP that says what the test wants: what a naming service says only when something
+//! is wrong.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -1,4 +1,5 @@
-//! Flows as real programs write them: softflowd makes flows of packets, nfcapd collects and nfdump prints them.
+//! Flows as real programs write them: softflowd makes flows of packets, nfcapd collects and nfdump
+//! prints them.
 
 use std::fs;
 use std::net::UdpSocket;
