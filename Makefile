@@ -23,6 +23,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 RELEASE = $(TARGET)/release
 PROGRAMS = dnsflow dnsflow-read dnsflow-gen
 PACKAGES = --package dnsflow --package dnsflow-read --package dnsflow-generate
+COLLECTING = --package dnsflow-collect --package dnsflow-name --package dnsflow-query --package dnsflow-top
 CARGO_HOME ?= $(HOME)/.cargo
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 
@@ -48,9 +49,9 @@ programs:
 	cargo build --release $(PACKAGES) --bins
 
 .PHONY: collect
-collect: ## Build the collector and dnsflow-top, optimised, into target/release; the sensor needs neither
+collect: ## Build the collector and what asks it, optimised, into target/release; the sensor needs none of it
 	@.ci/setup build
-	cargo build --release --package dnsflow-collect --package dnsflow-top --bins
+	cargo build --release $(COLLECTING) --bins
 
 # The date of manual pages, and of files in packages: that of the last commit.
 DATED = SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || date +%s)}
@@ -131,6 +132,13 @@ bench-collect: programs ## Measure the collector: what a record costs in each st
 	$(RELEASE)/dnsflow --read $(TARGET)/bench/responses.pcap --write $(TARGET)/bench/v4.pcap --format v4
 	$(RELEASE)/dnsflow --read $(TARGET)/bench/responses.pcap --write $(TARGET)/bench/v5.pcap --format v5
 	cargo bench --package dnsflow-collect --bench stores -- $(abspath $(TARGET))/bench/v4.pcap $(abspath $(TARGET))/bench/v5.pcap $(BENCH)
+
+# Flow records that dnsflow-name is measured with.
+FLOWS ?= 500000
+
+.PHONY: bench-name
+bench-name: ## Measure dnsflow-name: what a flow record costs in each format, named from memory
+	FLOWS=$(FLOWS) cargo bench --package dnsflow-name --bench flows
 
 # Seconds that each fuzz target gets; which targets; none or address; options of libFuzzer besides.
 TIME ?= 60

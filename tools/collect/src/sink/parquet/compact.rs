@@ -12,11 +12,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ::parquet::errors::ParquetError;
+use dnsflow_archive::{FileName, Partition, TABLES, Table};
 
 use super::options::Options;
-use super::partition::Partition;
-use super::schema::{TABLES, Table};
-use super::store::{Change, FileName, Found, temporary};
+use super::store::{Change, Found, temporary};
 use super::{finish, merge};
 
 /// Most files that are merged into one: bounds the memory of their pages.

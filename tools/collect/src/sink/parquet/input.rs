@@ -7,9 +7,9 @@ use ::parquet::column::reader::ColumnReader;
 use ::parquet::errors::{ParquetError, Result};
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use ::parquet::schema::types::Type;
+use dnsflow_archive::columns::NAMES_KEY_COLUMNS;
 
 use super::leaf::Leaf;
-use super::schema::NAMES_KEY_COLUMNS;
 
 /// Rows that are read at once: bounds the memory of each file that is merged.
 const SLICE_ROWS: usize = 1024;

@@ -14,16 +14,11 @@ use std::sync::atomic::{AtomicBool, Ordering as Atomic};
 use ::parquet::errors::{ParquetError, Result};
 use ::parquet::file::properties::WriterPropertiesPtr;
 use ::parquet::file::writer::SerializedFileWriter;
+use dnsflow_archive::columns::{COUNT, FIRST, LAST, NAMES_KEY_COLUMNS, TTL};
+use dnsflow_archive::{GROUP_ROWS, Table};
 
 use super::input::Input;
 use super::leaf::Leaf;
-use super::schema::{GROUP_ROWS, NAMES_KEY_COLUMNS, Table};
-
-/// Columns of `names` that are rolled up.
-const FIRST: usize = NAMES_KEY_COLUMNS;
-const LAST: usize = FIRST + 1;
-const COUNT: usize = FIRST + 2;
-const TTL: usize = FIRST + 3;
 
 /// Merges files of a table, each of them in order, into `out`. Ends with an error once `stop` is set.
 pub(super) fn merge(

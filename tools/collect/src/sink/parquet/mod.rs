@@ -17,10 +17,8 @@ mod input;
 mod leaf;
 mod merge;
 mod options;
-mod partition;
 mod row;
 mod rows;
-mod schema;
 mod store;
 mod texts;
 mod write;
@@ -35,16 +33,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ::parquet::errors::ParquetError;
+use dnsflow_archive::{FileName, TABLES, Table, table_folder};
 
+pub use dnsflow_archive::Partition;
 pub use options::{Options, OptionsError};
-pub use partition::Partition;
 
 use super::{Sink, SinkError};
 use crate::batch::Batch;
 use compact::Compactor;
 use rows::Rows;
-use schema::{TABLES, Table};
-use store::{Change, FileName, Found, Store};
+use store::{Change, Found, Store};
 
 /// Memory of rows that wait, in bytes: with more, files are written before they are due.
 const MAX_WAITING_BYTES: usize = 128 << 20;
@@ -253,11 +251,6 @@ impl Parquet {
             _ => SinkError::Away(format!("parquet: {folder}: {error}")),
         }
     }
-}
-
-/// The folder of a table's hour, relative to that of the sink.
-fn table_folder(by: Partition, table: Table, partition: i64) -> PathBuf {
-    PathBuf::from(table.folder()).join(by.folder(partition))
 }
 
 /// Syncs a file that is written, and says how large it is.

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use dnsflow_archive::Partition;
 use thiserror::Error;
 
-use super::partition::Partition;
 use crate::sink::destination::divide;
 
 /// Where files go, and how they are cut.

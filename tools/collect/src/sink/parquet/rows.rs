@@ -9,12 +9,12 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ahash::RandomState;
+use dnsflow_archive::Partition;
 use dnsflow_wire::response::Transport;
 use dnsflow_wire::text::{ClassText, DataText, RcodeText, Sensor, TypeText};
 use dnsflow_wire::v5::{Data, Subnet};
 use hashbrown::HashMap;
 
-use super::partition::Partition;
 use super::row::{CONTINUES, HAS_MORE, INCOMPLETE, NameKey, Row, Seen, StreamTexts};
 use super::texts::{Id, NONE, Texts};
 use crate::batch::{Batch, Stream};

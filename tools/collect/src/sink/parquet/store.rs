@@ -22,6 +22,8 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use dnsflow_archive::FileName;
+
 /// The folder of what readers don't need; its name begins with a dot, so that no pattern finds it.
 const OWN_FOLDER: &str = ".dnsflow";
 
@@ -49,42 +51,6 @@ pub(super) struct Change {
     pub(super) add: Vec<PathBuf>,
     /// Files that are there.
     pub(super) remove: Vec<PathBuf>,
-}
-
-/// Which file it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct FileName {
-    /// The collector.
-    pub(super) collector: u64,
-    /// Number of its first batch.
-    pub(super) first: u64,
-    /// Number of its last batch.
-    pub(super) last: u64,
-}
-
-impl FileName {
-    /// The name, in whose order files are in that of their batches.
-    pub(super) fn text(&self) -> String {
-        let Self {
-            collector,
-            first,
-            last,
-        } = self;
-        format!("{collector:016x}-{first:020}-{last:020}.parquet")
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.strip_suffix(".parquet")?.splitn(3, '-');
-        let collector = u64::from_str_radix(parts.next()?, 16).ok()?;
-        let first = parts.next()?.parse().ok()?;
-        let last = parts.next()?.parse().ok()?;
-        let name = Self {
-            collector,
-            first,
-            last,
-        };
-        (name.text() == text).then_some(name)
-    }
 }
 
 /// The name under which a file is written.
@@ -451,24 +417,6 @@ mod tests {
         assert_eq!(parse(&text), Some(change));
         for end in 0..text.len() {
             assert_eq!(parse(&text[..end]), None);
-        }
-    }
-
-    #[test]
-    fn a_file_has_one_name() {
-        let name = FileName {
-            collector: u64::MAX,
-            first: 1,
-            last: u64::MAX,
-        };
-        assert_eq!(FileName::parse(&name.text()), Some(name));
-        for text in [
-            "",
-            "a.parquet",
-            "7-1-2.parquet",
-            "0000000000000007-1-2.parquet",
-        ] {
-            assert_eq!(FileName::parse(text), None);
         }
     }
 }

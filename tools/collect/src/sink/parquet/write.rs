@@ -2,13 +2,13 @@
 
 use std::io::Write;
 
+use dnsflow_archive::{GROUP_ROWS, Table};
 use parquet::errors::Result;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 
 use super::columns::Columns;
 use super::row::{NameKey, Row, Seen};
 use super::rows::Rows;
-use super::schema::{GROUP_ROWS, Table};
 use super::texts::{Id, Lent, NONE};
 
 /// Names of the flags of a message, and the bits that [`dnsflow_wire::v5::Flags`] has for them.

@@ -11,9 +11,11 @@ use parquet::file::properties::{
 use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::{ColumnPath, TypePtr};
 
+use crate::columns::NAMES_KEY_COLUMNS;
+
 /// A table: a folder below that of the sink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Table {
+pub enum Table {
     /// A row for each record, by time.
     Responses,
     /// A row for each address, client, name and question, by address and client.
@@ -21,10 +23,10 @@ pub(super) enum Table {
 }
 
 /// Both tables.
-pub(super) const TABLES: [Table; 2] = [Table::Responses, Table::Names];
+pub const TABLES: [Table; 2] = [Table::Responses, Table::Names];
 
 /// Rows of a row group.
-pub(super) const GROUP_ROWS: usize = 65_536;
+pub const GROUP_ROWS: usize = 65_536;
 
 /// Rows of a page: what has to be read for one row.
 const RESPONSES_PAGE_ROWS: usize = 16_384;
@@ -32,9 +34,6 @@ const NAMES_PAGE_ROWS: usize = 2048;
 
 /// Bytes of the texts of a column up to which each is written once, for a row group.
 const DICTIONARY_BYTES: usize = 1 << 20;
-
-/// Columns of `names` by which its rows are in order.
-pub(super) const NAMES_KEY_COLUMNS: usize = 4;
 
 const RESPONSES: &str = "message responses {
     required int64 time (TIMESTAMP(MICROS,true));
@@ -89,7 +88,8 @@ const NAMES: &str = "message names {
 
 impl Table {
     /// Its folder, below that of the sink.
-    pub(super) fn folder(self) -> &'static str {
+    #[must_use]
+    pub fn folder(self) -> &'static str {
         match self {
             Self::Responses => "responses",
             Self::Names => "names",
@@ -97,7 +97,11 @@ impl Table {
     }
 
     /// Its columns.
-    pub(super) fn schema(self) -> Result<TypePtr, ParquetError> {
+    ///
+    /// # Errors
+    ///
+    /// None: the texts are right, as tests of every writer show.
+    pub fn schema(self) -> Result<TypePtr, ParquetError> {
         let text = match self {
             Self::Responses => RESPONSES,
             Self::Names => NAMES,
@@ -105,8 +109,12 @@ impl Table {
         Ok(Arc::new(parse_message_type(text)?))
     }
 
-    /// How its columns are written.
-    pub(super) fn properties(self, compress: bool) -> Result<WriterPropertiesPtr, ParquetError> {
+    /// How its columns are written: pages compressed with zstd if `compress`.
+    ///
+    /// # Errors
+    ///
+    /// None but those of the crate's own checks of levels that it has.
+    pub fn properties(self, compress: bool) -> Result<WriterPropertiesPtr, ParquetError> {
         let compression = if compress {
             Compression::ZSTD(ZstdLevel::try_new(1)?)
         } else {

@@ -1,5 +1,9 @@
 //! Which folder a row belongs to.
 
+use std::path::PathBuf;
+
+use crate::table::Table;
+
 /// How many microseconds an hour and a day have.
 const HOUR_MICROS: i64 = 3_600_000_000;
 const DAY_MICROS: i64 = 24 * HOUR_MICROS;
@@ -25,25 +29,35 @@ impl Partition {
     }
 
     /// The hour or day of a time in microseconds, counted from 1970.
-    pub(super) fn of(self, micros: i64) -> i64 {
+    #[must_use]
+    pub fn of(self, micros: i64) -> i64 {
         micros.div_euclid(self.micros())
     }
 
     /// The hour or day of a row: that of its own time, if that can be; else that of when it came.
-    pub(super) fn of_row(self, time: i64, received: i64) -> i64 {
+    #[must_use]
+    pub fn of_row(self, time: i64, received: i64) -> i64 {
         let latest = received.saturating_add(DAY_MICROS);
         let is_likely = (EARLIEST_MICROS..=latest).contains(&time);
         self.of(if is_likely { time } else { received })
     }
 
+    /// When an hour or day begins, in microseconds since 1970.
+    #[must_use]
+    pub fn start(self, number: i64) -> i64 {
+        number.saturating_mul(self.micros())
+    }
+
     /// When an hour or day ends, in microseconds since 1970.
-    pub(super) fn end(self, number: i64) -> i64 {
+    #[must_use]
+    pub fn end(self, number: i64) -> i64 {
         number.saturating_add(1).saturating_mul(self.micros())
     }
 
     /// The folder of an hour or day, below that of its table.
-    pub(super) fn folder(self, number: i64) -> String {
-        let start = number.saturating_mul(self.micros());
+    #[must_use]
+    pub fn folder(self, number: i64) -> String {
+        let start = self.start(number);
         let (year, month, day) = date(start.div_euclid(DAY_MICROS));
         let hour = start.rem_euclid(DAY_MICROS) / HOUR_MICROS;
         match self {
@@ -53,7 +67,8 @@ impl Partition {
     }
 
     /// The hour or day of a folder that [`Partition::folder`] names.
-    pub(super) fn number_of(self, folder: &str) -> Option<i64> {
+    #[must_use]
+    pub fn number_of(self, folder: &str) -> Option<i64> {
         let (date, hour) = match self {
             Self::Hour => folder.split_once('/')?,
             Self::Day => (folder, "hour=0"),
@@ -66,6 +81,12 @@ impl Partition {
         let number = self.of(micros.checked_add(hours.checked_mul(HOUR_MICROS)?)?);
         (self.folder(number) == folder).then_some(number)
     }
+}
+
+/// The folder of a table's hour or day, relative to that of the store.
+#[must_use]
+pub fn table_folder(by: Partition, table: Table, number: i64) -> PathBuf {
+    PathBuf::from(table.folder()).join(by.folder(number))
 }
 
 /// Year, month and day of a number of days since 1970-01-01, in the Gregorian calendar. The year

@@ -1,0 +1,34 @@
+//! What was done, in one line at the end.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::namer::Counts;
+
+/// What was done.
+pub(crate) struct Summary {
+    pub(crate) counts: Counts,
+    pub(crate) format: Option<&'static str>,
+    pub(crate) took: Duration,
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = &self.counts;
+        write!(
+            f,
+            "{} flows ({}) in {:.1} s: {} named by client, {} by client-expired, {} by others, {} not named",
+            counts.flows,
+            self.format.unwrap_or("no format"),
+            self.took.as_secs_f64(),
+            counts.client,
+            counts.expired,
+            counts.others,
+            counts.unnamed,
+        )?;
+        if counts.incomplete > 0 {
+            write!(f, "; {} rows without addresses and time", counts.incomplete)?;
+        }
+        write!(f, "; {} lines passed unchanged", counts.unchanged)
+    }
+}
