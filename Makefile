@@ -48,9 +48,9 @@ programs:
 	cargo build --release $(PACKAGES) --bins
 
 .PHONY: collect
-collect: ## Build the collector, optimised, into target/release; the sensor needs none of it
+collect: ## Build the collector and what asks its stores, optimised, into target/release; the sensor needs none of it
 	@.ci/setup build
-	cargo build --release --package dnsflow-collect --bins
+	cargo build --release --package dnsflow-collect --package dnsflow-query --bins
 
 # The date of manual pages, and of files in packages: that of the last commit.
 DATED = SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || date +%s)}
@@ -67,7 +67,7 @@ endif
 
 .PHONY: test
 test: setup ## Run every test; as root, or those that capture live are skipped
-	cargo build $(PACKAGES) --bins
+	cargo build $(PACKAGES) --package dnsflow-collect --bins
 	cargo test --workspace --no-fail-fast
 	@[ "$$(id -u)" = 0 ] || echo "make test: not root: live tests were skipped; 'make test-live' runs them with sudo"
 
@@ -131,6 +131,14 @@ bench-collect: programs ## Measure the collector: what a record costs in each st
 	$(RELEASE)/dnsflow --read $(TARGET)/bench/responses.pcap --write $(TARGET)/bench/v4.pcap --format v4
 	$(RELEASE)/dnsflow --read $(TARGET)/bench/responses.pcap --write $(TARGET)/bench/v5.pcap --format v5
 	cargo bench --package dnsflow-collect --bench stores -- $(abspath $(TARGET))/bench/v4.pcap $(abspath $(TARGET))/bench/v5.pcap $(BENCH)
+
+# Rows of a day of names in which the look-ups of `make bench-query` are measured.
+ROWS ?= 10000000
+
+.PHONY: bench-query
+bench-query: setup ## Measure look-ups in Parquet files beside DuckDB; ROWS=100000000 takes 2 GB and stays in target/bench
+	install -d $(TARGET)/bench
+	cargo bench --package dnsflow-archive --bench lookup -- $(abspath $(TARGET))/bench/names-$(ROWS) $(ROWS)
 
 # Seconds that each fuzz target gets; which targets; none or address; options of libFuzzer besides.
 TIME ?= 60
