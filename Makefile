@@ -68,7 +68,7 @@ endif
 
 .PHONY: test
 test: setup ## Run every test; as root, or those that capture live are skipped
-	cargo build $(PACKAGES) --bins
+	cargo build $(PACKAGES) --package dnsflow-collect --bins
 	cargo test --workspace --no-fail-fast
 	@[ "$$(id -u)" = 0 ] || echo "make test: not root: live tests were skipped; 'make test-live' runs them with sudo"
 
@@ -139,6 +139,14 @@ FLOWS ?= 500000
 .PHONY: bench-name
 bench-name: ## Measure dnsflow-name: what a flow record costs in each format, named from memory
 	FLOWS=$(FLOWS) cargo bench --package dnsflow-name --bench flows
+
+# Rows of a day of names in which the look-ups of `make bench-query` are measured.
+ROWS ?= 10000000
+
+.PHONY: bench-query
+bench-query: setup ## Measure look-ups in Parquet files beside DuckDB; ROWS=100000000 takes 2 GB and stays in target/bench
+	install -d $(TARGET)/bench
+	cargo bench --package dnsflow-archive --bench lookup -- $(abspath $(TARGET))/bench/names-$(ROWS) $(ROWS)
 
 # Seconds that each fuzz target gets; which targets; none or address; options of libFuzzer besides.
 TIME ?= 60

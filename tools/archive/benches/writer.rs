@@ -11,22 +11,22 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 
 /// A row.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Row {
+pub(crate) struct Row {
     /// As text.
-    pub address: String,
+    pub(crate) address: String,
     /// As text.
-    pub client: String,
-    pub name: String,
-    pub question: Option<String>,
+    pub(crate) client: String,
+    pub(crate) name: String,
+    pub(crate) question: Option<String>,
     /// Microseconds since 1970.
-    pub first: i64,
-    pub last: i64,
-    pub count: i64,
-    pub ttl: Option<i32>,
+    pub(crate) first: i64,
+    pub(crate) last: i64,
+    pub(crate) count: i64,
+    pub(crate) ttl: Option<i32>,
 }
 
 /// Writes the file of an hour. Rows come in order.
-pub fn write(
+pub(crate) fn write(
     root: &Path,
     hour: i64,
     batches: (u64, u64),

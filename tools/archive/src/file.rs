@@ -4,6 +4,7 @@
 //! assertions that an offset is not negative and that a bit width fits. A panic there is held back,
 //! and is an error of that file: the reader has no state outside of what is dropped with it.
 
+use std::cell::Cell;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -21,6 +22,17 @@ use crate::reading::Counts;
 use crate::sought::{RowRef, Sought};
 use crate::source::Source;
 use crate::table::Table;
+
+thread_local! {
+    static IS_CONTAINED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is in a place where a panic is held back, and will be told as damage of a file.
+/// For the panic hook of a program, which has nothing to print then.
+#[must_use]
+pub fn is_contained() -> bool {
+    IS_CONTAINED.get()
+}
 
 /// Why a file could not be read.
 #[derive(Debug)]
@@ -44,6 +56,7 @@ pub(crate) fn search(
         Err(error) => return Err(FileError::Bad(error.to_string())),
     };
     counts.files += 1;
+    IS_CONTAINED.set(true);
     let searched = catch_unwind(AssertUnwindSafe(|| {
         let metadata = metadata(&source)?;
         for group in metadata.row_groups() {
@@ -52,6 +65,7 @@ pub(crate) fn search(
         }
         Ok(())
     }));
+    IS_CONTAINED.set(false);
     counts.bytes += source.bytes_read();
     let reason = match searched {
         Ok(Ok(())) => return Ok(()),

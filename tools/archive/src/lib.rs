@@ -36,6 +36,7 @@ mod visit;
 
 pub use archive::{Archive, ArchiveError, Found, Name, Range};
 pub use ask::{Asked, Limits};
+pub use file::is_contained;
 pub use file_name::FileName;
 pub use partition::{Partition, table_folder};
 pub use reading::{Counts, Problem, Reading};

@@ -51,7 +51,7 @@ pub struct Reading {
     pub counts: Counts,
     /// Files whose rows are missing.
     pub problems: Vec<Problem>,
-    /// Rows that were found, and left out because there were too many.
+    /// Rows that were found, and left out: there were too many, or they have no address or client.
     pub left_out: u64,
 }
 

@@ -147,7 +147,7 @@ impl Table {
         for column in self.undivided_columns() {
             builder = builder.set_column_statistics_enabled(path(column), EnabledStatistics::None);
         }
-        for column in self.numeric_columns() {
+        for column in self.plain_columns() {
             builder = builder.set_column_dictionary_enabled(path(column), false);
         }
         Ok(Arc::new(builder.build()))
@@ -179,11 +179,15 @@ impl Table {
         }
     }
 
-    /// Columns whose values hardly repeat.
-    fn numeric_columns(self) -> &'static [&'static str] {
+    /// Columns that have no dictionary. Values of numbers hardly repeat. The texts of `names` do, but
+    /// next to each other, where zstd finds them; a dictionary is of a whole row group, and would have
+    /// to be read for each look-up.
+    fn plain_columns(self) -> &'static [&'static str] {
         match self {
             Self::Responses => &["time", "received", "client_port"],
-            Self::Names => &["first", "last", "count"],
+            Self::Names => &[
+                "address", "client", "name", "question", "first", "last", "count",
+            ],
         }
     }
 }
