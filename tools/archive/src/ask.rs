@@ -12,6 +12,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use dnsflow_names::confidence::{self, NEXT_FACTOR};
 use dnsflow_names::{Answer, Candidate, Match, Question, Time};
 
 use crate::archive::{Archive, ArchiveError, text};
@@ -20,12 +21,6 @@ use crate::reading::Reading;
 use crate::roll::{NamesRow, Roll};
 use crate::sought::{RowRef, Sought};
 use crate::visit::Gather;
-
-/// How much later than the use of an address its look-up may seem to be: clocks differ.
-const TOLERANCE: Duration = Duration::from_secs(2);
-
-/// How likely the names of an answer are together if none of them held any more.
-const EXPIRED_CONFIDENCE: f32 = 0.5;
 
 /// What stands for the client where rows of all clients are added.
 const ANYONE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
@@ -110,7 +105,7 @@ impl Archive {
                 },
                 at,
                 since: Time(at.0.saturating_sub(limits.lookback)).micros(),
-                until: Time(at.0.saturating_add(TOLERANCE)).micros(),
+                until: Time(at.0.saturating_add(confidence::TOLERANCE)).micros(),
             }
         });
         let wanted: Vec<_> = wanted.collect();
@@ -277,28 +272,27 @@ fn tallies(wanted: &Wanted, rows: Option<&Vec<NamesRow>>, limits: &Limits) -> Ve
     tallies
 }
 
-/// What a client's own rows say. Each name is half as likely as the one before it.
+/// What a client's own rows say.
 fn answer(wanted: &Wanted, rows: Option<&Vec<NamesRow>>, limits: &Limits) -> Answer {
-    let tallies = tallies(wanted, rows, limits);
-    let held = tallies.iter().filter(|tally| tally.held).count();
-    let (matched, together) = match (held, tallies.len()) {
-        (_, 0) => (Match::None, 0.0),
-        (0, _) => (Match::ClientExpired, EXPIRED_CONFIDENCE),
-        _ => (Match::Client, 1.0),
+    let mut tallies = tallies(wanted, rows, limits);
+    let matched = match tallies.first() {
+        None => Match::None,
+        Some(tally) if tally.held => Match::Client,
+        Some(_) => Match::ClientExpired,
     };
-    let taken = if held > 0 { held } else { tallies.len() };
-    let taken = taken.min(limits.candidates);
+    let sum = confidence::CLIENT * decay(wanted, &tallies);
+    tallies.retain(|tally| tally.held || matched == Match::ClientExpired);
+    tallies.truncate(limits.candidates);
     let mut names: Vec<_> = tallies.into_iter().map(|tally| tally.candidate).collect();
-    names.truncate(taken);
-    let mut weight = 1.0_f32;
-    let mut sum = 0.0;
+    let mut weight = 1.0;
+    let mut weights = 0.0;
     for name in &mut names {
-        name.confidence = weight * together;
-        sum += weight;
-        weight /= 2.0;
+        name.confidence = weight;
+        weights += weight;
+        weight *= NEXT_FACTOR;
     }
     for name in &mut names {
-        name.confidence /= sum;
+        name.confidence *= sum / weights;
     }
     Answer {
         client: wanted.question.client,
@@ -309,10 +303,21 @@ fn answer(wanted: &Wanted, rows: Option<&Vec<NamesRow>>, limits: &Limits) -> Ans
     }
 }
 
+/// By how much the confidence is less because none of the names held any more.
+fn decay(wanted: &Wanted, tallies: &[Tally]) -> f32 {
+    if tallies.iter().any(|tally| tally.held) {
+        return 1.0;
+    }
+    let expiry = tallies.iter().map(|tally| tally.candidate.expiry).max();
+    let expired_for = expiry.map(|expiry| wanted.at.0.saturating_sub(expiry.0));
+    confidence::decay(expired_for.unwrap_or_default())
+}
+
 /// What the rows of all clients say: each name is as likely as its share of the responses, of those
 /// names that held if there are any.
 fn others(answer: &mut Answer, wanted: &Wanted, rows: Option<&Vec<NamesRow>>, limits: &Limits) {
     let mut tallies = tallies(wanted, rows, limits);
+    let together = confidence::OTHERS * decay(wanted, &tallies);
     if tallies.iter().any(|tally| tally.held) {
         tallies.retain(|tally| tally.held);
     }
@@ -326,9 +331,9 @@ fn others(answer: &mut Answer, wanted: &Wanted, rows: Option<&Vec<NamesRow>>, li
         .into_iter()
         .map(|tally| {
             #[allow(clippy::cast_possible_truncation, reason = "a share, from 0 to 1")]
-            let confidence = (tally.count as f64 / sum.max(1.0)) as f32;
+            let share = (tally.count as f64 / sum.max(1.0)) as f32;
             Candidate {
-                confidence,
+                confidence: share * together,
                 ..tally.candidate
             }
         })

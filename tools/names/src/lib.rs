@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`question`] | what is asked |
 //! | [`map`] | who was told what, in bounded memory, and answers from that |
+//! | [`confidence`] | how sure an answer is, whoever gives it |
 //! | [`answer`] | what comes back: the names that held, the best one first, and how they were found |
 //!
 //! Questions and answers are the same whoever is asked: a map in memory, the naming service of
@@ -11,6 +12,7 @@
 //! The crate does no I/O, and reads no clock.
 
 pub mod answer;
+pub mod confidence;
 pub mod map;
 pub mod question;
 

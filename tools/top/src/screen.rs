@@ -64,7 +64,9 @@ impl Screen {
         let mut of_stdout = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
         let hung_up = PollFlags::POLLHUP | PollFlags::POLLERR;
         poll(&mut of_stdout, PollTimeout::ZERO).is_ok()
-            && of_stdout[0].revents().is_some_and(|it| it.intersects(hung_up))
+            && of_stdout[0]
+                .revents()
+                .is_some_and(|it| it.intersects(hung_up))
     }
 }
 

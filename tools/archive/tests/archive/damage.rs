@@ -44,7 +44,7 @@ fn no_damage_ends_a_search() {
     for round in 0..1200 {
         let mut bytes = bytes.clone();
         for _ in 0..=below(3) {
-            let from = [0, metadata - 3000, metadata][round % 3];
+            let from = [0, metadata.saturating_sub(3000), metadata][round % 3];
             let at = from + below(bytes.len() - from);
             bytes[at] = [
                 0,

@@ -1,6 +1,6 @@
 //! The reader against a scan of the same rows, over files that are damaged, and while files vanish.
 
-#[path = "../../benches/writer.rs"]
+#[path = "../../benches/lookup/writer.rs"]
 mod writer;
 
 mod damage;

@@ -8,25 +8,11 @@ use super::runs::{MAX_RUNS, Run};
 use super::span::Span;
 use super::{Map, spelling};
 use crate::answer::{Answer, Candidate, Match};
+use crate::confidence::{self, EXPIRED_FACTOR, NEXT_FACTOR};
 use crate::question::Time;
 
 /// Names of an answer at most.
 pub const MAX_CANDIDATES: usize = 8;
-
-/// Microseconds that a look-up may be later than the time asked about: two machines' clocks differ.
-const TOLERANCE: u64 = 2_000_000;
-
-/// What the confidences of an answer sum up to, by who was told.
-const CLIENT_CONFIDENCE: f32 = 0.95;
-const OTHERS_CONFIDENCE: f32 = 0.7;
-
-/// By how much a name is less likely than the one that was looked up after it, and one that no
-/// longer held than one that did.
-const NEXT_FACTOR: f32 = 0.125;
-const EXPIRED_FACTOR: f32 = 0.25;
-
-/// Microseconds after which the confidence in what no longer held is half: an hour.
-const HALF_LIFE: u64 = 3_600_000_000;
 
 /// A name that an address may have stood for, as the map has it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -179,7 +165,7 @@ impl Map {
                 }
             }
         }
-        found.weigh(CLIENT_CONFIDENCE * self.decay(expired, at));
+        found.weigh(confidence::CLIENT * self.decay(expired, at));
         found
     }
 
@@ -210,12 +196,12 @@ impl Map {
         let expired = (wanted == Lies::Expired)
             .then(|| newest.max_by_key(Span::expiry))
             .flatten();
-        found.weigh(OTHERS_CONFIDENCE * self.decay(expired, at));
+        found.weigh(confidence::OTHERS * self.decay(expired, at));
         found
     }
 
     fn lies(&self, span: &Span, at: u64) -> Lies {
-        if span.first() > at.saturating_add(TOLERANCE) {
+        if span.first() > at.saturating_add(super::micros(confidence::TOLERANCE)) {
             Lies::Later
         } else if span.first() > at {
             Lies::SlightlyLater
@@ -232,12 +218,7 @@ impl Map {
             return 1.0;
         };
         let age = at.saturating_sub(span.expiry().saturating_add(self.grace()));
-        #[allow(
-            clippy::cast_precision_loss,
-            reason = "a confidence needs no more digits"
-        )]
-        let decay = HALF_LIFE as f32 / HALF_LIFE.saturating_add(age) as f32;
-        decay
+        confidence::decay(Duration::from_micros(age))
     }
 
     fn view(&self, chain: u32, span: &Span, weight: f32) -> View<'_> {
