@@ -66,9 +66,10 @@ else
 	$(RELEASE)/dnsflow --read $(TARGET)/sample.pcap --cores $(CORES) --print $(OPTIONS)
 endif
 
+# Of the whole workspace, and by no other command before: what is built for some of its packages has other features
+# of their dependencies, and would be built twice. The programs are built with the tests.
 .PHONY: test
 test: setup ## Run every test; as root, or those that capture live are skipped
-	cargo build $(PACKAGES) --package dnsflow-collect --bins
 	cargo test --workspace --no-fail-fast
 	@[ "$$(id -u)" = 0 ] || echo "make test: not root: live tests were skipped; 'make test-live' runs them with sudo"
 
@@ -84,9 +85,9 @@ test-system: setup-system packages ## Test packages and service under systemd in
 	@[ -e $(TARGET)/system/root/complete ] || { rm -rf $(TARGET)/system && install -d $(TARGET)/system && \
 		$(SUDO) debootstrap --variant=minbase --include=$(MACHINE) $(DEBIAN) $(TARGET)/system/root && \
 		$(SUDO) touch $(TARGET)/system/root/complete; }
-	cargo build $(PACKAGES) --bins
-	CARGO_TARGET_$(HOST)_RUNNER="$(SUDO) env CI=true CARGO_HOME=$(CARGO_HOME)" cargo test --package dnsflow --test system --no-fail-fast
-	CI=true cargo test --package dnsflow-collect --test clickhouse_engine --no-fail-fast
+	cargo test --workspace --no-run
+	CARGO_TARGET_$(HOST)_RUNNER="$(SUDO) env CI=true CARGO_HOME=$(CARGO_HOME)" cargo test --workspace --test system --no-fail-fast
+	CI=true cargo test --workspace --test clickhouse_engine --no-fail-fast
 
 .PHONY: setup-system
 setup-system:
