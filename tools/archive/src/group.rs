@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use parquet::bloom_filter::Sbbf;
-use parquet::column::reader::{ColumnReader, get_column_reader};
-use parquet::data_type::ByteArray;
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader};
+use parquet::data_type::{ByteArray, DataType};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
@@ -284,12 +284,7 @@ impl<'f> Group<'f> {
         let ColumnReader::ByteArrayColumnReader(mut reader) = self.reader(column, rows)? else {
             return Err(damaged("a column has another type"));
         };
-        let (mut values, mut levels) = (Vec::new(), Vec::new());
-        each_range(rows, |skipped, wanted| {
-            let skipped = reader.skip_records(skipped)?;
-            let read = reader.read_records(wanted, Some(&mut levels), None, &mut values)?;
-            Ok((skipped, read.0))
-        })?;
+        let (values, levels) = read(&mut reader, rows)?;
         let is_optional = self.descriptor.column(column).max_def_level() > 0;
         spread(values, &levels, is_optional, rows.len())
     }
@@ -298,14 +293,11 @@ impl<'f> Group<'f> {
         let ColumnReader::Int64ColumnReader(mut reader) = self.reader(column, rows)? else {
             return Err(damaged("a column has another type"));
         };
-        let mut values = Vec::new();
-        each_range(rows, |skipped, wanted| {
-            let skipped = reader.skip_records(skipped)?;
-            Ok((
-                skipped,
-                reader.read_records(wanted, None, None, &mut values)?.0,
-            ))
-        })?;
+        let (values, levels) = read(&mut reader, rows)?;
+        // A number that may be absent is no number of the layout.
+        if !levels.is_empty() {
+            return Err(damaged("a column has another type"));
+        }
         Ok(values)
     }
 
@@ -313,12 +305,7 @@ impl<'f> Group<'f> {
         let ColumnReader::Int32ColumnReader(mut reader) = self.reader(TTL, rows)? else {
             return Err(damaged("a column has another type"));
         };
-        let (mut values, mut levels) = (Vec::new(), Vec::new());
-        each_range(rows, |skipped, wanted| {
-            let skipped = reader.skip_records(skipped)?;
-            let read = reader.read_records(wanted, Some(&mut levels), None, &mut values)?;
-            Ok((skipped, read.0))
-        })?;
+        let (values, levels) = read(&mut reader, rows)?;
         let values = values.into_iter().map(i32::cast_unsigned).collect();
         spread(values, &levels, true, rows.len())
     }
@@ -340,19 +327,23 @@ fn pages(locations: Option<&[PageLocation]>, rows: &Selection) -> u64 {
     pages as u64
 }
 
-/// Has `read` skip rows and read others, as a selection says. It returns how many it did.
-fn each_range(
+/// The values that a column has in these rows, and the levels that say which rows have one; none of these
+/// if all have.
+fn read<T: DataType>(
+    reader: &mut ColumnReaderImpl<T>,
     rows: &Selection,
-    mut read: impl FnMut(usize, usize) -> Result<(usize, usize)>,
-) -> Result<()> {
+) -> Result<(Vec<T::T>, Vec<i16>)> {
+    let (mut values, mut levels) = (Vec::new(), Vec::new());
     let mut at = 0;
     for range in rows.ranges() {
-        if read(range.start - at, range.len())? != (range.start - at, range.len()) {
+        let skipped = reader.skip_records(range.start - at)?;
+        let (taken, ..) = reader.read_records(range.len(), Some(&mut levels), None, &mut values)?;
+        if (skipped, taken) != (range.start - at, range.len()) {
             return Err(damaged("a column has fewer rows than the row group"));
         }
         at = range.end;
     }
-    Ok(())
+    Ok((values, levels))
 }
 
 /// Puts values to their rows, by the levels that say which rows have one.

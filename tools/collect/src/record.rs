@@ -24,13 +24,9 @@ pub struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// When the response was captured, since 1970-01-01 00:00 UTC in microseconds. Before version 5
-    /// nothing says so, and it is when the datagram came.
+    /// When the response was captured; see [`Record::time`].
     #[must_use]
     pub fn time(&self) -> Duration {
-        match &self.record {
-            Record::V4(_) => self.received,
-            Record::V5(record) => record.time,
-        }
+        self.record.time(self.received)
     }
 }

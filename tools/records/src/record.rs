@@ -4,6 +4,7 @@
 //! part of a response is a record by itself, as it is on the wire.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use dnsflow_wire::datagram::Datagram;
 use dnsflow_wire::response::Transport;
@@ -23,6 +24,13 @@ pub enum Record<'a> {
 }
 
 impl<'a> Record<'a> {
+    /// When the response was captured, since 1970-01-01 00:00 UTC in microseconds. Before version 5
+    /// nothing says so, and it is when the datagram was `received`.
+    #[must_use]
+    pub fn time(&self, received: Duration) -> Duration {
+        self.v5().map_or(received, |record| record.time)
+    }
+
     /// The client: destination of the response.
     #[must_use]
     pub fn client(&self) -> IpAddr {

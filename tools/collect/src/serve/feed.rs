@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use dnsflow_names::map::snapshot::{self, Mark, ReadError};
-use dnsflow_records::record::{Record, records};
+use dnsflow_records::record::records;
 use log::{info, warn};
 
 use super::Naming;
@@ -72,10 +72,7 @@ impl Feed {
     fn learn(&self, received: &Received<'_>) {
         let mut map = self.naming.write();
         for record in records(&received.datagram) {
-            let time = match &record {
-                Record::V4(_) => received.time,
-                Record::V5(record) => record.time,
-            };
+            let time = record.time(received.time);
             map.learn(time, &record);
         }
     }

@@ -9,7 +9,7 @@ use dnsflow_capfile::{FileError, Records};
 use dnsflow_names::map::Limits;
 use dnsflow_names::{Map, Question};
 use dnsflow_records::frame;
-use dnsflow_records::record::{Record, records};
+use dnsflow_records::record::records;
 use dnsflow_service::progress;
 use dnsflow_wire::datagram::Datagram;
 
@@ -95,10 +95,7 @@ impl Captured {
             return;
         };
         for record in records(&datagram) {
-            let time = match &record {
-                Record::V4(_) => at,
-                Record::V5(record) => record.time,
-            };
+            let time = record.time(at);
             self.map.learn(time, &record);
             self.learned.records += 1;
         }
