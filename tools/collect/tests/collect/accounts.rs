@@ -137,7 +137,11 @@ fn a_reload_says_who_is_heard() {
         (collector.metric(DATAGRAMS, "") > 1).then_some(())
     });
     collector.stop().assert_success();
-    let numbers = numbers(&lines(&folder.path("out")));
+    // Streams have batches of their own, and whose is stored first is not promised; the last
+    // datagram may have been heard more than once.
+    let mut numbers = numbers(&lines(&folder.path("out")));
+    numbers.sort_unstable();
+    numbers.dedup();
     assert_eq!(numbers, [1, 3]);
 }
 
