@@ -221,8 +221,8 @@ struct Tally {
     count: u64,
 }
 
-/// The names that rows have for a question, those that held before the others, and of these the
-/// latest first.
+/// The names that rows have for a question: those that held, those that began slightly later, and those that no
+/// longer held; of each the nearest first.
 fn tallies(wanted: &Wanted, rows: Option<&Vec<NamesRow>>, limits: &Limits) -> Vec<Tally> {
     let mut tallies: Vec<Tally> = Vec::new();
     let mut known: HashMap<(&str, &str), usize> = HashMap::new();
@@ -265,7 +265,15 @@ fn tallies(wanted: &Wanted, rows: Option<&Vec<NamesRow>>, limits: &Limits) -> Ve
         }
     }
     tallies.sort_by(|one, other| {
-        let order = |tally: &Tally| (tally.held, tally.candidate.last, tally.count);
+        let order = |Tally {
+                         candidate,
+                         held,
+                         count,
+                     }: &Tally| {
+            let began = candidate.first <= wanted.at;
+            let distance = candidate.last.0.abs_diff(wanted.at.0);
+            (*held, began, Reverse(distance), *count)
+        };
         let by_name = || one.candidate.chain.cmp(&other.candidate.chain);
         order(other).cmp(&order(one)).then_with(by_name)
     });

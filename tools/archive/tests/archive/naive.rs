@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dnsflow_archive::{Limits, NamesRow, Range};
 use dnsflow_names::confidence;
-use dnsflow_names::{Answer, Match, Question, Time};
+use dnsflow_names::{Answer, Candidate, Match, Question, Time};
 
 use crate::writer::Row;
 
@@ -130,10 +130,11 @@ pub(crate) fn assert_answer(
     }
     let mut expected: Vec<_> = names.iter().map(|(chain, ..)| chain.clone()).collect();
     let mut given: Vec<_> = answer.names.iter().map(|name| name.chain.clone()).collect();
-    let firsts: Vec<_> = answer.names.iter().map(|name| name.last).collect();
     match matched {
         Match::Client | Match::ClientExpired => {
-            assert!(firsts.is_sorted_by(|one, next| one >= next), "{answer:?}");
+            // Those that began later after the others, and of each the nearest first.
+            let distance = |name: &Candidate| (name.first > at, name.last.0.abs_diff(at.0));
+            assert!(answer.names.is_sorted_by_key(distance), "{answer:?}");
         }
         _ => {
             let shares: Vec<_> = answer.names.iter().map(|name| name.confidence).collect();

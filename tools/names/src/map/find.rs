@@ -141,30 +141,32 @@ impl Map {
         for (place, run) in runs.iter_mut().zip(self.runs.of_pair(client, address)) {
             *place = Some((self.lies(&run.span, at), run));
         }
-        let mut expired = None;
+        // The nearest first: runs are in the order of the newest.
+        let of = |wanted| move |(lies, _): &&(Lies, &Run)| *lies == wanted;
+        let all = || runs.iter().flatten();
+        let held = all().filter(of(Lies::Held));
+        let later = all().rev().filter(of(Lies::SlightlyLater));
+        let gone = all().filter(of(Lies::Expired));
         let mut weight = 1.0;
-        for wanted in [Lies::Held, Lies::SlightlyLater, Lies::Expired] {
-            if wanted == Lies::Expired {
+        let mut expired = None;
+        for &(lies, run) in held.chain(later).chain(gone) {
+            if lies == Lies::Expired && expired.is_none() {
                 weight *= EXPIRED_FACTOR;
+                expired = Some(run.span);
             }
-            for (lies, run) in runs.iter().map_while(|run| *run) {
-                if lies != wanted {
-                    continue;
-                }
-                if found.count == 0 {
-                    found.matched = Match::Client;
-                    if lies == Lies::Expired {
-                        found.matched = Match::ClientExpired;
-                        expired = Some(run.span);
-                    }
-                }
-                let before = found.count;
-                found.add(self.view(run.chain, &run.span, weight));
-                if found.count > before {
-                    weight *= NEXT_FACTOR;
-                }
+            let before = found.count;
+            found.add(self.view(run.chain, &run.span, weight));
+            if before == 0 {
+                found.matched = match lies {
+                    Lies::Expired => Match::ClientExpired,
+                    _ => Match::Client,
+                };
+            }
+            if found.count > before {
+                weight *= NEXT_FACTOR;
             }
         }
+        let expired = expired.filter(|_| found.matched == Match::ClientExpired);
         found.weigh(confidence::CLIENT * self.decay(expired, at));
         found
     }

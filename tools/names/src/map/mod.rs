@@ -18,8 +18,8 @@
 //! # How questions are answered
 //!
 //! 1. Runs of the client that began before the time asked about and held then: the newest first. Then
-//!    those that began up to 2 seconds later, since the clocks of two machines differ. Then
-//!    those that no longer held. Each name once.
+//!    those that began up to 2 seconds later, since the clocks of two machines differ: the oldest first. Then
+//!    those that no longer held: the newest first. Each name once.
 //! 2. If there are none, what other clients were told: the most frequent name first; those that held
 //!    then, or if none did, those that no longer held.
 //!

@@ -81,18 +81,21 @@ fn expected(look_ups: &[LookUp], client: u8, address: u8, at: u64) -> (Match, Ve
     }
     let mut ranked = Vec::new();
     for run in runs.iter().rev().take(RUNS) {
-        ranked.extend(run.lies(at).map(|lies| (lies, run.name)));
+        ranked.extend(
+            run.lies(at)
+                .map(|lies| (lies, run.first.abs_diff(at), run.name)),
+        );
     }
-    // Stable: the newest first.
-    ranked.sort_by_key(|(lies, _)| *lies);
-    if let Some((best, _)) = ranked.first() {
+    // The nearest first.
+    ranked.sort_by_key(|(lies, distance, _)| (*lies, *distance));
+    if let Some((best, ..)) = ranked.first() {
         let matched = if *best < 2 {
             Match::Client
         } else {
             Match::ClientExpired
         };
         let mut names = Vec::new();
-        for (_, name) in ranked {
+        for (.., name) in ranked {
             if !names.contains(&name) {
                 names.push(name);
             }
