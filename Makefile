@@ -141,6 +141,14 @@ FLOWS ?= 500000
 bench-name: ## Measure dnsflow-name: what a flow record costs in each format, named from memory
 	FLOWS=$(FLOWS) cargo bench --package dnsflow-name --bench flows
 
+# Captures, or folders of them, whose flows are named; traffic of many clients is made if there are none.
+CAPTURES ?=
+
+.PHONY: bench-accuracy
+bench-accuracy: setup programs ## Hold the names of flows against those that the flows tell; CAPTURES='DIR' takes others' captures
+	cargo build --release --package dnsflow-name --package dnsflow-benches --bin dnsflow-name --bin bench-accuracy
+	$(RELEASE)/bench-accuracy $(CAPTURES)
+
 # Rows of a day of names in which the look-ups of `make bench-query` are measured.
 ROWS ?= 10000000
 

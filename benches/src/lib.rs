@@ -9,12 +9,14 @@
 //! - [`live`]: the sensor, tcpdump and others on one wire, as [`process`]es in a [`network`] with a
 //!   [`collector`]; an [`interrupt`] ends them;
 //! - [`soak`]: the sensor for a long time, under everything at once;
+//! - [`accuracy`]: how often the name of a flow is the one that its client meant;
 //! - [`model`]: extrapolation of the measured times to larger machines;
 //! - [`report`], [`chart`] and [`files`]: tables, targets, plots, and where they are written.
 //!
 //! Figures of different machines or runs are not comparable: every claim is a ratio of two medians
 //! of one run. README.md explains how to read the results.
 
+pub mod accuracy;
 pub mod cases;
 pub mod chart;
 pub mod collector;

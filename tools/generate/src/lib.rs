@@ -26,7 +26,7 @@ mod noise;
 pub mod options;
 mod packet;
 mod population;
-mod random;
+pub mod random;
 mod traffic;
 mod wanted;
 

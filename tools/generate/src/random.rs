@@ -8,20 +8,21 @@ use std::str::FromStr;
 
 /// A stream of random bits, fixed by its seed.
 #[derive(Clone, Debug)]
-pub(crate) struct Random {
+pub struct Random {
     state: u64,
 }
 
 impl Random {
     /// Stream `stream` of `seed`; different streams of one seed are unrelated.
-    pub(crate) fn new(seed: u64, stream: u64) -> Self {
+    #[must_use]
+    pub fn new(seed: u64, stream: u64) -> Self {
         let mut start = Self { state: seed };
         let state = start.bits() ^ stream.wrapping_mul(0xd134_2543_de82_ef95);
         Self { state }
     }
 
     /// The next 64 bits.
-    pub(crate) fn bits(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -30,12 +31,12 @@ impl Random {
     }
 
     /// A number in `0..bound`; 0 where `bound` is 0.
-    pub(crate) fn below(&mut self, bound: u32) -> u32 {
+    pub fn below(&mut self, bound: u32) -> u32 {
         (((self.bits() >> 32) * u64::from(bound)) >> 32) as u32
     }
 
     /// A number in `low..=high`.
-    pub(crate) fn between(&mut self, low: u32, high: u32) -> u32 {
+    pub fn between(&mut self, low: u32, high: u32) -> u32 {
         low + self.below(high - low + 1)
     }
 
@@ -43,7 +44,7 @@ impl Random {
     ///
     /// # Panics
     /// On an empty slice; all callers pass tables that are not.
-    pub(crate) fn pick<T: Copy>(&mut self, items: &[T]) -> T {
+    pub fn pick<T: Copy>(&mut self, items: &[T]) -> T {
         let len = u32::try_from(items.len()).unwrap_or(u32::MAX);
         items[self.below(len) as usize]
     }

@@ -81,6 +81,7 @@ pub fn run(options: &Options) -> Result<(), NameError> {
         counts: namer.counts(),
         format: namer.format(),
         took: start.elapsed(),
+        forgotten: namer.forgotten(),
     };
     match &result {
         Err(NameError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),

@@ -124,6 +124,12 @@ impl Namer {
         self.source.finish().map_err(NameError::Source)
     }
 
+    /// Look-ups that the source has seen and no longer knows.
+    #[must_use]
+    pub fn forgotten(&self) -> u64 {
+        self.source.forgotten()
+    }
+
     /// What was done so far.
     #[must_use]
     pub fn counts(&self) -> Counts {

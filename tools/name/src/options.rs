@@ -17,6 +17,9 @@ use crate::time::Clock;
 /// Other names of a flow that can be asked for.
 const CANDIDATES: u8 = 8;
 
+/// Runs of look-ups that are kept of one client and address: flows of all the time that a file is about are asked for.
+pub(crate) const RUNS: usize = 256;
+
 /// Add to flow records the names that were looked up.
 ///
 /// Reads flow records from FILEs or standard input, and writes them with the name by which the
@@ -144,6 +147,7 @@ impl Options {
         let limits = Limits {
             bytes: mebibytes.saturating_mul(1 << 20),
             grace: self.grace,
+            runs: RUNS,
             ..Limits::default()
         };
         Captured::read(path, limits).map(|source| Box::new(source) as Box<dyn Source>)

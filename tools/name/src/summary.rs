@@ -4,12 +4,15 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::namer::Counts;
+use crate::options::RUNS;
 
 /// What was done.
 pub(crate) struct Summary {
     pub(crate) counts: Counts,
     pub(crate) format: Option<&'static str>,
     pub(crate) took: Duration,
+    /// Look-ups that the source no longer knew.
+    pub(crate) forgotten: u64,
 }
 
 impl fmt::Display for Summary {
@@ -29,6 +32,15 @@ impl fmt::Display for Summary {
         if counts.incomplete > 0 {
             write!(f, "; {} rows without addresses and time", counts.incomplete)?;
         }
-        write!(f, "; {} lines passed unchanged", counts.unchanged)
+        write!(f, "; {} lines passed unchanged", counts.unchanged)?;
+        if self.forgotten > 0 {
+            let forgotten = self.forgotten;
+            write!(
+                f,
+                "; {forgotten} look-ups had no room in memory (--map-max), or were more than "
+            )?;
+            write!(f, "{RUNS} of one client and address")?;
+        }
+        Ok(())
     }
 }

@@ -30,10 +30,12 @@ pub struct Captured {
 pub struct Learned {
     /// Packets in it.
     pub packets: u64,
+    /// Datagrams of sensors in them.
+    pub datagrams: u64,
     /// Records in them.
     pub records: u64,
-    /// Entries that had no room in the map's memory.
-    pub evicted: u64,
+    /// Look-ups that had no room in the map's memory, or were too many of one client and address.
+    pub forgotten: u64,
 }
 
 impl Captured {
@@ -41,7 +43,7 @@ impl Captured {
     ///
     /// # Errors
     ///
-    /// If it can't be opened or read to its end, or has no record.
+    /// If it can't be opened or read to its end, or has no datagram of a sensor.
     pub fn read(path: &Path, limits: Limits) -> Result<Self, SourceError> {
         let open = |error| SourceError::File {
             path: path.to_owned(),
@@ -75,9 +77,10 @@ impl Captured {
                 error,
                 packets,
             }),
-            Ok(()) if read.learned.records == 0 => Err(SourceError::NoRecords { path, packets }),
+            Ok(()) if read.learned.datagrams == 0 => Err(SourceError::NoRecords { path, packets }),
             Ok(()) => {
-                read.learned.evicted = read.map.counts().evicted;
+                let counts = read.map.counts();
+                read.learned.forgotten = counts.evicted + counts.dropped;
                 Ok(read)
             }
         }
@@ -94,6 +97,7 @@ impl Captured {
         let Ok(datagram) = Datagram::parse(datagram) else {
             return;
         };
+        self.learned.datagrams += 1;
         for record in records(&datagram) {
             let time = record.time(at);
             self.map.learn(time, &record);
@@ -128,5 +132,9 @@ impl Source for Captured {
             );
         }
         Ok(())
+    }
+
+    fn forgotten(&self) -> u64 {
+        self.learned.forgotten
     }
 }

@@ -39,6 +39,11 @@ pub trait Source {
     fn finish(&mut self) -> Result<(), SourceError> {
         Ok(())
     }
+
+    /// Look-ups that it has seen and no longer knows: flows of their time may lack a name.
+    fn forgotten(&self) -> u64 {
+        0
+    }
 }
 
 /// Why names can't be had.

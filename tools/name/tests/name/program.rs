@@ -65,6 +65,45 @@ fn flows_are_named_by_a_capture() {
     assert_eq!(ended.stderr, "");
 }
 
+/// A client that is told one address by many names, one after another: flows of the whole time are named, as far
+/// back as look-ups are kept, and how many are not is told.
+#[test]
+fn flows_of_all_the_time_of_a_file_are_named() {
+    let names: Vec<String> = (0..300)
+        .map(|number| format!("n{number}.example"))
+        .collect();
+    let names: Vec<[&str; 1]> = names.iter().map(|name| [name.as_str()]).collect();
+    let look_up = |(names, second)| LookUp {
+        second,
+        client: CLIENT,
+        names,
+        address: SERVER,
+    };
+    let names = names.iter().map(|names| &names[..]);
+    let look_ups: Vec<_> = names.zip((SECOND..).step_by(10)).map(look_up).collect();
+    let (_folder, path) = captured(&look_ups);
+    let flow = |number: u64| {
+        let second = SECOND + number * 10 + 1;
+        format!("{{\"c\":\"{CLIENT}\",\"s\":\"{SERVER}\",\"t\":{second}}}\n")
+    };
+    let flows = [44, 100, 299].map(flow).concat();
+    let from = path.to_str().expect("text");
+    let ended = run(
+        &["--from", from, "--map", "client=c,server=s,start=t"],
+        &flows,
+    );
+    ended.assert_success();
+    for (line, name) in ended.text().lines().zip(["n44", "n100", "n299"]) {
+        let named = format!("\"dnsflow_name\":\"{name}.example\"");
+        assert!(line.contains(&named), "{line}");
+    }
+    assert!(
+        ended.stderr.contains("; 44 look-ups had no room"),
+        "{}",
+        ended.stderr
+    );
+}
+
 #[test]
 fn what_others_were_told_and_what_no_longer_held_is_told() {
     let other = Ipv4Addr::new(192, 0, 2, 77);

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::others::{MAX_TOLD, Told};
-use super::runs::{MAX_RUNS, Run};
+use super::runs::Run;
 use super::span::Span;
 use super::{Map, spelling};
 use crate::answer::{Answer, Candidate, Match};
@@ -13,6 +13,9 @@ use crate::question::Time;
 
 /// Names of an answer at most.
 pub const MAX_CANDIDATES: usize = 8;
+
+/// Runs of a client that a question looks at: those nearest to its time.
+const MAX_NEAR: usize = 16;
 
 /// A name that an address may have stood for, as the map has it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -137,9 +140,12 @@ impl Map {
 
     fn of_client(&self, client: u32, address: u32, at: u64) -> Found<'_> {
         let mut found = Found::none();
-        let mut runs: [Option<(Lies, &Run)>; MAX_RUNS] = [None; MAX_RUNS];
-        for (place, run) in runs.iter_mut().zip(self.runs.of_pair(client, address)) {
-            *place = Some((self.lies(&run.span, at), run));
+        let mut runs: [Option<(Lies, &Run)>; MAX_NEAR] = [None; MAX_NEAR];
+        let all = self.runs.of_pair(client, address);
+        let all = all.map(|run| (self.lies(&run.span, at), run));
+        let near = all.skip_while(|(lies, _)| *lies == Lies::Later);
+        for (place, run) in runs.iter_mut().zip(near) {
+            *place = Some(run);
         }
         // The nearest first: runs are in the order of the newest.
         let of = |wanted| move |(lies, _): &&(Lies, &Run)| *lies == wanted;

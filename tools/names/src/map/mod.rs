@@ -6,7 +6,7 @@
 //! last one, and no other chain between. It holds from the first look-up to the end of the last TTL and
 //! [`Limits::grace`], which is added when a question is asked. Between two look-ups of a run it counts as
 //! held: nobody was told anything else. The runs of a pair are in the order of their first look-up, at most
-//! 16, so that "the look-up nearest before a flow" is the first run that began before it. Look-ups that come
+//! [`Limits::runs`], so that "the look-up nearest before a flow" is the first run that began before it. Look-ups that come
 //! late are put where they belong by their time; a run is not divided for them.
 //!
 //! Who looks up the target of an alias by itself, as resolvers and stubs do, means the alias. So the
@@ -17,7 +17,8 @@
 //!
 //! # How questions are answered
 //!
-//! 1. Runs of the client that began before the time asked about and held then: the newest first. Then
+//! 1. Of the client's 16 runs that are nearest to the time asked about, those that began before it and held then: the
+//!    newest first. Then
 //!    those that began up to 2 seconds later, since the clocks of two machines differ: the oldest first. Then
 //!    those that no longer held: the newest first. Each name once.
 //! 2. If there are none, what other clients were told: the most frequent name first; those that held
@@ -89,15 +90,19 @@ pub struct Limits {
     pub grace: Duration,
     /// The TTL of what is told without one: before version 5.
     pub default_ttl: Duration,
+    /// Runs of a pair at most, at least 1: with more, its oldest one goes. Each is passed by when one is added,
+    /// and when an old one is sought. For questions about now a few are enough.
+    pub runs: usize,
 }
 
 impl Default for Limits {
-    /// 1 GiB, 5 minutes of grace, and a TTL of 5 minutes.
+    /// 1 GiB, 5 minutes of grace, a TTL of 5 minutes, and 16 runs.
     fn default() -> Self {
         Self {
             bytes: 1 << 30,
             grace: Duration::from_secs(300),
             default_ttl: Duration::from_secs(300),
+            runs: 16,
         }
     }
 }
@@ -151,6 +156,7 @@ impl Map {
         Self {
             limits: Limits {
                 bytes: limits.bytes.max(MIN_BYTES),
+                runs: limits.runs.max(1),
                 ..limits
             },
             runs: Runs::new(),
@@ -250,7 +256,10 @@ impl Map {
         let bound = self.limits.bytes - self.limits.bytes / RESERVED;
         self.make_room(bound, |map| map.runs.needed());
         let spot = self.runs.spot(client, address, span.first());
-        match self.runs.add(&spot, (client, address), chain, span) {
+        match self
+            .runs
+            .add(&spot, (client, address), chain, span, self.limits.runs)
+        {
             Added::TooOld => self.done.dropped += 1,
             Added::New { beyond } => {
                 self.clients.hold(client);

@@ -12,9 +12,6 @@ use super::order::{Links, Order, Ordered};
 use super::slab::{self, Buckets, Chained, NONE};
 use super::span::Span;
 
-/// Runs of a pair at most: with more, its oldest one goes.
-pub(super) const MAX_RUNS: usize = 16;
-
 /// A run: `chain` was what `client` was told for `address`, and nothing else between.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Run {
@@ -190,13 +187,14 @@ impl Runs {
         false
     }
 
-    /// Puts a new run at its spot.
+    /// Puts a new run at its spot, of a pair that has `most` runs at most.
     pub(super) fn add(
         &mut self,
         spot: &Spot,
         (client, address): (u32, u32),
         chain: u32,
         span: Span,
+        most: usize,
     ) -> Added {
         let Spot {
             head,
@@ -204,7 +202,7 @@ impl Runs {
             older,
             passed,
         } = *spot;
-        if passed >= MAX_RUNS {
+        if passed >= most {
             return Added::TooOld;
         }
         let run = Run {
@@ -227,7 +225,7 @@ impl Runs {
             self.pairs += 1;
             self.buckets.insert(&mut self.entries, id, self.pairs);
         }
-        let beyond = self.nth_older(id, MAX_RUNS - passed);
+        let beyond = self.nth_older(id, most - passed);
         Added::New { beyond }
     }
 
