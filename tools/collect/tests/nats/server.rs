@@ -51,8 +51,8 @@ impl Server {
         server
     }
 
-    /// One with `config` behind port and folder; STORE there is a folder for JetStream, HERE the folder
-    /// for anything else.
+    /// One with `config` behind port and folder; STORE there is a folder for JetStream, HERE the
+    /// folder for anything else.
     pub(crate) fn with(config: &str, login: &'static str) -> Self {
         Self::of(Folder::new(), config, login)
     }

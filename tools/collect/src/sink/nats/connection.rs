@@ -4,16 +4,14 @@
 //! PING, is answered while something is waited for.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
+use super::failure::{away, handshake, not_nats, refusal, unfit};
+use super::link::{Link, connect};
 use super::login::{self, Proof};
 use super::options::{Options, Server};
 use super::wire::{self, Connect, Info, Message, Operation};
 use crate::sink::SinkError;
-
-/// How long connecting may take at most.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Bytes that are read at once.
 const READ_BYTES: usize = 16 << 10;
@@ -23,21 +21,12 @@ pub(super) struct Connection {
     link: Link,
     input: Vec<u8>,
     output: Vec<u8>,
-    timeout: Duration,
     /// Where answers come to.
     inbox: String,
     /// The number of the next answer.
     next: u64,
-    /// What may be missing, for errors.
-    rights: String,
+    options: Options,
     pub(super) info: Info,
-}
-
-/// What carries bytes.
-enum Link {
-    Plain(TcpStream),
-    #[cfg(feature = "tls")]
-    Tls(super::tls::Stream),
 }
 
 /// An answer to what was published.
@@ -70,10 +59,9 @@ impl Connection {
             link: Link::Plain(socket),
             input: Vec::new(),
             output: Vec::new(),
-            timeout: options.timeout,
             inbox: format!("_INBOX.{:016x}", crate::backlog::random_id()),
             next: 0,
-            rights: options.rights(),
+            options: options.clone(),
             info: Info::default(),
         };
         let said = connection.operation(Instant::now() + options.timeout)?;
@@ -154,7 +142,7 @@ impl Connection {
     pub(super) fn ping(&mut self) -> Result<(), SinkError> {
         self.output.extend(b"PING\r\n");
         self.flush()?;
-        let deadline = Instant::now() + self.timeout;
+        let deadline = Instant::now() + self.options.timeout;
         while self.operation(deadline)? != Operation::Pong {}
         Ok(())
     }
@@ -176,7 +164,7 @@ impl Connection {
 
     /// Waits for an answer.
     pub(super) fn answer(&mut self) -> Result<Answer, SinkError> {
-        let deadline = Instant::now() + self.timeout;
+        let deadline = Instant::now() + self.options.timeout;
         loop {
             let Operation::Message(message) = self.operation(deadline)? else {
                 continue;
@@ -215,7 +203,7 @@ impl Connection {
                             self.output.extend(b"PONG\r\n");
                             self.flush()?;
                         }
-                        Operation::Error(text) => return Err(self.refusal(&text)),
+                        Operation::Error(text) => return Err(refusal(&self.options, &text)),
                         // A server tells of others, and of its end, by another INFO.
                         operation => return Ok(operation),
                     }
@@ -251,7 +239,10 @@ impl Connection {
     }
 
     fn silent(&self) -> SinkError {
-        away(format!("no answer within {} s", self.timeout.as_secs()))
+        away(format!(
+            "no answer within {} s",
+            self.options.timeout.as_secs()
+        ))
     }
 
     fn flush(&mut self) -> Result<(), SinkError> {
@@ -287,115 +278,9 @@ impl Connection {
         while let Ok(Some((operation, length))) = wire::parse(&self.input) {
             self.input.drain(..length);
             if let Operation::Error(text) = operation {
-                return Some(self.refusal(&text));
+                return Some(refusal(&self.options, &text));
             }
         }
         None
     }
-
-    /// What a server's error means. All but those of a right that is missing end the connection.
-    fn refusal(&self, text: &str) -> SinkError {
-        let shown: String = text
-            .chars()
-            .take(400)
-            .filter(|one| !one.is_control())
-            .collect();
-        let lower = shown.to_ascii_lowercase();
-        if lower.starts_with("permissions violation") {
-            return unfit(format!(
-                "{shown}; to mend it, give this user {}",
-                self.rights
-            ));
-        }
-        let is_of_login = lower.contains("authorization") || lower.contains("authentication");
-        if is_of_login && !lower.contains("timeout") {
-            return unfit(format!(
-                "{shown}; give user and password as nats://user:password@host or by password_file, \
-                 a token by token_file, or credentials by creds"
-            ));
-        }
-        if lower.starts_with("maximum payload") {
-            return unfit(format!(
-                "{shown}; give message, in bytes, or raise max_payload of the server"
-            ));
-        }
-        if lower.contains("tls") {
-            return unfit(format!("{shown}; give nats+tls://"));
-        }
-        away(shown)
-    }
-}
-
-impl Link {
-    fn socket(&self) -> &TcpStream {
-        match self {
-            Self::Plain(socket) => socket,
-            #[cfg(feature = "tls")]
-            Self::Tls(stream) => &stream.sock,
-        }
-    }
-}
-
-impl Read for Link {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(socket) => socket.read(bytes),
-            #[cfg(feature = "tls")]
-            Self::Tls(stream) => stream.read(bytes),
-        }
-    }
-}
-
-impl Write for Link {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(socket) => socket.write(bytes),
-            #[cfg(feature = "tls")]
-            Self::Tls(stream) => stream.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Plain(socket) => socket.flush(),
-            #[cfg(feature = "tls")]
-            Self::Tls(stream) => stream.flush(),
-        }
-    }
-}
-
-fn connect(server: &Server, timeout: Duration) -> io::Result<TcpStream> {
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in (server.host.as_str(), server.port).to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT.min(timeout)) {
-            Ok(socket) => {
-                socket.set_write_timeout(Some(timeout))?;
-                socket.set_nodelay(true)?;
-                return Ok(socket);
-            }
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
-}
-
-fn not_nats() -> SinkError {
-    unfit("what answers there is no NATS server")
-}
-
-/// An error of TLS, which nothing but a change of one side mends.
-fn handshake(error: &io::Error) -> SinkError {
-    unfit(format!(
-        "TLS: {error}; ca=FILE says which authorities are trusted"
-    ))
-}
-
-/// An error that may pass.
-pub(super) fn away(text: impl ToString) -> SinkError {
-    SinkError::Away(format!("nats: {}", text.to_string()))
-}
-
-/// An error that somebody has to mend.
-pub(super) fn unfit(text: impl ToString) -> SinkError {
-    SinkError::Unfit(format!("nats: {}", text.to_string()))
 }

@@ -8,7 +8,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::connection::{Connection, away, unfit};
+use super::connection::Connection;
+use super::failure::{SHOWN_CHARACTERS, away, unfit};
 use super::message::Subject;
 use super::options::Options;
 use super::wire::Message;
@@ -32,9 +33,6 @@ const OTHER_STREAM: u32 = 10_060;
 
 /// No stream can be called so: with it, a message is refused by whatever stream takes its subject.
 const NO_STREAM: &str = ".";
-
-/// Bytes of an error's text that are shown.
-const SHOWN_CHARACTERS: usize = 400;
 
 /// The streams that take what is written, by the kind of lines.
 pub(super) type Streams = Vec<(Kind, String)>;

@@ -1,7 +1,7 @@
 //! Keys of users: Ed25519, as the tools of NATS write them.
 //!
-//! A file has a seed (`SU..`), by itself or behind a JWT between lines of dashes. A seed is base32 of
-//! two bytes that say what it is, 32 bytes, and a checksum; it never leaves this module.
+//! A file has a seed (`SU..`), by itself or behind a JWT between lines of dashes. A seed is base32
+//! of two bytes that say what it is, 32 bytes, and a checksum; it never leaves this module.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 
-use super::connection::unfit;
+use super::failure::unfit;
 use super::login::Proof;
 use crate::sink::SinkError;
 

@@ -18,7 +18,7 @@ pub(super) struct Proof {
 /// What is shown to a server that has said `info`.
 pub(super) fn proof(options: &Options, info: &Info) -> Result<Proof, SinkError> {
     match &options.login {
-        Login::Nobody if info.auth_required => Err(super::connection::unfit(
+        Login::Nobody if info.auth_required => Err(super::failure::unfit(
             "the server wants to know who this is; give user and password as \
              nats://user:password@host or by password_file, a token by token_file, or credentials \
              by creds",
@@ -36,7 +36,7 @@ pub(super) fn proof(options: &Options, info: &Info) -> Result<Proof, SinkError> 
         #[cfg(feature = "tls")]
         Login::Key(path) => super::keys::proof(path, &info.nonce),
         #[cfg(not(feature = "tls"))]
-        Login::Key(_) => Err(super::connection::unfit(
+        Login::Key(_) => Err(super::failure::unfit(
             "creds: this build has no keys: build it with the feature tls",
         )),
     }

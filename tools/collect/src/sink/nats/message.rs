@@ -1,7 +1,7 @@
 //! From lines to messages: which subject they have, and where one ends and the next begins.
 //!
-//! That depends on the batch and on the options alone, so that a batch that comes again makes the same
-//! messages, with the same identity.
+//! That depends on the batch and on the options alone, so that a batch that comes again makes the
+//! same messages, with the same identity.
 
 use std::collections::HashMap;
 
@@ -48,8 +48,8 @@ fn word(kind: Kind) -> &'static str {
     }
 }
 
-/// The name of a sensor as a token of a subject: what could be a dot, a space or a wildcard there is an
-/// underscore.
+/// The name of a sensor as a token of a subject: what could be a dot, a space or a wildcard there
+/// is an underscore.
 fn token(sensor: &str) -> String {
     let plain = |one: char| match one {
         '-' | ':' => one,
@@ -116,17 +116,11 @@ pub(super) fn each(
     batch: &Batch,
     mut take: impl FnMut(Message) -> Result<(), SinkError>,
 ) -> Result<u64, SinkError> {
-    let mut slots: HashMap<String, usize> = HashMap::new();
-    for (slot, range) in batch.ranges().iter().enumerate() {
-        slots.entry(token(&range.stream.sensor)).or_insert(slot);
-    }
+    let mut begun = Begun::new(options, batch);
     let room = options.message.saturating_sub(HEAD_BYTES);
-    let mut open: Vec<Message> = Vec::new();
-    let mut places: HashMap<(String, bool), usize> = HashMap::new();
     let (mut bytes, mut left_out) = (0, 0);
     lines::each(batch, options.form, |line| {
-        let message = begun(options, &slots, &mut places, &mut open, line);
-        let Some(message) = message else {
+        let Some(message) = begun.of(line) else {
             return Ok(());
         };
         if line.text.len() > room {
@@ -143,11 +137,11 @@ pub(super) fn each(
         bytes += line.text.len();
         if bytes >= OPEN_BYTES {
             bytes = 0;
-            return end(&mut open, &mut take);
+            return end(&mut begun.open, &mut take);
         }
         Ok(())
     })?;
-    end(&mut open, &mut take)?;
+    end(&mut begun.open, &mut take)?;
     if left_out > 0 {
         warn!(
             "nats: {left_out} records of batch {} are longer than a message of {} bytes, and left out",
@@ -158,34 +152,64 @@ pub(super) fn each(
     Ok(left_out)
 }
 
-/// The message that a line belongs to.
-fn begun<'m>(
-    options: &Options,
-    slots: &HashMap<String, usize>,
-    places: &mut HashMap<(String, bool), usize>,
-    open: &'m mut Vec<Message>,
-    line: &Line<'_>,
-) -> Option<&'m mut Message> {
-    let is_of_responses = line.kind == Kind::Responses;
-    let place = *places
-        .entry((line.sensor.to_owned(), is_of_responses))
-        .or_insert_with(|| {
-            let subject = Subject::of(options, line.sensor, line.kind);
-            // Sensors whose names differ in other characters share a subject.
-            if let Some(place) = open.iter().position(|message| message.subject == subject) {
-                return place;
+/// Messages that are begun, and where they are.
+struct Begun<'o> {
+    options: &'o Options,
+    open: Vec<Message>,
+    /// Which sensor of the batch has a token first.
+    slots: HashMap<String, usize>,
+    /// By sensor, and whether it is about responses.
+    places: HashMap<(String, bool), usize>,
+    /// By subject: sensors whose names differ in other characters share one.
+    subjects: HashMap<String, usize>,
+}
+
+impl<'o> Begun<'o> {
+    fn new(options: &'o Options, batch: &Batch) -> Self {
+        let mut slots = HashMap::new();
+        for (slot, range) in batch.ranges().iter().enumerate() {
+            slots.entry(token(&range.stream.sensor)).or_insert(slot);
+        }
+        Self {
+            options,
+            open: Vec::new(),
+            slots,
+            places: HashMap::new(),
+            subjects: HashMap::new(),
+        }
+    }
+
+    /// The message that a line belongs to.
+    fn of(&mut self, line: &Line<'_>) -> Option<&mut Message> {
+        let key = (line.sensor.to_owned(), line.kind == Kind::Responses);
+        let place = match self.places.get(&key) {
+            Some(place) => *place,
+            None => {
+                let place = self.place(line);
+                self.places.insert(key, place);
+                place
             }
-            open.push(Message {
+        };
+        self.open.get_mut(place)
+    }
+
+    fn place(&mut self, line: &Line<'_>) -> usize {
+        let subject = Subject::of(self.options, line.sensor, line.kind);
+        let next = self.open.len();
+        let place = *self.subjects.entry(subject.clone()).or_insert(next);
+        if place == next {
+            let slot = self.slots.get(&token(line.sensor)).copied();
+            self.open.push(Message {
                 subject,
                 kind: line.kind,
-                slot: slots.get(&token(line.sensor)).copied().unwrap_or_default(),
+                slot: slot.unwrap_or_default(),
                 first: 0,
                 end: 0,
                 lines: Vec::new(),
             });
-            open.len() - 1
-        });
-    open.get_mut(place)
+        }
+        place
+    }
 }
 
 impl Message {

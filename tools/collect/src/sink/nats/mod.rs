@@ -4,19 +4,21 @@
 //! `PREFIX.SENSOR.responses` or `PREFIX.SENSOR.statistics`. A batch is stored when the stream has
 //! acknowledged all of its messages.
 //!
-//! A message has the same identity whenever its batch comes again (`Nats-Msg-Id`), by which a stream
-//! refuses what it has, as long as its window of duplicates goes back. Beyond that, the last message of
-//! each subject is asked for after every break and at the start: messages of a subject come in their
-//! order, so that it tells how much of the batch is there.
+//! A message has the same identity whenever its batch comes again (`Nats-Msg-Id`), by which a
+//! stream refuses what it has, as long as its window of duplicates goes back. Beyond that, the last
+//! message of each subject is asked for after every break and at the start: messages of a subject
+//! come in their order, so that it tells how much of the batch is there.
 //!
 //! The protocol is spoken here, one thread that waits: the crate `async-nats` brings some hundred
 //! others along. It refuses to create streams or to change them; it says which command would. It
 //! reads nothing but answers.
 
 mod connection;
+mod failure;
 mod jetstream;
 #[cfg(feature = "tls")]
 mod keys;
+mod link;
 mod login;
 mod message;
 mod options;
@@ -36,8 +38,8 @@ use connection::Connection;
 use jetstream::Streams;
 use message::Message;
 
-/// After how long without use the server is asked whether it is there still. Servers end a connection
-/// that leaves their PING without an answer for some minutes.
+/// After how long without use the server is asked whether it is there still. Servers end a
+/// connection that leaves their PING without an answer for some minutes.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 /// Messages that may wait for their acknowledgement.
@@ -105,7 +107,7 @@ impl Nats {
         }
         self.open
             .as_mut()
-            .ok_or_else(|| connection::away("there is no connection"))
+            .ok_or_else(|| failure::away("there is no connection"))
     }
 
     fn send(&mut self, batch: &Batch) -> Result<(), SinkError> {

@@ -70,8 +70,8 @@ pub(super) enum Login {
         password: Secret,
     },
     Token(Secret),
-    /// A file of credentials: a JWT with the seed of its key, or a seed alone. Read at each connection, so
-    /// that a new file counts without a restart.
+    /// A file of credentials: a JWT with the seed of its key, or a seed alone. Read at each
+    /// connection, so that a new file counts without a restart.
     Key(PathBuf),
 }
 

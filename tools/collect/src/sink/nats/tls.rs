@@ -7,7 +7,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use super::connection::unfit;
+use super::failure::unfit;
 use super::options::{Options, Server};
 use crate::sink::SinkError;
 
