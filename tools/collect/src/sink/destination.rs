@@ -44,6 +44,8 @@ enum Kind {
     ClickHouse(clickhouse::Options),
     Ipfix(ipfix::Options),
     Nats(nats::Options),
+    #[cfg(feature = "kafka")]
+    Kafka(super::kafka::Options),
 }
 
 /// Why a text is no destination.
@@ -51,9 +53,15 @@ enum Kind {
 pub enum DestinationError {
     /// It has no scheme, or one that is not known.
     #[error(
-        "expected one of jsonl:, parquet:, clickhouse:, ipfix:, nats:, as in jsonl:/var/lib/dnsflow"
+        "expected one of jsonl:, parquet:, clickhouse:, ipfix:, nats:, kafka:, as in jsonl:/var/lib/dnsflow"
     )]
     Scheme,
+    /// The library of Kafka is a feature of the build.
+    #[cfg(not(feature = "kafka"))]
+    #[error(
+        "kafka: this build has no Kafka: build it with cargo build --release --package dnsflow-collect --features kafka,tls"
+    )]
+    NoKafka,
     /// The sink says what is wrong.
     #[error("{0}")]
     Sink(String),
@@ -89,6 +97,8 @@ impl Destination {
             Kind::ClickHouse(options) => Box::new(clickhouse::ClickHouse::new(options.clone())),
             Kind::Ipfix(options) => Box::new(ipfix::Ipfix::new(options.clone())),
             Kind::Nats(options) => Box::new(nats::Nats::new(options.clone())),
+            #[cfg(feature = "kafka")]
+            Kind::Kafka(options) => Box::new(super::kafka::Kafka::new(options.clone())),
         }
     }
 }
@@ -115,6 +125,13 @@ impl FromStr for Destination {
             "nats" | "nats+tls" => {
                 Kind::Nats(nats::Options::parse(scheme, rest).map_err(|error| wrong(&error))?)
             }
+            #[cfg(feature = "kafka")]
+            "kafka" | "kafka+tls" => {
+                let options = super::kafka::Options::parse(scheme, rest);
+                Kind::Kafka(options.map_err(|error| wrong(&error))?)
+            }
+            #[cfg(not(feature = "kafka"))]
+            "kafka" | "kafka+tls" => return Err(DestinationError::NoKafka),
             _ => return Err(DestinationError::Scheme),
         };
         Ok(Self {
@@ -225,5 +242,12 @@ mod tests {
         let to: Destination = "ipfix:udp://flows:4739?rate=9".parse().expect("one");
         assert_eq!(to.name(), "ipfix:udp://flows:4739");
         assert!(error("ipfix:flows").contains("udp://HOST:PORT"));
+        let to: Destination = "nats://me:secret@a:4222,b/dns?stream=S"
+            .parse()
+            .expect("one");
+        assert_eq!(to.name(), "nats://a:4222,b/dns");
+        assert!(error("nats:h").contains("nats://"));
+        #[cfg(not(feature = "kafka"))]
+        assert!(error("kafka://h/t").contains("--features kafka"));
     }
 }

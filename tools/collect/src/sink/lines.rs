@@ -1,4 +1,5 @@
-//! The lines of JSON of a batch, for all sinks whose stores take text: the same line wherever it goes.
+//! The lines of JSON of a batch, for all sinks whose stores take text: the same line wherever it
+//! goes.
 
 use std::io;
 use std::net::IpAddr;
@@ -37,6 +38,10 @@ pub(super) struct Line<'a> {
     pub(super) sensor: &'a str,
     pub(super) kind: Kind,
     /// Who asked; none for statistics.
+    #[cfg_attr(
+        not(feature = "kafka"),
+        expect(dead_code, reason = "the key of messages of Kafka")
+    )]
     pub(super) client: Option<IpAddr>,
     /// JSON with its line feed.
     pub(super) text: &'a [u8],

@@ -9,6 +9,8 @@ pub mod clickhouse;
 pub mod destination;
 pub mod ipfix;
 pub mod jsonl;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 mod lines;
 pub mod nats;
 pub mod parquet;
