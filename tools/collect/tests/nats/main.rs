@@ -4,6 +4,8 @@
 #[path = "../clickhouse/batches.rs"]
 mod batches;
 mod broken;
+#[cfg(feature = "tls")]
+mod operator;
 mod secured;
 mod server;
 mod sets;

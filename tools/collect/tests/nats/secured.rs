@@ -39,6 +39,7 @@ mod tls {
     use dnsflow_testkit::requirements;
     use serde_json::json;
 
+    use crate::operator::{SEED, USER, operator};
     use crate::server::{Server, is_there};
     use crate::{of_file, of_responses, write};
 
@@ -111,6 +112,36 @@ mod tls {
         ]);
     }
 
+    /// Credentials with claims, as an operator's accounts have them.
+    #[test]
+    fn by_credentials() {
+        if !is_there("by_credentials") {
+            return;
+        }
+        let (config, credentials) = operator();
+        let folder = Folder::new();
+        let path =
+            |name: &str, text: &str| folder.file(name, text.as_bytes()).display().to_string();
+        let right = path("user.creds", &credentials);
+        let server = Server::with(&config, "");
+        let said = |file: &str| {
+            let url = format!("nats://127.0.0.1:{}?creds={file}", server.port);
+            let to: Destination = url.parse().expect("the URL is right");
+            let error = to.sink(7).open().expect_err("there is no stream");
+            error.to_string()
+        };
+        let text = said(&right);
+        assert!(text.contains("no stream takes"), "{text}");
+        // The user's claims, and another one's key.
+        let other = "SUAMK2FG4MI6UE3ACF3FK3OIQBCEIEZV7NSWFFEW63UXMRLFM2XLAXK4GY";
+        let other = path("other.creds", &credentials.replace(SEED, other));
+        let text = said(&other);
+        assert!(text.contains("Authorization Violation"), "{text}");
+        let seed = path("seed", SEED);
+        let text = said(&seed);
+        assert!(text.contains("Authorization Violation"), "{text}");
+    }
+
     #[test]
     fn by_tls_and_by_key() {
         if !is_there("by_tls_and_by_key")
@@ -118,8 +149,6 @@ mod tls {
         {
             return;
         }
-        const KEY: &str = "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4";
-        const SEED: &str = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY";
         let folder = Folder::new();
         certificates(&folder);
         let path = |name: &str| folder.argument(name);
@@ -129,7 +158,7 @@ mod tls {
             "jetstream {{ store_dir: \"STORE\" }}
 tls {{ cert_file: \"{}\", key_file: \"{}\" }}
 allow_non_tls: true
-authorization {{ users: [ {{ user: admin, password: admin }}, {{ nkey: {KEY} }} ] }}",
+authorization {{ users: [ {{ user: admin, password: admin }}, {{ nkey: {USER} }} ] }}",
             path("cert.pem"),
             path("key.pem")
         );
