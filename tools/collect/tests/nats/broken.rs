@@ -7,7 +7,7 @@ use dnsflow_testkit::patience::until;
 use serde_json::{Value, json};
 
 use crate::server::{Server, is_there};
-use crate::{of_file, of_responses, sink, write};
+use crate::{of_file, of_responses, of_sets, sink, write};
 
 /// A batch that comes again is known by the identity of its messages.
 #[test]
@@ -152,5 +152,37 @@ fn a_full_stream_is_said_and_waited_for() {
     assert_eq!(server.count(), 10);
     server.set_stream("UPDATE", "S", json!({}));
     write(&mut *sink, &batch);
+    assert!(server.lines() == of_file(&[batch], "keys"));
+}
+
+/// Where the stream refuses a message and has room for a smaller one behind it, neither is taken
+/// for stored.
+#[test]
+fn what_was_refused_has_nothing_behind_it() {
+    if !is_there("what_was_refused_has_nothing_behind_it") {
+        return;
+    }
+    let server = Server::start();
+    server.set_stream("UPDATE", "S", json!({ "max_bytes": 34_000 }));
+    let mut first = sink(&server, "", "message=16K");
+    first.open().expect("the stream fits");
+    // Messages of three lines, of some 14 KB, and a last one of one line.
+    let sets: Vec<_> = (0..10).map(|number| (vec![b'a' + number], 255)).collect();
+    let batch = of_sets(1, &sets);
+    let error = first
+        .write(&batch)
+        .expect_err("there is no room")
+        .to_string();
+    assert!(error.contains("the stream has no room"), "{error}");
+    let sizes: Vec<_> = server
+        .messages()
+        .iter()
+        .map(|message| message.text.len())
+        .collect();
+    assert_eq!(sizes.len(), 2, "{sizes:?}");
+    server.set_stream("UPDATE", "S", json!({}));
+    let mut second = sink(&server, "", "message=16K");
+    second.open().expect("the stream fits");
+    write(&mut *second, &batch);
     assert!(server.lines() == of_file(&[batch], "keys"));
 }

@@ -179,6 +179,7 @@ impl Open {
         let bytes = message.lines.len();
         while self.waiting.len() >= MAX_WAITING
             || (!self.waiting.is_empty() && self.waiting_bytes + bytes > MAX_WAITING_BYTES)
+            || self.waits_for(&message.subject)
         {
             self.await_one(options)?;
         }
@@ -195,6 +196,12 @@ impl Open {
             .insert(number, (message.subject.clone(), bytes));
         self.waiting_bytes += bytes;
         Ok(())
+    }
+
+    /// Whether a message of the subject has no answer yet. One that is refused must have no other
+    /// of its subject behind it: the last message would tell that it is there.
+    fn waits_for(&self, subject: &str) -> bool {
+        self.waiting.values().any(|(waiting, _)| waiting == subject)
     }
 
     fn await_one(&mut self, options: &Options) -> Result<(), SinkError> {
