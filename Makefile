@@ -88,6 +88,8 @@ test-system: setup-system packages ## Test packages and service under systemd in
 	cargo test --workspace --no-run
 	CARGO_TARGET_$(HOST)_RUNNER="$(SUDO) env CI=true CARGO_HOME=$(CARGO_HOME)" cargo test --workspace --test system --no-fail-fast
 	CI=true cargo test --workspace --test clickhouse_engine --no-fail-fast
+	cargo clippy --package dnsflow-collect --all-targets --features kafka,tls -- -D warnings
+	CI=true cargo test --package dnsflow-collect --features kafka,tls --test kafka --test nats --no-fail-fast
 
 .PHONY: setup-system
 setup-system:

@@ -116,8 +116,8 @@ pub struct Options {
     pub receive_buffer: u32,
 
     /// Store records there; may be repeated. jsonl:FOLDER, jsonl:-, jsonl:tcp://HOST:PORT,
-    /// parquet:FOLDER, clickhouse:http://HOST:PORT/DATABASE, ipfix:udp://HOST:PORT;
-    /// docs/collector.md has their parameters
+    /// parquet:FOLDER, clickhouse:http://HOST:PORT/DATABASE, ipfix:udp://HOST:PORT,
+    /// nats://HOST:PORT/PREFIX, kafka://HOST:PORT/TOPIC; docs/collector.md has their parameters
     #[arg(
         short = 't',
         long = "to",

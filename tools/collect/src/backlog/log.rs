@@ -428,7 +428,7 @@ fn collector(folder: &Path) -> Result<u64, OpenError> {
 }
 
 /// A number that no other collector has.
-pub(super) fn random_id() -> u64 {
+pub(crate) fn random_id() -> u64 {
     // The keys of the standard library's hash tables are random.
     RandomState::new().build_hasher().finish()
 }

@@ -25,6 +25,7 @@ use crate::batch::{Batch, BatchId, Content};
 use crate::lock::lock;
 pub use accounts::{Kept, Recovered};
 use log::Log;
+pub(crate) use log::random_id;
 pub use log::{Note, OpenError};
 use segment::Place;
 

@@ -1,12 +1,14 @@
 //! Where `--to` points to: the kind of a sink, and what it is told.
 
 use std::fmt;
+use std::fs;
+use std::io;
 use std::str::FromStr;
 use std::time::Duration;
 
 use thiserror::Error;
 
-use super::{Sink, clickhouse, ipfix, jsonl, parquet};
+use super::{Sink, clickhouse, ipfix, jsonl, nats, parquet};
 
 /// A store, as `--to` names it.
 #[derive(Clone, Debug)]
@@ -16,6 +18,24 @@ pub struct Destination {
     kind: Kind,
 }
 
+/// Text that is not to be seen.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub(super) String);
+
+impl Secret {
+    /// The first line of a file.
+    pub(super) fn read(path: &str) -> io::Result<Self> {
+        let text = fs::read_to_string(path)?;
+        Ok(Self(text.lines().next().unwrap_or_default().to_owned()))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
 /// The kinds of sinks, each with its own parameters.
 #[derive(Clone, Debug)]
 enum Kind {
@@ -23,14 +43,25 @@ enum Kind {
     Parquet(parquet::Options),
     ClickHouse(clickhouse::Options),
     Ipfix(ipfix::Options),
+    Nats(nats::Options),
+    #[cfg(feature = "kafka")]
+    Kafka(super::kafka::Options),
 }
 
 /// Why a text is no destination.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum DestinationError {
     /// It has no scheme, or one that is not known.
-    #[error("expected one of jsonl:, parquet:, clickhouse:, ipfix:, as in jsonl:/var/lib/dnsflow")]
+    #[error(
+        "expected one of jsonl:, parquet:, clickhouse:, ipfix:, nats:, kafka:, as in jsonl:/var/lib/dnsflow"
+    )]
     Scheme,
+    /// The library of Kafka is a feature of the build.
+    #[cfg(not(feature = "kafka"))]
+    #[error(
+        "kafka: this build has no Kafka: build it with cargo build --release --package dnsflow-collect --features kafka,tls"
+    )]
+    NoKafka,
     /// The sink says what is wrong.
     #[error("{0}")]
     Sink(String),
@@ -65,6 +96,9 @@ impl Destination {
             Kind::Parquet(options) => Box::new(parquet::Parquet::new(options.clone(), collector)),
             Kind::ClickHouse(options) => Box::new(clickhouse::ClickHouse::new(options.clone())),
             Kind::Ipfix(options) => Box::new(ipfix::Ipfix::new(options.clone())),
+            Kind::Nats(options) => Box::new(nats::Nats::new(options.clone())),
+            #[cfg(feature = "kafka")]
+            Kind::Kafka(options) => Box::new(super::kafka::Kafka::new(options.clone())),
         }
     }
 }
@@ -88,6 +122,16 @@ impl FromStr for Destination {
                 Kind::ClickHouse(options.map_err(|error| wrong(&error))?)
             }
             "ipfix" => Kind::Ipfix(ipfix::Options::parse(rest).map_err(|error| wrong(&error))?),
+            "nats" | "nats+tls" => {
+                Kind::Nats(nats::Options::parse(scheme, rest).map_err(|error| wrong(&error))?)
+            }
+            #[cfg(feature = "kafka")]
+            "kafka" | "kafka+tls" => {
+                let options = super::kafka::Options::parse(scheme, rest);
+                Kind::Kafka(options.map_err(|error| wrong(&error))?)
+            }
+            #[cfg(not(feature = "kafka"))]
+            "kafka" | "kafka+tls" => return Err(DestinationError::NoKafka),
             _ => return Err(DestinationError::Scheme),
         };
         Ok(Self {
@@ -116,6 +160,22 @@ pub(super) fn divide(text: &str) -> (&str, impl Iterator<Item = (&str, &str)>) {
     let parameters =
         parameters.map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")));
     (place, parameters)
+}
+
+/// Text with `%XX` for bytes; `None` if it is not readable.
+pub(super) fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let mut digit = || char::from(rest.next()?).to_digit(16);
+        let (high, low) = (digit()?, digit()?);
+        bytes.push(u8::try_from(high * 16 + low).ok()?);
+    }
+    String::from_utf8(bytes).ok()
 }
 
 /// Reads a time such as `90s`, `10m`, `1h` or `1d`; a number alone is seconds.
@@ -182,5 +242,12 @@ mod tests {
         let to: Destination = "ipfix:udp://flows:4739?rate=9".parse().expect("one");
         assert_eq!(to.name(), "ipfix:udp://flows:4739");
         assert!(error("ipfix:flows").contains("udp://HOST:PORT"));
+        let to: Destination = "nats://me:secret@a:4222,b/dns?stream=S"
+            .parse()
+            .expect("one");
+        assert_eq!(to.name(), "nats://a:4222,b/dns");
+        assert!(error("nats:h").contains("nats://"));
+        #[cfg(not(feature = "kafka"))]
+        assert!(error("kafka://h/t").contains("--features kafka"));
     }
 }

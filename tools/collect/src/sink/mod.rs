@@ -9,6 +9,10 @@ pub mod clickhouse;
 pub mod destination;
 pub mod ipfix;
 pub mod jsonl;
+#[cfg(feature = "kafka")]
+pub mod kafka;
+mod lines;
+pub mod nats;
 pub mod parquet;
 pub mod runner;
 
@@ -55,6 +59,12 @@ pub trait Sink: Send {
 
     /// The number of a batch up to which every one that was written is stored for good.
     fn stored(&self) -> Option<u64>;
+
+    /// Records that the store will never take, of the batches that were written since this was last
+    /// asked: those batches count as stored without them.
+    fn take_left_out(&mut self) -> u64 {
+        0
+    }
 
     /// Stores everything that was written, at the end.
     ///

@@ -180,7 +180,12 @@ impl Runner {
             Outcome::GivenUp => return false,
         };
         batches.fetch_add(1, Ordering::Relaxed);
-        records.fetch_add(batch.records(), Ordering::Relaxed);
+        let left_out = self.sink.take_left_out();
+        status
+            .refused_records
+            .fetch_add(left_out, Ordering::Relaxed);
+        let taken = batch.records().saturating_sub(left_out);
+        records.fetch_add(taken, Ordering::Relaxed);
         true
     }
 

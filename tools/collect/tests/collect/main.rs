@@ -5,6 +5,10 @@ mod datagrams;
 mod errors;
 mod files;
 mod hostile;
+mod killed;
+#[path = "../nats/server.rs"]
+#[allow(dead_code, reason = "not all of it is needed here")]
+mod nats;
 mod program;
 mod spool;
 

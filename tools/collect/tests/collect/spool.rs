@@ -1,6 +1,6 @@
 //! Stores that are away, crashes, and disks without room.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::Command;
@@ -12,6 +12,8 @@ use dnsflow_testkit::requirements::root;
 
 use crate::BUILT;
 use crate::datagrams::{Sender, v5};
+use crate::killed::killed;
+use crate::nats;
 use crate::program::{Collector, lines, numbers};
 
 /// Python with DuckDB, which `.ci/setup test` has installed.
@@ -22,8 +24,6 @@ const QUERY: &str =
     "import sys, duckdb\nfor row in duckdb.sql(sys.argv[1]).fetchall(): print(row[0])";
 
 const DATAGRAMS: &str = "dnsflow_collect_datagrams_total";
-const LOST: &str = "dnsflow_collect_lost_datagrams";
-const STORED: &str = "dnsflow_collect_store_records_total";
 
 /// In the end, each datagram is in the files once, or is counted as lost.
 #[test]
@@ -31,7 +31,26 @@ fn killed_it_writes_each_line_once_or_counts_it() {
     let folder = Folder::new();
     let out = folder.path("out");
     let to = format!("jsonl:{}?size=4K", out.display());
-    killed(&folder, &to, || numbers(&lines(&out)));
+    killed(&folder, &to, &mut || {}, || numbers(&lines(&out)));
+}
+
+/// The same of a stream of NATS, whose server is killed too.
+#[test]
+fn killed_it_publishes_each_line_once_or_counts_it() {
+    if !nats::is_there("killed_it_publishes_each_line_once_or_counts_it") {
+        return;
+    }
+    let folder = Folder::new();
+    let server = RefCell::new(nats::Server::start());
+    let to = format!("nats://127.0.0.1:{}?timeout=5s", server.borrow().port);
+    let mut disturb = || {
+        let mut server = server.borrow_mut();
+        server.kill();
+        server.start_again();
+    };
+    killed(&folder, &to, &mut disturb, || {
+        numbers(&server.borrow().lines())
+    });
 }
 
 /// The same of Parquet, as DuckDB reads it.
@@ -40,7 +59,7 @@ fn killed_it_writes_each_row_once_or_counts_it() {
     let folder = Folder::new();
     let out = folder.path("out");
     let to = format!("parquet:{}?every=1s", out.display());
-    killed(&folder, &to, || {
+    killed(&folder, &to, &mut || {}, || {
         let query = format!(
             "select query from read_parquet('{}/responses/**/*.parquet')",
             out.display()
@@ -51,80 +70,6 @@ fn killed_it_writes_each_row_once_or_counts_it() {
         let number = |name: &str| name.strip_prefix('n')?.split('.').next()?.parse().ok();
         ended.text().lines().filter_map(number).collect()
     });
-}
-
-/// Kills a collector again and again while datagrams come, and compares its account with what `stored`
-/// finds in the store.
-fn killed(folder: &Folder, to: &str, stored: impl Fn() -> Vec<u64>) {
-    let spool = folder.path("spool");
-    let options = ["--to", to, "--spool", spool.to_str().expect("text")];
-    let mut number = 0;
-    // One port for all, as a sensor has.
-    let mut sender: Option<Sender> = None;
-    let mut address = "127.0.0.1:0".to_owned();
-    let mut account = (0, 0);
-    for round in 0..4 {
-        let mut command = Command::new(BUILT.path("dnsflow-collect"));
-        command.args(["--listen", &address, "--metrics", "127.0.0.1:0"]);
-        let collector = Collector::started(command.args(options));
-        address = collector.address.to_string();
-        let sender = sender.get_or_insert_with(|| Sender::from("127.0.0.1", collector.address));
-        let before = collector.metric(DATAGRAMS, "");
-        for _ in 0..300 {
-            number += 1;
-            sender.send(&v5(number, 9, 0));
-        }
-        until("some to be received", || {
-            (collector.metric(DATAGRAMS, "") > before).then_some(())
-        });
-        if round < 3 {
-            // Before anything of a stream is in the spool, nobody knows where it began.
-            if round == 0 {
-                collector.wait_for_some(STORED);
-            }
-            collector.kill();
-            // Some are sent while nobody listens.
-            for _ in 0..10 {
-                number += 1;
-                sender.send(&v5(number, 9, 0));
-            }
-        } else {
-            // Whatever was lost shows once a later one has come.
-            collector.wait_for_more(sender, &mut number);
-            account = (collector.metric(DATAGRAMS, ""), collector.metric(LOST, ""));
-            collector.stop().assert_success();
-        }
-    }
-    let stored = stored();
-    let once: BTreeSet<u64> = stored.iter().copied().collect();
-    assert_eq!(once.len(), stored.len(), "none is stored twice");
-    let (datagrams, lost) = account;
-    assert_eq!(
-        stored.len() as u64,
-        datagrams,
-        "what is accounted for is stored"
-    );
-    assert_eq!(datagrams + lost, number, "and the rest is counted as lost");
-    assert!(lost >= 30, "what was sent to nobody");
-}
-
-impl Collector {
-    fn wait_for_some(&self, name: &str) {
-        until(name, || (self.metric(name, "") > 0).then_some(()));
-    }
-
-    /// Sends one more until everything before it has been looked at.
-    fn wait_for_more(&self, sender: &Sender, number: &mut u64) {
-        let all = |number: u64| self.metric(DATAGRAMS, "") + self.metric(LOST, "") == number;
-        until("all to be looked at", || {
-            if all(*number) {
-                return Some(());
-            }
-            *number += 1;
-            sender.send(&v5(*number, 9, 0));
-            None
-        });
-    }
 }
 
 /// A store that is away at first: what it has missed comes from the spool, over a restart of the collector.

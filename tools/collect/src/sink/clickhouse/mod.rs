@@ -32,7 +32,7 @@ mod schema;
 use std::sync::Arc;
 use std::time::Instant;
 
-pub use options::{Compression, Options, OptionsError, Secret, Table};
+pub use options::{Compression, Options, OptionsError, Table};
 
 use crate::batch::{Batch, BatchId};
 use crate::record::Row;

@@ -1,7 +1,5 @@
 //! What `--to clickhouse:URL` says.
 
-use std::fmt;
-use std::fs;
 use std::iter;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -10,7 +8,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::schema::{self, quoted};
-use crate::sink::destination::divide;
+use crate::sink::destination::{self, Secret, divide};
 
 /// Rows of `responses` in an insert, if nothing else is said.
 const DEFAULT_ROWS: usize = 100_000;
@@ -51,16 +49,6 @@ pub enum Compression {
     Lz4,
     /// By gzip: for servers before 22.1, and twice the time of all the rest.
     Gzip,
-}
-
-/// Text that is not to be seen.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(pub(super) String);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
-    }
 }
 
 /// Where and how to write.
@@ -221,13 +209,12 @@ impl Options {
                 }
             }
             "password_file" => {
-                let text = fs::read_to_string(&value).map_err(|error| OptionsError::File {
+                let read = Secret::read(&value).map_err(|error| OptionsError::File {
                     name: "password_file",
                     path: value,
                     error: error.to_string(),
                 })?;
-                let line = text.lines().next().unwrap_or_default();
-                self.password = Some(Secret(line.to_owned()));
+                self.password = Some(read);
             }
             "ca" => self.authorities = Some(value.into()),
             "every" => return Err(OptionsError::Every),
@@ -327,20 +314,7 @@ fn wrong(name: &'static str, value: String, wanted: &'static str) -> OptionsErro
 
 /// Text with `%XX` for bytes.
 fn decoded(text: &str, what: &'static str) -> Result<String, OptionsError> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let mut digit = || char::from(rest.next()?).to_digit(16);
-        let (Some(high), Some(low)) = (digit(), digit()) else {
-            return Err(OptionsError::Encoding(what));
-        };
-        bytes.push(u8::try_from(high * 16 + low).unwrap_or_default());
-    }
-    String::from_utf8(bytes).map_err(|_| OptionsError::Encoding(what))
+    destination::decoded(text).ok_or(OptionsError::Encoding(what))
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@
 //! nothing says what has arrived, so that after a break the last batch comes again.
 
 mod files;
-mod lines;
 mod options;
 mod stream;
 
@@ -15,7 +14,7 @@ use std::time::Instant;
 
 pub use options::{Options, OptionsError};
 
-use super::{Sink, SinkError};
+use super::{Sink, SinkError, lines};
 use crate::batch::Batch;
 use files::Files;
 use options::Target;
@@ -64,8 +63,10 @@ impl Sink for Jsonl {
 
     fn write(&mut self, batch: &Arc<Batch>) -> Result<(), SinkError> {
         self.lines.clear();
-        lines::write(&mut self.lines, batch, self.options.form)
-            .map_err(|error| SinkError::Refused(error.to_string()))?;
+        lines::each(batch, self.options.form, |line| {
+            self.lines.extend_from_slice(line.text);
+            Ok(())
+        })?;
         let number = batch.id().number;
         match &mut self.to {
             To::Stream(stream) => {

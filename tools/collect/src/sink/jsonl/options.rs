@@ -6,6 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::sink::destination::{divide, duration, size};
+use crate::sink::lines::Form;
 
 /// How long a file is written to, unless it is told.
 const EVERY: Duration = Duration::from_secs(60 * 60);
@@ -30,15 +31,6 @@ pub(super) enum Target {
     Folder(PathBuf),
     /// Host and port.
     Tcp(String),
-}
-
-/// What lines say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
-    /// The keys of dnsflow-read.
-    Keys,
-    /// Elastic Common Schema.
-    Ecs,
 }
 
 /// How files are compressed.
