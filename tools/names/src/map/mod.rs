@@ -46,6 +46,7 @@ mod model;
 mod order;
 mod others;
 mod runs;
+pub mod search;
 mod slab;
 pub mod snapshot;
 mod span;
@@ -140,6 +141,8 @@ pub struct Map {
     others: Others,
     aliases: Aliases,
     done: Counts,
+    /// How often numbers were given anew, which a search holds.
+    compactions: u64,
     /// Memory for the chain of a record.
     text: String,
 }
@@ -160,6 +163,7 @@ impl Map {
             others: Others::new(),
             aliases: Aliases::new(),
             done: Counts::default(),
+            compactions: 0,
             text: String::new(),
         }
     }
