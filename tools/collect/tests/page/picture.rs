@@ -64,7 +64,7 @@ fn picture() {
             for (const { textContent: client } of document.querySelectorAll('#list-clients ~ ol a')) {
                 const found = await (await fetch(`search?client=${client}&limit=500`)).json();
                 const names = new Set(found.rows.map((row) => row.question)).size;
-                const off = Math.abs(names - 6);
+                const off = Math.abs(names - 4);
                 best = off < best.off ? { off, client } : best;
             }
             location.hash = `q=${best.client}`;

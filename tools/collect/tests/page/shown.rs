@@ -173,6 +173,15 @@ fn a_keyboard_is_enough() {
         opened.browser.press("Tab");
     }
     assert_eq!(reached.len() as u64, controls);
+    // A link far below leads to what is found, which is where the focus is then.
+    opened
+        .browser
+        .value("document.querySelector('#list-names ~ ol a').focus()");
+    opened.browser.press("Enter");
+    opened
+        .browser
+        .wait("document.activeElement.id === 'results-title' && scrollY < 200");
+    opened.browser.wait(&format!("{FOUND} === 1"));
     opened.finish();
 }
 

@@ -12,7 +12,7 @@ const PATIENCE = 30_000;
 
 /** Rows of a search, and links of a lane. */
 const LIMIT = 300;
-const LINKS = 4;
+const LINKS = 3;
 
 /** What the bars of a time line mean. */
 const LEGEND = "strong: first to last look-up; pale: how long that held";
@@ -208,6 +208,10 @@ async function search() {
   const said = place("said");
   said.classList.remove("wrong");
   place("results-title").textContent = printable(q);
+  // A link that leads here may be far below, or about to go.
+  if (document.activeElement.matches("#found a, #lists a")) {
+    place("results-title").focus();
+  }
   said.textContent = "searching";
   place("found").replaceChildren();
   try {
