@@ -73,7 +73,7 @@ fn picture() {
     browser.wait("document.querySelectorAll('#found .lane').length > 1");
     browser.value("document.activeElement.blur()");
     let path = std::env::var_os("PICTURE").map_or_else(|| folder.path("page.png"), PathBuf::from);
-    browser.resize(1100, 860);
+    browser.resize(1100, 1000);
     browser.picture(&path);
     opened.finish();
 }
