@@ -187,6 +187,10 @@ pub struct Options {
     #[arg(long, value_name = "ADDRESS:PORT", help_heading = "Names")]
     pub serve: Option<SocketAddr>,
 
+    /// Serve a page for a browser at the address of --serve: searches, live rates, losses and top lists
+    #[arg(long, help_heading = "Names")]
+    pub page: bool,
+
     /// Memory of the map of names at most, in MiB; what was looked up longest ago goes first
     #[arg(
         long,

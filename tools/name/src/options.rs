@@ -134,7 +134,7 @@ impl Options {
     /// Where names come from, ready to be asked.
     pub(crate) fn source(&self, stop: &Stop) -> Result<Box<dyn Source>, SourceError> {
         let from = &self.from;
-        if from.starts_with("http://") || from.starts_with("https://") {
+        if dnsflow_ask::is_service(from) {
             let token = self.token_file.as_deref();
             let service = Service::new(from, token, self.retry_for, stop.clone())?;
             return Ok(Box::new(service));

@@ -38,6 +38,30 @@ pub struct Time(pub Duration);
 #[error("{0:?} is no time: 2023-11-14T22:13:20Z and 1700000000.5 are")]
 pub struct TimeError(String);
 
+/// A name that somebody has written, as maps and stores have it: in lower case, without the dot at its
+/// end but for the root.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub fn name_as_stored(text: &str) -> Result<String, &'static str> {
+    let name = match text.strip_suffix('.') {
+        Some("") => ".",
+        Some(name) => name,
+        None => text,
+    };
+    if name.is_empty() {
+        return Err("it is empty; the root is a dot");
+    }
+    if !name.is_ascii() {
+        return Err("write it as DNS has it, with xn-- for other letters than those of ASCII");
+    }
+    if name.bytes().any(|byte| !(0x21..=0x7e).contains(&byte)) {
+        return Err("other bytes than printable ones are \\DDD, three decimal digits");
+    }
+    Ok(name.to_ascii_lowercase())
+}
+
 impl Time {
     /// A time of so many microseconds since 1970; those before count as 1970.
     #[must_use]

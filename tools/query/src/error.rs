@@ -51,6 +51,9 @@ pub enum QueryError {
         /// What the system said.
         error: io::Error,
     },
+    /// The URL or the token of the service can't be used.
+    #[error("{0}")]
+    Place(#[from] dnsflow_ask::PlaceError),
     /// A server can't be reached, or says no.
     #[error("{address}: {reason}")]
     Server {

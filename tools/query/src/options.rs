@@ -69,8 +69,7 @@ pub struct Options {
 
     /// Where to look; DNSFLOW_FROM of the environment if it is not given.
     ///
-    /// A folder of `dnsflow-collect --to parquet:FOLDER`; http://HOST:PORT of its naming service, for
-    /// addresses at a time; or clickhouse:http://HOST:PORT/DATABASE as the collector takes it.
+    /// A folder of `dnsflow-collect --to parquet:FOLDER`; http://HOST:PORT of its naming service; or clickhouse:http://HOST:PORT/DATABASE as the collector takes it.
     #[arg(long, value_name = "PLACE")]
     pub(crate) from: Option<String>,
 

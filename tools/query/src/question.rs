@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use dnsflow_archive::Range;
 use dnsflow_names::Time;
+use dnsflow_names::question::name_as_stored;
 use jiff::ZonedDateTime;
 use jiff::tz::TimeZone;
 
@@ -103,20 +104,6 @@ fn what(options: &Options) -> Result<What, QueryError> {
 
 /// A name as stores have it.
 fn name(text: &str) -> Result<String, QueryError> {
-    let wrong = |why| Err(QueryError::Name(text.chars().take(64).collect(), why));
-    let name = match text.strip_suffix('.') {
-        Some("") => ".",
-        Some(name) => name,
-        None => text,
-    };
-    if name.is_empty() {
-        return wrong("it is empty; the root is a dot");
-    }
-    if !name.is_ascii() {
-        return wrong("write it as DNS has it, with xn-- for other letters than those of ASCII");
-    }
-    if name.bytes().any(|byte| !(0x21..=0x7e).contains(&byte)) {
-        return wrong("other bytes than printable ones are \\DDD, three decimal digits");
-    }
-    Ok(name.to_ascii_lowercase())
+    let wrong = |why| QueryError::Name(text.chars().take(64).collect(), why);
+    name_as_stored(text).map_err(wrong)
 }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use dnsflow_archive::NamesRow;
+use dnsflow_names::map::search::Entry;
 use dnsflow_names::{Answer, Match, Time};
 use serde::Serialize;
 
@@ -53,6 +54,23 @@ impl Row {
             confidence: Some(candidate.confidence),
         });
         names.collect()
+    }
+}
+
+impl From<Entry> for Row {
+    fn from(entry: Entry) -> Self {
+        Self {
+            address: entry.address,
+            client: Some(entry.client),
+            name: entry.name,
+            question: Some(entry.question),
+            first: entry.first,
+            last: entry.last,
+            count: None,
+            ttl: None,
+            matched: None,
+            confidence: None,
+        }
     }
 }
 

@@ -42,6 +42,19 @@ pub enum TopError {
         /// What the system said.
         error: io::Error,
     },
+    /// The URL or the token of the service can't be used.
+    #[error("{0}")]
+    Place(#[from] dnsflow_ask::PlaceError),
+    /// The service is away, or refuses.
+    #[error(
+        "{url}: {reason}; it is to be dnsflow-collect with --serve and --page, and --token-file if that demands a token"
+    )]
+    Service {
+        /// The URL.
+        url: String,
+        /// What it or the system said.
+        reason: String,
+    },
     /// The reading thread is gone.
     #[error("the thread that reads ended unexpectedly")]
     Reader,

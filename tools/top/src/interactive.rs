@@ -6,7 +6,7 @@ use crossterm::event::{self, Event};
 use dnsflow_tally::Snapshot;
 
 use crate::TopError;
-use crate::feed::{Feed, State, Watch};
+use crate::feed::{State, Watch};
 use crate::screen::Screen;
 use crate::show::{self, Shown, Theme, View};
 use crate::stop::{PATIENCE, Stop};
@@ -18,9 +18,9 @@ const REFRESH: Duration = Duration::from_millis(500);
 const ROWS: usize = 1000;
 
 /// Shows `feed` until `q`, a signal, or the end of the terminal.
-pub(crate) fn run(feed: Feed, stop: &Stop) -> Result<(), TopError> {
+pub(crate) fn run(feed: &dyn Watch, stop: &Stop) -> Result<(), TopError> {
     let mut screen = Screen::enter().map_err(TopError::Terminal)?;
-    let watched = watch(&feed, &mut screen, stop);
+    let watched = watch(feed, &mut screen, stop);
     // What is said from here on is said on the user's own screen.
     drop(screen);
     watched?;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! socket or file -> feed (a thread) -> board of dnsflow-tally
-//!                                        | snapshot, twice a second
+//! naming service -> feed (a thread) ---> | snapshot, twice a second
 //!                   keys -> view ------> draw -> terminal
 //!                                        once -> standard output
 //! ```
@@ -10,7 +10,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `options`, `error` | the command line, and what can go wrong |
-//! | `feed` | where snapshots come from: a thread that reads a socket or a file |
+//! | `feed` | where snapshots come from: a thread that reads a socket or a file, or asks the naming service |
 //! | `show` | what of a snapshot is on the screen: `view` is chosen by keys, `draw` makes cells of it |
 //! | `text` | numbers and names as text, in which nothing can control a terminal |
 //! | `once` | the table of `--once` |
@@ -35,7 +35,6 @@ use std::io::{self, IsTerminal, Write};
 pub use error::TopError;
 pub use options::Options;
 
-use feed::Feed;
 use stop::Stop;
 
 /// Shows what `options` name until `q` or a signal; with `--once`, prints it and returns.
@@ -50,14 +49,11 @@ pub fn run(options: &Options) -> Result<(), TopError> {
         return Err(TopError::NoTerminal);
     }
     let stop = Stop::on_signals()?;
-    let feed = Feed::start(options)?;
+    let feed = feed::start(options, is_once)?;
     if !is_once {
-        return interactive::run(feed, &stop);
+        return interactive::run(&*feed, &stop);
     }
-    if let Some(address) = feed.address() {
-        eprintln!("dnsflow-top: listening on {address}");
-    }
-    let snapshot = once::wait(&feed, options, &stop);
+    let snapshot = once::wait(&*feed, options, &stop);
     let printed = once::print(&mut io::stdout().lock(), &snapshot, options);
     match printed.and_then(|()| io::stdout().flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(TopError::Output(error)),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use dnsflow_tally::{Counts, Kind, List, Snapshot};
 
 use crate::Options;
-use crate::feed::{Feed, Watch};
+use crate::feed::Watch;
 use crate::stop::{PATIENCE, Stop};
 use crate::text::{percent, printable, rate, share};
 
@@ -17,9 +17,14 @@ use crate::text::{percent, printable, rate, share};
 const DEFAULT: Duration = Duration::from_secs(5);
 
 /// Waits for the time that was asked for, the end of the input, or a signal.
-pub(crate) fn wait(feed: &Feed, options: &Options, stop: &Stop) -> Snapshot {
-    let is_file = options.input.listen.is_none();
-    let limit = options.once.flatten().or((!is_file).then_some(DEFAULT));
+pub(crate) fn wait(feed: &dyn Watch, options: &Options, stop: &Stop) -> Snapshot {
+    let default = match (&options.input.listen, &options.input.from) {
+        (Some(_), _) => Some(DEFAULT),
+        // It has counted before.
+        (_, Some(_)) => Some(Duration::ZERO),
+        _ => None,
+    };
+    let limit = options.once.flatten().or(default);
     let started = Instant::now();
     loop {
         let left = limit.map_or(PATIENCE, |limit| limit.saturating_sub(started.elapsed()));

@@ -24,7 +24,7 @@ pub struct Options {
     ///
     /// The window moves by a sixth of its length at a time, so that five to six sixths of it are
     /// covered. [default: 1min; all with --read and with --once]
-    #[arg(long, value_name = "DURATION", value_parser = window)]
+    #[arg(long, value_name = "DURATION", value_parser = window, conflicts_with = "from")]
     window: Option<Window>,
 
     /// Keys of each list that are kept; errors are at most 1/N of what was counted.
@@ -32,13 +32,14 @@ pub struct Options {
         long,
         value_name = "N",
         default_value_t = 1000,
+        conflicts_with = "from",
         value_parser = clap::value_parser!(u32).range(10..=100_000)
     )]
     pub(crate) keys: u32,
 
     /// Print a table once, after SECONDS, and end.
     ///
-    /// Without SECONDS it is 5, or the end of the file. A signal ends it earlier, and what came is
+    /// Without SECONDS it is 5, or the end of the file; with --from it is at once. A signal ends it earlier, and what came is
     /// printed.
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, value_parser = seconds)]
     pub(crate) once: Option<Option<Duration>>,
@@ -46,6 +47,10 @@ pub struct Options {
     /// Rows of each list that --once prints.
     #[arg(long, value_name = "N", default_value_t = 10, requires = "once")]
     pub(crate) rows: u32,
+
+    /// File with the token of --from in its first line.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["listen", "read"])]
+    pub(crate) token_file: Option<PathBuf>,
 
     /// Print one JSON object instead of a table.
     #[arg(long, requires = "once")]
@@ -68,6 +73,12 @@ pub(crate) struct Input {
     /// Every UDP packet in it is taken for a datagram. Times are those of the file.
     #[arg(short = 'r', long, value_name = "FILE")]
     pub(crate) read: Option<PathBuf>,
+
+    /// Show what a collector counts: http://HOST:PORT of dnsflow-collect with --serve and --page.
+    ///
+    /// Window and errors are those of the collector, and 200 rows of each list are there.
+    #[arg(long, value_name = "URL")]
+    pub(crate) from: Option<String>,
 }
 
 impl Options {
@@ -109,6 +120,7 @@ const EXAMPLES: &str = "\
 Examples:
   dnsflow-top --listen '[::]:5300'            watch what sensors send here
   dnsflow-top --read export.pcap.gz           look into what dnsflow -w wrote
+  dnsflow-top --from http://127.0.0.1:8053    look at what a collector receives
   dnsflow-top --listen '[::]:5300' --once 60  a table of one minute, for a script
   dnsflow-top -r export.pcap --once --json    the same of a file, as JSON
   ssh host tcpdump -U -w - udp port 5300 | dnsflow-top --read - --window 1min
@@ -140,6 +152,9 @@ mod tests {
             "--read a --once -1",
             "--read a --once NaN",
             "--read a --keys 0",
+            "--read a --from http://localhost",
+            "--from http://localhost --window 30s",
+            "--read a --token-file b",
         ] {
             assert!(parse(wrong).is_none(), "{wrong}");
         }

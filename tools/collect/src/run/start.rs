@@ -11,6 +11,7 @@ use crate::options::Options;
 use crate::receive::{Admission, Listener, SocketError, bind};
 use crate::serve::Naming;
 use crate::serve::access::{Access, Token, TokenError};
+use crate::serve::live::Live;
 
 /// MiB of a spool, unless it is told.
 const SPOOL_MAX_MIB: u32 = 10_240;
@@ -54,10 +55,11 @@ pub(crate) fn validate_serve(options: &Options) -> Result<(), &'static str> {
     let Some(address) = options.serve else {
         if options.map_snapshot.is_some()
             || options.token_file.is_some()
+            || options.page
             || !options.serve_hosts.is_empty()
         {
             return Err(
-                "--map-snapshot, --token-file and --serve-host are about the naming service, and there is none: give --serve ADDRESS:PORT",
+                "--page, --map-snapshot, --token-file and --serve-host are about the naming service, and there is none: give --serve ADDRESS:PORT",
             );
         }
         return Ok(());
@@ -73,11 +75,17 @@ pub(crate) fn validate_serve(options: &Options) -> Result<(), &'static str> {
 /// The map of the naming service, if there is one.
 pub(super) fn naming(options: &Options) -> Option<Arc<Naming>> {
     options.serve?;
-    Some(Arc::new(Naming::new(dnsflow_names::Limits {
+    let naming = Naming::new(dnsflow_names::Limits {
         bytes: (options.map_max.get() as usize) << 20,
         grace: options.grace,
         ..dnsflow_names::Limits::default()
-    })))
+    });
+    let naming = match (options.page, options.read.is_empty()) {
+        (false, _) => naming,
+        (true, true) => naming.with_page(Live::of_network()),
+        (true, false) => naming.with_page(Live::of_files()),
+    };
+    Some(Arc::new(naming))
 }
 
 /// Who may ask the naming service.

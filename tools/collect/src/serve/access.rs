@@ -13,6 +13,9 @@ use thiserror::Error;
 
 use super::Refusal;
 
+/// Where a request of a browser comes from (Fetch Metadata Request Headers, section 2.4).
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
 /// Characters of a token.
 const TOKEN_LENGTH: std::ops::RangeInclusive<usize> = 16..=1024;
 
@@ -85,11 +88,12 @@ pub struct Access {
 }
 
 impl Access {
-    /// Looks at the head of a request to this address of the service.
+    /// Looks in the head of a request to this address of the service by which name it is called, and by
+    /// a page of which origin.
     ///
     /// # Errors
     /// The refusal.
-    pub fn check(&self, headers: &HeaderMap, local: SocketAddr) -> Result<(), Refusal> {
+    pub fn check_place(&self, headers: &HeaderMap, local: SocketAddr) -> Result<(), Refusal> {
         // A page whose name was made to lead here (DNS rebinding) has its own name in Host.
         let host = single(headers, HOST).ok_or(Refusal::Host)?.unwrap_or("");
         if !self.is_own(host, local.ip()) {
@@ -103,6 +107,20 @@ impl Access {
             if !stripped.any(|place| place.eq_ignore_ascii_case(host)) {
                 return Err(Refusal::Origin);
             }
+        }
+        Ok(())
+    }
+
+    /// Looks whether who asks may have data.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn check_asker(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        // A page can make a browser ask without Origin, such as for an image. It gets nothing of it, but
+        // each question is work.
+        match single(headers, SEC_FETCH_SITE).ok_or(Refusal::Origin)? {
+            None | Some("same-origin" | "none") => {}
+            Some(_) => return Err(Refusal::Origin),
         }
         let Some(token) = &self.token else {
             return Ok(());
@@ -160,7 +178,8 @@ mod tests {
         for (name, value) in headers {
             map.append(name, value.parse().unwrap());
         }
-        access.check(&map, SocketAddr::from(([192, 0, 2, 1], 8053)))
+        access.check_place(&map, SocketAddr::from(([192, 0, 2, 1], 8053)))?;
+        access.check_asker(&map)
     }
 
     #[test]
@@ -214,6 +233,14 @@ mod tests {
         ] {
             assert_eq!(from(foreign), Err(Refusal::Origin), "{foreign}");
         }
+        let site = |site| {
+            let headers = [(HOST, "localhost"), (SEC_FETCH_SITE, site)];
+            checked(&Access::default(), &headers)
+        };
+        assert_eq!(site("none"), Ok(()));
+        assert_eq!(site("same-origin"), Ok(()));
+        assert_eq!(site("same-site"), Err(Refusal::Origin));
+        assert_eq!(site("cross-site"), Err(Refusal::Origin));
     }
 
     #[test]

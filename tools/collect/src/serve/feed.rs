@@ -75,6 +75,10 @@ impl Feed {
             let time = record.time(received.time);
             map.learn(time, &record);
         }
+        drop(map);
+        if let Some(live) = &self.naming.live {
+            live.datagram(received);
+        }
     }
 
     /// Writes a snapshot if the map has learned since the last one.
@@ -129,6 +133,9 @@ impl Sink for Feed {
         }
         for received in batch.datagrams() {
             self.learn(&received);
+        }
+        if let Some(live) = &self.naming.live {
+            live.accounts(batch);
         }
         self.learned = Some(number);
         if let Some(snapshots) = &self.snapshots {

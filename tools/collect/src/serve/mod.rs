@@ -6,7 +6,10 @@
 //! | [`server`] | connections, and what bounds them |
 //! | `stall` | a connection whose other side does not read |
 //! | [`access`] | who may ask: Host, Origin and token |
-//! | `route` | from requests to answers |
+//! | `route` | from requests to answers; `parameters` reads what they ask |
+//! | `search` | who was told what, of an address, a client or a name |
+//! | [`live`] | rates and top lists of what comes |
+//! | `page` | all of that in a browser |
 //!
 //! The map is behind one lock. The thread of the sink writes a datagram at a time; questions read, a piece
 //! of an answer at a time. So neither waits long for the other.
@@ -16,7 +19,11 @@
 
 pub mod access;
 pub mod feed;
+pub mod live;
+mod page;
+mod parameters;
 mod route;
+mod search;
 pub mod server;
 mod stall;
 
@@ -27,6 +34,9 @@ use std::time::Duration;
 
 use dnsflow_names::map::Counts;
 use dnsflow_names::{Answer, Limits, Map, Match, Question, Time};
+
+use live::Live;
+use search::Searches;
 
 /// How long learning waits for questions that wait: about what it takes to wake up.
 const GIVE_WAY: Duration = Duration::from_micros(50);
@@ -113,6 +123,9 @@ pub struct Naming {
     refused: [AtomicU64; Refusal::ALL.len()],
     snapshots: AtomicU64,
     failed_snapshots: AtomicU64,
+    /// Counts for the page, if there is one.
+    live: Option<Live>,
+    searches: Searches,
 }
 
 impl Naming {
@@ -126,6 +139,17 @@ impl Naming {
             refused: Default::default(),
             snapshots: AtomicU64::new(0),
             failed_snapshots: AtomicU64::new(0),
+            live: None,
+            searches: Searches::default(),
+        }
+    }
+
+    /// The same with a page, and counts of what comes.
+    #[must_use]
+    pub fn with_page(self, live: Live) -> Self {
+        Self {
+            live: Some(live),
+            ..self
         }
     }
 

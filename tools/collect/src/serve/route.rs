@@ -3,7 +3,9 @@
 //! ```text
 //! GET  /name?client=192.0.2.1&address=203.0.113.7&at=2026-12-01T10:15:00Z      an answer
 //! POST /name          a question a line, as JSON: an answer or {"error":..} a line, in their order
-//! GET  /              what there is
+//! GET  /search?q=www.example.org     who was told what
+//! GET  /live?rows=10  rates and top lists, with --page
+//! GET  /              what there is; with --page the page
 //! ```
 //!
 //! The questions of a request are read whole before the first answer is sent: many clients read nothing until
@@ -21,13 +23,14 @@ use dnsflow_names::{Question, Time};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Body, Frame, Incoming};
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE,
-    X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY,
+    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Method, Request, Response, StatusCode};
 use serde::Serialize;
 
-use super::{Naming, Refusal};
+use super::parameters::Parameters;
+use super::{Naming, Refusal, live, search};
 
 /// Bytes of the questions of a request at most.
 const MAX_BODY_BYTES: usize = 4 << 20;
@@ -44,6 +47,9 @@ const BODY_TIME: Duration = Duration::from_secs(60);
 /// Bytes of answers that are made at a time, roughly.
 const PIECE_BYTES: usize = 64 << 10;
 
+/// Rows of each list of `/live`, if nothing else is said.
+const DEFAULT_LIVE_ROWS: usize = 10;
+
 const JSON: &str = "application/json";
 const LINES: &str = "application/x-ndjson";
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -53,6 +59,8 @@ dnsflow-collect, which names an address stood for
 
 GET  /name?client=ADDRESS&address=ADDRESS&at=TIME   an answer, as JSON; client and at may be left out
 POST /name                                          a question a line: {\"client\":..,\"address\":..,\"at\":..}
+GET  /search?q=ADDRESS-OR-NAME&since=TIME&until=TIME   who was told what; also address=, client=, name=, suffix=1
+GET  /live?rows=NUMBER                              with --page: rates, losses and top lists
 ";
 
 /// What is sent back.
@@ -141,11 +149,14 @@ fn write(to: &mut Vec<u8>, value: &impl Serialize) {
 
 /// The answer to a request that may ask.
 pub(super) async fn answer(naming: &Arc<Naming>, request: Request<Incoming>) -> Response<Answers> {
+    let query = request.uri().query().unwrap_or_default();
     match (request.uri().path(), request.method()) {
         ("/", &Method::GET | &Method::HEAD) => whole(StatusCode::OK, TEXT, HELP.into()),
-        ("/name", &Method::GET | &Method::HEAD) => one(naming, &request),
+        ("/name", &Method::GET | &Method::HEAD) => one(naming, query),
         ("/name", &Method::POST) => many(naming, request.into_body()).await,
-        ("/" | "/name", _) => {
+        ("/search", &Method::GET | &Method::HEAD) => many_entries(naming, query).await,
+        ("/live", &Method::GET | &Method::HEAD) => live(naming, query),
+        ("/" | "/name" | "/search" | "/live", _) => {
             let reason = "GET it, or POST questions to /name";
             let mut response = wrong(naming, Refusal::NotFound, reason);
             *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
@@ -162,51 +173,45 @@ pub(super) async fn answer(naming: &Arc<Naming>, request: Request<Incoming>) -> 
 }
 
 /// Answers the question of a query string.
-fn one(naming: &Naming, request: &Request<Incoming>) -> Response<Answers> {
-    let query = request.uri().query().unwrap_or_default();
+fn one(naming: &Naming, query: &str) -> Response<Answers> {
     match question_of_query(query) {
-        Ok(question) => {
-            let answer = naming.answer(&naming.read(), &question, now());
-            let mut text = Vec::new();
-            write(&mut text, &answer);
-            text.push(b'\n');
-            whole(StatusCode::OK, JSON, text.into())
-        }
+        Ok(question) => json(&naming.answer(&naming.read(), &question, now())),
         Err(reason) => wrong(naming, Refusal::Question, &reason),
     }
 }
 
 fn question_of_query(query: &str) -> Result<Question, String> {
     const EXPECTED: &str = "expected /name?client=ADDRESS&address=ADDRESS&at=TIME";
-    let (mut client, mut address, mut at) = (None, None, None);
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        let shown = |value: &str| value.chars().take(64).collect::<String>();
-        let ip = || {
-            let parsed = value.parse::<std::net::IpAddr>();
-            parsed.map_err(|_| format!("{name}: {:?} is no address; {EXPECTED}", shown(&value)))
-        };
-        let is_double = match &*name {
-            _ if value.is_empty() => false,
-            "client" => client.replace(ip()?).is_some(),
-            "address" => address.replace(ip()?).is_some(),
-            "at" => {
-                let time = value
-                    .parse::<Time>()
-                    .map_err(|error| format!("at: {error}"))?;
-                at.replace(time).is_some()
-            }
-            _ => return Err(format!("{:?} is no parameter; {EXPECTED}", shown(&name))),
-        };
-        if is_double {
-            return Err(format!("{name} is there twice; {EXPECTED}"));
-        }
-    }
-    let address = address.ok_or_else(|| format!("there is no address; {EXPECTED}"))?;
+    let given = Parameters::parse(query, &["client", "address", "at"], EXPECTED)?;
+    let address = given.address("address")?;
     Ok(Question {
-        client,
-        address,
-        at,
+        client: given.address("client")?,
+        address: address.ok_or_else(|| format!("there is no address; {EXPECTED}"))?,
+        at: given.time("at")?,
     })
+}
+
+/// Searches by a query string.
+async fn many_entries(naming: &Naming, query: &str) -> Response<Answers> {
+    match search::wanted(query) {
+        Ok(wanted) => json(&search::search(naming, wanted).await),
+        Err(reason) => wrong(naming, Refusal::Question, &reason),
+    }
+}
+
+/// Says what comes at this moment.
+fn live(naming: &Naming, query: &str) -> Response<Answers> {
+    let Some(live) = &naming.live else {
+        let reason =
+            "rates and lists are counted for the page alone: start the collector with --page";
+        return wrong(naming, Refusal::NotFound, reason);
+    };
+    let given = Parameters::parse(query, &["rows"], "expected /live?rows=NUMBER");
+    let rows = given.and_then(|given| given.rows("rows", DEFAULT_LIVE_ROWS, live::MAX_ROWS));
+    match rows {
+        Ok(rows) => json(&live.snapshot(rows)),
+        Err(reason) => wrong(naming, Refusal::Question, &reason),
+    }
 }
 
 /// Answers the questions of a body.
@@ -275,7 +280,18 @@ fn wrong(naming: &Naming, refusal: Refusal, reason: &str) -> Response<Answers> {
     response
 }
 
-fn whole(status: StatusCode, media_type: &'static str, bytes: Bytes) -> Response<Answers> {
+fn json(value: &impl Serialize) -> Response<Answers> {
+    let mut text = Vec::new();
+    write(&mut text, value);
+    text.push(b'\n');
+    whole(StatusCode::OK, JSON, text.into())
+}
+
+pub(super) fn whole(
+    status: StatusCode,
+    media_type: &'static str,
+    bytes: Bytes,
+) -> Response<Answers> {
     response(status, media_type, Answers::Whole(bytes))
 }
 
@@ -287,6 +303,7 @@ fn response(status: StatusCode, media_type: &'static str, body: Answers) -> Resp
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (CACHE_CONTROL, "no-store"),
         (CONTENT_SECURITY_POLICY, "default-src 'none'"),
+        (REFERRER_POLICY, "no-referrer"),
     ] {
         let value = HeaderValue::from_static(value);
         response.headers_mut().insert(name, value);

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use hyper::Response;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::{Request, Response};
 use hyper_util::rt::TokioTimer;
 use log::info;
 use thiserror::Error;
@@ -18,6 +19,7 @@ use tokio::runtime;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::access::Access;
+use super::page;
 use super::route::{self, Answers};
 use super::stall::Stalling;
 use super::{Naming, Refusal};
@@ -133,6 +135,27 @@ async fn accept(listener: tokio::net::TcpListener, naming: Arc<Naming>, access: 
     }
 }
 
+/// Answers a request, if it may be.
+async fn respond(
+    naming: &Arc<Naming>,
+    access: &Access,
+    local: SocketAddr,
+    request: Request<Incoming>,
+) -> Response<Answers> {
+    if let Err(refusal) = access.check_place(request.headers(), local) {
+        return route::refused(naming, refusal);
+    }
+    if naming.live.is_some()
+        && let Some(file) = page::file(&request)
+    {
+        return file;
+    }
+    match access.check_asker(request.headers()) {
+        Ok(()) => route::answer(naming, request).await,
+        Err(refusal) => route::refused(naming, refusal),
+    }
+}
+
 /// Answers the requests of a connection.
 async fn connection(
     stream: TcpStream,
@@ -142,12 +165,7 @@ async fn connection(
     let local = stream.local_addr()?;
     stream.set_nodelay(true)?;
     let answer = service_fn(async |request| {
-        let response: Response<Answers> =
-            match access.check(hyper::Request::headers(&request), local) {
-                Ok(()) => route::answer(naming, request).await,
-                Err(refusal) => route::refused(naming, refusal),
-            };
-        Ok::<_, Infallible>(response)
+        Ok::<_, Infallible>(respond(naming, access, local, request).await)
     });
     http1::Builder::new()
         .timer(TokioTimer::new())

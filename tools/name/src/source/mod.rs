@@ -95,22 +95,9 @@ pub enum SourceError {
         /// How many files.
         files: usize,
     },
-    /// A URL that can't be used.
-    #[error("--from {url}: {reason}")]
-    Url {
-        /// The URL.
-        url: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The file of the token can't be used.
-    #[error("--token-file {}: {reason}", path.display())]
-    Token {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
+    /// The URL or the token of the service can't be used.
+    #[error("{0}")]
+    Place(#[from] dnsflow_ask::PlaceError),
     /// The service refuses.
     #[error("{url}: status {status}: {text}")]
     Refused {

@@ -3,29 +3,23 @@
 //! While it is away, the same request is made again with growing pauses, for a time that is
 //! bounded. Each request is bounded in time, and so is what is read of its response.
 
-use std::fs;
-use std::io::{Read, Write as _};
+use std::io::Write as _;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use dnsflow_ask::AskError;
 use dnsflow_names::{Answer, Question};
-use ureq::http::Response;
-use ureq::{Agent, Body};
 
 use super::{Source, SourceError};
 use crate::answers::Answers;
 use crate::signals::Stop;
 
+/// Where questions are answered.
+const PAGE: &str = "/name";
+
 /// Questions in one request.
 const QUESTIONS: usize = 4096;
-
-/// How long connecting may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// After how long without use a connection isn't used again, since the service closes it some time
-/// later.
-const IDLE: Duration = Duration::from_secs(10);
 
 /// How long a request may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -36,12 +30,6 @@ const ANSWER_BYTES: u64 = 256 * 1024;
 /// Bytes of a response that are read, however many questions it answers.
 const RESPONSE_BYTES: u64 = 256 << 20;
 
-/// Bytes of an error's text that are read.
-const ERROR_BYTES: u64 = 1024;
-
-/// Bytes of a token.
-const TOKEN_BYTES: usize = 4096;
-
 /// The first pause before a request is made again, and the longest one.
 const PAUSE: Duration = Duration::from_millis(200);
 const PAUSE_AT_MOST: Duration = Duration::from_secs(10);
@@ -51,21 +39,14 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// A naming service.
 pub struct Service {
-    agent: Agent,
+    service: dnsflow_ask::Service,
+    /// The page that answers.
     url: String,
-    token: Option<String>,
     /// How long it may be away.
     retry_for: Duration,
     stop: Stop,
     body: Vec<u8>,
     response: Vec<u8>,
-}
-
-/// Why a request came to nothing.
-enum Failure {
-    /// It may succeed later.
-    Away(String),
-    Final(SourceError),
 }
 
 impl Service {
@@ -81,38 +62,10 @@ impl Service {
         retry_for: Duration,
         stop: Stop,
     ) -> Result<Self, SourceError> {
-        let unfit = |reason: &str| SourceError::Url {
-            url: url.to_owned(),
-            reason: reason.to_owned(),
-        };
-        if url.starts_with("https://") && !cfg!(feature = "tls") {
-            return Err(unfit(
-                "this build has no TLS: build it with the feature tls",
-            ));
-        }
-        let base = url.trim_end_matches('/');
-        let uri = base.parse::<ureq::http::Uri>();
-        let is_whole = uri.is_ok_and(|uri| {
-            uri.scheme().is_some()
-                && uri.host().is_some_and(|host| !host.is_empty())
-                && uri.query().is_none()
-        });
-        if !is_whole {
-            return Err(unfit("http://HOST:PORT is wanted"));
-        }
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .proxy(None)
-            .user_agent(concat!("dnsflow-name/", env!("CARGO_PKG_VERSION")))
-            .max_idle_age(IDLE)
-            .timeout_connect(Some(CONNECT_TIMEOUT))
-            .timeout_global(Some(TIMEOUT));
+        let service = dnsflow_ask::Service::new(url, token_file, "dnsflow-name", TIMEOUT)?;
         Ok(Self {
-            agent: config.build().new_agent(),
-            url: format!("{base}/name"),
-            token: token_file.map(token).transpose()?,
+            url: format!("{}{PAGE}", service.url()),
+            service,
             retry_for,
             stop,
             body: Vec::new(),
@@ -134,8 +87,14 @@ impl Service {
         loop {
             let reason = match self.try_once(questions.len()) {
                 Ok(()) => return Ok(()),
-                Err(Failure::Final(error)) => return Err(error),
-                Err(Failure::Away(reason)) => reason,
+                Err(AskError::Refused { status, text }) => {
+                    return Err(SourceError::Refused {
+                        url: self.url.clone(),
+                        status,
+                        text,
+                    });
+                }
+                Err(AskError::Away(reason)) => reason,
             };
             let waited = start.elapsed();
             if waited + pause > self.retry_for || self.stop.wanted() {
@@ -168,46 +127,11 @@ impl Service {
         }
     }
 
-    fn try_once(&mut self, questions: usize) -> Result<(), Failure> {
-        let mut request = self.agent.post(&self.url);
-        request = request.header("Content-Type", "application/x-ndjson");
-        if let Some(token) = &self.token {
-            request = request.header("Authorization", format!("Bearer {token}"));
-        }
-        let away = |error: &dyn std::fmt::Display| Failure::Away(error.to_string());
-        let response = request.send(&self.body[..]).map_err(|error| away(&error))?;
-        let status = response.status().as_u16();
-        if status != 200 {
-            return Err(self.refused(status, response));
-        }
+    fn try_once(&mut self, questions: usize) -> Result<(), AskError> {
         let questions = u64::try_from(questions).unwrap_or(u64::MAX);
         let most = questions.saturating_mul(ANSWER_BYTES).min(RESPONSE_BYTES);
-        self.response.clear();
-        let reader = response.into_body().into_reader();
-        reader
-            .take(most)
-            .read_to_end(&mut self.response)
-            .map_err(|error| away(&error))?;
-        Ok(())
-    }
-
-    fn refused(&self, status: u16, response: Response<Body>) -> Failure {
-        let mut text = Vec::new();
-        let reader = response.into_body().into_reader();
-        // Whatever came of it is told.
-        let _ = reader.take(ERROR_BYTES).read_to_end(&mut text);
-        let text = String::from_utf8_lossy(&text)
-            .trim()
-            .escape_debug()
-            .to_string();
-        if status == 429 || status >= 500 {
-            return Failure::Away(format!("status {status}: {text}"));
-        }
-        Failure::Final(SourceError::Refused {
-            url: self.url.clone(),
-            status,
-            text,
-        })
+        let response = &mut self.response;
+        self.service.post(PAGE, &self.body, most, response)
     }
 
     fn unclear(&self, reason: String) -> SourceError {
@@ -255,21 +179,4 @@ impl Source for Service {
         }
         Ok(())
     }
-}
-
-/// The token in a file, without white space around it.
-fn token(path: &Path) -> Result<String, SourceError> {
-    let unfit = |reason: String| SourceError::Token {
-        path: path.to_owned(),
-        reason,
-    };
-    let text = fs::read_to_string(path).map_err(|error| unfit(error.to_string()))?;
-    let token = text.trim();
-    if token.is_empty() || token.len() > TOKEN_BYTES || !token.bytes().all(|b| b.is_ascii_graphic())
-    {
-        return Err(unfit(format!(
-            "a token of 1 to {TOKEN_BYTES} printable characters is wanted"
-        )));
-    }
-    Ok(token.to_owned())
 }

@@ -34,6 +34,7 @@ impl Map {
     }
 
     pub(super) fn compact(&mut self) {
+        self.compactions += 1;
         let chains = self.chains.table.compact(Chains::is_used);
         let clients = self.clients.table.compact(Ips::is_used);
         let addresses = self.addresses.table.compact(Ips::is_used);

@@ -47,6 +47,7 @@ mod model;
 mod order;
 mod others;
 mod runs;
+pub mod search;
 mod slab;
 pub mod snapshot;
 mod span;
@@ -145,6 +146,8 @@ pub struct Map {
     others: Others,
     aliases: Aliases,
     done: Counts,
+    /// How often numbers were given anew, which a search holds.
+    compactions: u64,
     /// Memory for the chain of a record.
     text: String,
 }
@@ -166,6 +169,7 @@ impl Map {
             others: Others::new(),
             aliases: Aliases::new(),
             done: Counts::default(),
+            compactions: 0,
             text: String::new(),
         }
     }

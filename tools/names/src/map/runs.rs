@@ -119,6 +119,11 @@ impl Runs {
         &self.entries.runs[id as usize]
     }
 
+    /// Those of these numbers.
+    pub(super) fn range(&self, numbers: std::ops::Range<usize>) -> &[Run] {
+        self.entries.runs.get(numbers).unwrap_or_default()
+    }
+
     fn get_mut(&mut self, id: u32) -> &mut Run {
         &mut self.entries.runs[id as usize]
     }

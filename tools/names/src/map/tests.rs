@@ -1,5 +1,6 @@
 use std::net::Ipv4Addr;
 
+use super::search::{Entry, Search, Sought, What};
 use super::*;
 use crate::answer::Match;
 use crate::question::Time;
@@ -237,4 +238,88 @@ fn memory_stays_within_its_bound() {
     let counts = map.counts();
     let left = [counts.names, counts.addresses, counts.clients, counts.told];
     assert_eq!(left, [0; 4]);
+}
+
+fn searched(map: &Map, what: What, client: Option<IpAddr>, times: (u64, u64)) -> Vec<String> {
+    let time = |second| Some(Time(Duration::from_secs(second)));
+    let sought = Sought {
+        what,
+        client,
+        since: time(times.0),
+        until: time(times.1),
+    };
+    let mut search = Search::new(sought, 100);
+    while !search.step(map) {}
+    let found = search.finish();
+    assert!(!found.partial && found.more == 0);
+    let row = |row: &Entry| format!("{} {} {}", row.client, row.address, row.chain.join(","));
+    found.rows.iter().map(row).collect()
+}
+
+#[test]
+fn a_search_finds_what_an_address_a_client_and_a_name_have() {
+    let other = IpAddr::from([198, 51, 100, 8]);
+    let mut map = map();
+    map.look_up(CLIENT, "www.a.example,edge.net", 100, 60, &[1, 2]);
+    map.look_up(other, "b.example", 200, 60, &[1]);
+    // A client that is an address as well.
+    map.look_up(address(1), "wa.example", 300, 60, &[3]);
+    let all = (0, 1000);
+    let of = |what: &What| searched(&map, what.clone(), None, all);
+    let told = "198.51.100.8 203.0.113.1 b.example";
+    let both = [told, "198.51.100.7 203.0.113.1 www.a.example,edge.net"];
+    assert_eq!(of(&What::Address(address(1))), both);
+    let either = of(&What::Either(address(1)));
+    assert_eq!(either[0], "203.0.113.1 203.0.113.3 wa.example");
+    assert_eq!(either[1..], both);
+    for name in ["www.a.example", "edge.net"] {
+        assert_eq!(of(&What::Name(name.to_owned())).len(), 2, "{name}");
+    }
+    assert_eq!(of(&What::Name("a.example".to_owned())).len(), 0);
+    assert_eq!(of(&What::Suffix("a.example".to_owned())).len(), 2);
+    assert_eq!(of(&What::Suffix("net".to_owned())).len(), 2);
+    assert_eq!(of(&What::Suffix(".".to_owned())).len(), 4);
+    assert_eq!(searched(&map, What::Anything, Some(other), all), [told]);
+    let late = searched(&map, What::Address(address(1)), None, (150, 250));
+    assert_eq!(late, [told]);
+}
+
+/// Numbers change between two steps, and entries go: what stays is found, once.
+#[test]
+fn a_search_finds_what_stays_while_the_map_changes() {
+    let mut map = Map::new(Limits {
+        bytes: 24 << 20,
+        ..Limits::default()
+    });
+    let told = |map: &mut Map, number: u32| {
+        let client = IpAddr::from(Ipv4Addr::from(number));
+        let name = format!("n{number}.example");
+        map.look_up(client, &name, 100 + u64::from(number), 60, &[1]);
+    };
+    (0..80_000).for_each(|number| told(&mut map, number));
+    let sought = Sought {
+        what: What::Suffix("example".to_owned()),
+        client: None,
+        since: None,
+        until: None,
+    };
+    let mut search = Search::new(sought, 50);
+    let mut next = 80_000;
+    let mut steps = 0;
+    while !search.step(&map) {
+        steps += 1;
+        (next..next + 500).for_each(|number| told(&mut map, number));
+        next += 500;
+        if steps == 5 {
+            map.compact();
+        }
+    }
+    let found = search.finish();
+    assert!(steps > 10 && !found.partial, "{steps} {}", found.looked);
+    let mut lasts: Vec<_> = found.rows.iter().map(|row| row.last).collect();
+    assert_eq!(lasts.len(), 50);
+    assert!(lasts.is_sorted_by(|one, other| one > other));
+    lasts.dedup();
+    assert_eq!(lasts.len(), 50);
+    assert!(found.more >= 79_000, "{}", found.more);
 }

@@ -11,7 +11,6 @@ use dnsflow_names::Time;
 use serde::Deserialize;
 
 use super::Found;
-use super::service::{agent, text};
 use crate::error::QueryError;
 use crate::question::{Question, What};
 use crate::row::Row;
@@ -144,7 +143,8 @@ impl ClickHouse {
             ));
         }
         let (statement, parameters) = self.statement(question);
-        let mut request = agent(self.timeout).post(&self.address);
+        let agent = dnsflow_ask::agent(super::PROGRAM, self.timeout);
+        let mut request = agent.post(&self.address);
         for (name, value) in &parameters {
             request = request.query(format!("param_{name}"), escaped(value));
         }
@@ -154,7 +154,13 @@ impl ClickHouse {
         if let Some(password) = &self.password {
             request = request.header("X-ClickHouse-Key", password);
         }
-        let text = text(&self.address, request.send(statement), ANSWER_BYTES)?;
+        let mut bytes = Vec::new();
+        let read = dnsflow_ask::read(request.send(statement), ANSWER_BYTES, &mut bytes);
+        read.map_err(|error| QueryError::Server {
+            address: self.address.clone(),
+            reason: error.to_string(),
+        })?;
+        let text = String::from_utf8_lossy(&bytes);
         let rows = text.lines().map(|line| {
             let row = serde_json::from_str(line).ok().and_then(row);
             row.ok_or_else(|| QueryError::Server {

@@ -16,6 +16,9 @@ use crate::text::grouped;
 use clickhouse::ClickHouse;
 use service::Service;
 
+/// What asks servers.
+const PROGRAM: &str = "dnsflow-query";
+
 /// Names the place if `--from` does not.
 const VARIABLE: &str = "DNSFLOW_FROM";
 
@@ -49,7 +52,7 @@ impl Source {
         if let Some(url) = from.strip_prefix("clickhouse:") {
             return ClickHouse::parse(url).map(Self::ClickHouse);
         }
-        if from.starts_with("http://") || from.starts_with("https://") {
+        if dnsflow_ask::is_service(&from) {
             let service = Service::new(&from, options.token_file.as_deref())?;
             return Ok(Self::Service(service));
         }

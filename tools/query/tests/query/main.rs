@@ -1,6 +1,7 @@
 //! `dnsflow-query` as its users meet it, over files that the real collector wrote, held against DuckDB.
 
 mod duckdb;
+mod service;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -290,7 +291,7 @@ fn what_is_wrong_is_told() {
         (
             &["a.example", "--from", "http://127.0.0.1:9"],
             1,
-            "names of addresses alone",
+            "http://127.0.0.1:9: ",
         ),
         (
             &["192.0.2.1", "--from", "http://127.0.0.1:9"],

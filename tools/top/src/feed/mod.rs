@@ -6,6 +6,7 @@
 mod accounts;
 mod file;
 mod listen;
+mod remote;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -17,6 +18,7 @@ use dnsflow_tally::{Limits, Snapshot};
 use crate::{Options, TopError};
 use accounts::Accounts;
 use listen::Socket;
+use remote::Remote;
 
 /// Something whose snapshots can be shown.
 pub(crate) trait Watch {
@@ -28,6 +30,25 @@ pub(crate) trait Watch {
 
     /// Where it is.
     fn state(&self) -> State;
+
+    /// Waits until it has ended, or for `patience`. Returns whether it has ended.
+    fn wait(&self, patience: Duration) -> bool;
+
+    /// Why it ended other than it should. What was there is handed out once.
+    fn failure(&self) -> Option<TopError>;
+}
+
+/// Starts what the options name. Where it listens is said, if it does and `is_said`.
+pub(crate) fn start(options: &Options, is_said: bool) -> Result<Box<dyn Watch>, TopError> {
+    if let Some(url) = &options.input.from {
+        let remote = Remote::start(url, options.token_file.as_deref())?;
+        return Ok(Box::new(remote));
+    }
+    let feed = Feed::start(options)?;
+    if let Some(address) = feed.address.filter(|_| is_said) {
+        eprintln!("dnsflow-top: listening on {address}");
+    }
+    Ok(Box::new(feed))
 }
 
 /// Where a feed is.
@@ -43,7 +64,7 @@ pub(crate) struct State {
 
 /// A thread that counts what it reads.
 #[derive(Debug)]
-pub(crate) struct Feed {
+struct Feed {
     title: String,
     address: Option<SocketAddr>,
     clock: Clock,
@@ -75,7 +96,7 @@ enum Clock {
 }
 
 impl Feed {
-    pub(crate) fn start(options: &Options) -> Result<Self, TopError> {
+    fn start(options: &Options) -> Result<Self, TopError> {
         let limits = Limits {
             window: options.window(),
             keys: usize::try_from(options.keys).unwrap_or(usize::MAX),
@@ -148,34 +169,6 @@ impl Feed {
             thread,
         })
     }
-
-    /// Where it listens, if it does.
-    pub(crate) fn address(&self) -> Option<SocketAddr> {
-        self.address
-    }
-
-    /// Waits until it has ended, or for `patience`. Returns whether it has ended.
-    pub(crate) fn wait(&self, patience: Duration) -> bool {
-        let content = self.shared.lock();
-        let content = self
-            .shared
-            .ended
-            .wait_timeout_while(content, patience, |content| {
-                !content.has_ended && !self.thread.is_finished()
-            });
-        let (content, _) = content.unwrap_or_else(PoisonError::into_inner);
-        content.has_ended || self.thread.is_finished()
-    }
-
-    /// Why it ended other than it should. What was there is handed out once.
-    pub(crate) fn failure(&self) -> Option<TopError> {
-        let mut content = self.shared.lock();
-        let is_gone = !content.has_ended && self.thread.is_finished();
-        content
-            .failure
-            .take()
-            .or(is_gone.then_some(TopError::Reader))
-    }
 }
 
 impl Watch for Feed {
@@ -197,6 +190,27 @@ impl Watch for Feed {
             has_ended: content.has_ended || self.thread.is_finished(),
             notes,
         }
+    }
+
+    fn wait(&self, patience: Duration) -> bool {
+        let content = self.shared.lock();
+        let content = self
+            .shared
+            .ended
+            .wait_timeout_while(content, patience, |content| {
+                !content.has_ended && !self.thread.is_finished()
+            });
+        let (content, _) = content.unwrap_or_else(PoisonError::into_inner);
+        content.has_ended || self.thread.is_finished()
+    }
+
+    fn failure(&self) -> Option<TopError> {
+        let mut content = self.shared.lock();
+        let is_gone = !content.has_ended && self.thread.is_finished();
+        content
+            .failure
+            .take()
+            .or(is_gone.then_some(TopError::Reader))
     }
 }
 

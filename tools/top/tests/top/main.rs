@@ -1,6 +1,7 @@
 //! `dnsflow-top` as its users meet it: the program is run, in a terminal and without one, with
 //! datagrams from sockets and files, and what it shows is compared.
 
+mod from;
 mod input;
 mod interactive;
 mod once;
