@@ -5,6 +5,7 @@ mod datagrams;
 mod errors;
 mod files;
 mod hostile;
+mod monitoring;
 mod program;
 mod spool;
 
