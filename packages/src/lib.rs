@@ -4,7 +4,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | `sensor`, `collector` | which programs a package has, a feature each: Parquet is not built for the sensor's pages |
+//! | `sensor`, `collector` | which programs a package has; a feature each, so that neither builds the other |
 //! | [`manual`] | the page of a program |
 //! | [`configuration`] | the page of a configuration file |
 

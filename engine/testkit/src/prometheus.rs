@@ -1,4 +1,4 @@
-//! A real Prometheus with a folder of its own and nothing of the machine's, and what dashboards ask of it.
+//! A real Prometheus with a folder of its own and nothing of the machine's, and what dashboards ask.
 
 use std::collections::BTreeSet;
 use std::net::{TcpListener, TcpStream};

@@ -1,5 +1,5 @@
-//! What ships for those who watch the collector: rules that Prometheus's own tool finds sound, and a dashboard
-//! whose every panel has something to show.
+//! What ships for those who watch the collector: rules that Prometheus's own tool finds sound, and a
+//! dashboard whose every panel has something to show.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -39,8 +39,9 @@ fn rules_are_sound() {
     }
 }
 
-/// Every expression is asked of a real Prometheus that scrapes a collector with all that it can have: a spool, a
-/// store, names with snapshots, and sensors that send records and statistics of every version.
+/// Every expression is asked of a real Prometheus that scrapes a collector with all that it can
+/// have: a spool, a store, names with snapshots, and sensors that send records and statistics of
+/// every version.
 #[test]
 fn every_panel_shows_something() {
     if !programs("every_panel_shows_something", &["prometheus"]) {
