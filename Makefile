@@ -7,7 +7,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 BINDIR = $(PREFIX)/bin
 UNITDIR = $(PREFIX)/lib/systemd/system
-DOCDIR = $(PREFIX)/share/doc/dnsflow
+DOCDIR = $(PREFIX)/share/doc
 DATADIR = $(PREFIX)/share/dnsflow
 MANDIR = $(PREFIX)/share/man
 BASHDIR = $(PREFIX)/share/bash-completion/completions
@@ -23,7 +23,8 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 RELEASE = $(TARGET)/release
 PROGRAMS = dnsflow dnsflow-read dnsflow-gen
 PACKAGES = --package dnsflow --package dnsflow-read --package dnsflow-generate
-COLLECTING = --package dnsflow-collect --package dnsflow-name --package dnsflow-query --package dnsflow-top
+COLLECT_PROGRAMS = dnsflow-collect dnsflow-name dnsflow-query dnsflow-top
+COLLECT_PACKAGES = $(COLLECT_PROGRAMS:%=--package %)
 CARGO_HOME ?= $(HOME)/.cargo
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 
@@ -38,10 +39,15 @@ setup: ## Install what building and testing need, if it is missing
 	@.ci/setup test
 
 .PHONY: build
-build: programs ## Build the programs, optimised, into target/release, and their pages
-	cargo build --release --package dnsflow-packages --bins
-	@rm -rf $(RELEASE)/pages
-	@$(DATED) $(RELEASE)/dnsflow-pages $(RELEASE)/pages
+build: programs ## Build the sensor's programs, optimised, into target/release, and their pages
+	$(call pages,sensor,pages)
+
+# Writes the pages of the programs of one package, for which nothing of the other is built: its feature, the folder.
+define pages
+cargo build --release --package dnsflow-packages --no-default-features --features $(1) --bins
+@rm -rf $(RELEASE)/$(2)
+@$(DATED) $(RELEASE)/dnsflow-pages $(RELEASE)/$(2)
+endef
 
 .PHONY: programs
 programs:
@@ -49,9 +55,10 @@ programs:
 	cargo build --release $(PACKAGES) --bins
 
 .PHONY: collect
-collect: ## Build the collector and what asks it, optimised, into target/release; the sensor needs none of it
+collect: ## Build the collector, what asks it, and their pages, likewise; the sensor needs none of it
 	@.ci/setup build
-	cargo build --release $(COLLECTING) --bins
+	cargo build --release $(COLLECT_PACKAGES) --bins
+	$(call pages,collector,pages-collect)
 
 # The date of manual pages, and of files in packages: that of the last commit.
 DATED = SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || date +%s)}
@@ -79,9 +86,9 @@ test-live: setup ## Run the sensor's tests with sudo, and let none be skipped
 	CARGO_TARGET_$(HOST)_RUNNER="$(SUDO) env CI=true" cargo test --package dnsflow --tests --no-fail-fast
 
 .PHONY: test-system
-test-system: setup-system packages ## Test packages and service under systemd in namespaces; takes minutes, needs root
-	$(DATED) $(CARGO_TOOLS)/bin/cargo-deb deb --package dnsflow --no-build --no-strip --fast --quiet \
-		--deb-version 1.99.0-1 --output $(TARGET)/packages/older/
+test-system: setup-system packages packages-collect ## Test packages and service under systemd in namespaces; takes minutes, needs root
+	$(call deb,dnsflow) --fast --quiet --deb-version 1.99.0-1 --output $(TARGET)/packages/older/
+	$(call deb,dnsflow-collect) --fast --quiet --deb-version 1.99.0-1 --output $(TARGET)/packages/older/
 	@[ -e $(TARGET)/system/root/complete ] || { rm -rf $(TARGET)/system && install -d $(TARGET)/system && \
 		$(SUDO) debootstrap --variant=minbase --include=$(MACHINE) $(DEBIAN) $(TARGET)/system/root && \
 		$(SUDO) touch $(TARGET)/system/root/complete; }
@@ -222,34 +229,67 @@ soak: build ## Run the sensor for MINUTES=10 under everything at once; fails if 
 	$(SUDO) $(RELEASE)/soak --minutes $(MINUTES) $(BENCH)
 
 .PHONY: install
-install: ## Install programs, pages, completions, units and defaults; PREFIX and DESTDIR say where
-	@[ -d $(RELEASE)/pages ] || { echo "make install: run 'make build' first, as yourself" >&2; exit 1; }
-	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(DOCDIR) $(DESTDIR)/etc/default $(DESTDIR)/etc/dnsflow
-	install $(INSTALL_OPTIONS) -m 755 $(PROGRAMS:%=$(RELEASE)/%) $(DESTDIR)$(BINDIR)
-	$(foreach unit,$(UNITS),sed 's|/usr/bin/dnsflow|$(BINDIR)/dnsflow|' systemd/$(unit) | \
-		install -D -m 644 /dev/stdin $(DESTDIR)$(UNITDIR)/$(unit) &&) :
-	$(foreach page,$(PAGES),install -D -m 644 $(RELEASE)/pages/man/$(page) $(DESTDIR)$(MANDIR)/$(page) &&) :
-	$(foreach name,$(PROGRAMS),$(call completions,$(name)) &&) :
-	install -m 644 $(DOCUMENTS) $(DESTDIR)$(DOCDIR)
-	install -D -m 644 -t $(DESTDIR)$(DOCDIR)/monitoring $(MONITORING)
+install: ## Install the sensor's programs, pages, completions, units and defaults; PREFIX and DESTDIR say where
+	$(call is_built,pages,make build)
+	$(call install,pages,$(PROGRAMS),$(UNITS))
+	install -d $(DESTDIR)$(DOCDIR)/dnsflow $(DESTDIR)/etc/default $(DESTDIR)/etc/dnsflow
+	install -m 644 $(DOCUMENTS) $(DESTDIR)$(DOCDIR)/dnsflow
+	install -D -m 644 -t $(DESTDIR)$(DOCDIR)/dnsflow/monitoring $(MONITORING)
 	install -D -m 644 -t $(DESTDIR)$(DATADIR)/wireshark tools/wireshark/dnsflow.lua
 	[ -e $(DESTDIR)/etc/default/dnsflow ] || install -m 644 systemd/dnsflow.default $(DESTDIR)/etc/default/dnsflow
 	[ -e $(DESTDIR)/etc/dnsflow/dnsflow.toml ] || install -m 644 systemd/dnsflow.toml $(DESTDIR)/etc/dnsflow
 
+.PHONY: install-collect
+install-collect: ## Install the collector and what asks it, in the same manner; needs nothing of the sensor
+	$(call is_built,pages-collect,make collect)
+	$(call install,pages-collect,$(COLLECT_PROGRAMS),$(COLLECT_UNITS))
+	install -d $(DESTDIR)$(DOCDIR)/dnsflow-collect $(DESTDIR)/etc/dnsflow
+	install -m 644 $(COLLECT_DOCUMENTS) $(DESTDIR)$(DOCDIR)/dnsflow-collect
+	install -D -m 644 -t $(DESTDIR)$(DOCDIR)/dnsflow-collect/monitoring $(COLLECT_MONITORING)
+	[ -e $(DESTDIR)/etc/dnsflow/dnsflow-collect.toml ] || install -m 644 systemd/dnsflow-collect.toml $(DESTDIR)/etc/dnsflow
+
 UNITS = dnsflow.service dnsflow@.service
-DOCUMENTS = README.md CHANGELOG.md LICENSE LICENSE-APACHE LICENSE-MIT docs/operators.md docs/glossary.md docs/dnsflow.svg
+COLLECT_UNITS = dnsflow-collect.service
+LEGAL = CHANGELOG.md LICENSE LICENSE-APACHE LICENSE-MIT
+DOCUMENTS = README.md $(LEGAL) docs/operators.md docs/glossary.md docs/dnsflow.svg
+COLLECT_DOCUMENTS = $(LEGAL) docs/collector.md docs/collector.svg docs/fields.md docs/flows.md docs/glossary.md \
+	docs/naming.md docs/query.md docs/top.md
 MONITORING = monitoring/README.md monitoring/dnsflow.rules.yml monitoring/dnsflow.dashboard.json
-PAGES = $(patsubst $(RELEASE)/pages/man/%,%,$(wildcard $(RELEASE)/pages/man/man?/*))
-completions = install -D -m 644 $(RELEASE)/pages/completions/bash/$(1).bash $(DESTDIR)$(BASHDIR)/$(1) && \
-	install -D -m 644 $(RELEASE)/pages/completions/zsh/_$(1) $(DESTDIR)$(ZSHDIR)/_$(1) && \
-	install -D -m 644 $(RELEASE)/pages/completions/fish/$(1).fish $(DESTDIR)$(FISHDIR)/$(1).fish
+COLLECT_MONITORING = monitoring/README.md monitoring/dnsflow-collect.rules.yml monitoring/dnsflow-collect.json
+
+# Where pages are, and what builds them.
+is_built = @[ -d $(RELEASE)/$(1) ] || { echo "$@: run '$(2)' first, as yourself" >&2; exit 1; }
+
+# What both have: the folder of pages, programs, units.
+define install
+install -d $(DESTDIR)$(BINDIR)
+install $(INSTALL_OPTIONS) -m 755 $(2:%=$(RELEASE)/%) $(DESTDIR)$(BINDIR)
+$(foreach unit,$(3),sed 's|/usr/bin/dnsflow|$(BINDIR)/dnsflow|' systemd/$(unit) | \
+	install -D -m 644 /dev/stdin $(DESTDIR)$(UNITDIR)/$(unit) &&) :
+$(foreach page,$(wildcard $(RELEASE)/$(1)/man/man?/*),install -D -m 644 $(page) \
+	$(DESTDIR)$(MANDIR)/$(page:$(RELEASE)/$(1)/man/%=%) &&) :
+$(foreach name,$(2),$(call completions,$(1),$(name)) &&) :
+endef
+completions = install -D -m 644 $(RELEASE)/$(1)/completions/bash/$(2).bash $(DESTDIR)$(BASHDIR)/$(2) && \
+	install -D -m 644 $(RELEASE)/$(1)/completions/zsh/_$(2) $(DESTDIR)$(ZSHDIR)/_$(2) && \
+	install -D -m 644 $(RELEASE)/$(1)/completions/fish/$(2).fish $(DESTDIR)$(FISHDIR)/$(2).fish
 
 .PHONY: uninstall
 uninstall: ## Remove what install put there, but for /etc/default and /etc/dnsflow
-	rm -f $(PROGRAMS:%=$(DESTDIR)$(BINDIR)/%) $(UNITS:%=$(DESTDIR)$(UNITDIR)/%)
-	rm -f $(DESTDIR)$(MANDIR)/man?/dnsflow.* $(DESTDIR)$(MANDIR)/man?/dnsflow-*.?
-	rm -f $(PROGRAMS:%=$(DESTDIR)$(BASHDIR)/%) $(PROGRAMS:%=$(DESTDIR)$(ZSHDIR)/_%) $(PROGRAMS:%=$(DESTDIR)$(FISHDIR)/%.fish)
-	rm -rf $(DESTDIR)$(DOCDIR) $(DESTDIR)$(DATADIR)
+	$(call uninstall,$(PROGRAMS),$(UNITS),dnsflow)
+	rm -rf $(DESTDIR)$(DATADIR)
+
+.PHONY: uninstall-collect
+uninstall-collect: ## Remove what install-collect put there, but for /etc/dnsflow
+	$(call uninstall,$(COLLECT_PROGRAMS),$(COLLECT_UNITS),dnsflow-collect)
+
+# Programs, units, and the program with a configuration file, which is the name of the folder of documents.
+define uninstall
+rm -f $(1:%=$(DESTDIR)$(BINDIR)/%) $(2:%=$(DESTDIR)$(UNITDIR)/%)
+rm -f $(1:%=$(DESTDIR)$(MANDIR)/man?/%.?) $(DESTDIR)$(MANDIR)/man5/$(3).toml.5
+rm -f $(1:%=$(DESTDIR)$(BASHDIR)/%) $(1:%=$(DESTDIR)$(ZSHDIR)/_%) $(1:%=$(DESTDIR)$(FISHDIR)/%.fish)
+rm -rf $(DESTDIR)$(DOCDIR)/$(3)
+endef
 
 # These tools take minutes to build, so they stay where they are, and share what they are built of. Those that have
 # little to do are not optimised, which takes a third of the time.
@@ -262,31 +302,53 @@ cargo_tool = $(CARGO_TOOLS)/bin/$(1) --version 2>/dev/null | grep -qx '$(1) $(2)
 	cargo install --locked --root $(CARGO_TOOLS) --target-dir $(CARGO_TOOLS)/build $(1)@$(2) $(3)
 # What is installed, as packages take it from there.
 STAGED = $(RELEASE)/staged
+COLLECT_STAGED = $(RELEASE)/staged-collect
 VERSION = $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml)
-# The licences of all that is linked into the programs of a crate: its folder, its name.
-third_party = $(CARGO_TOOLS)/bin/cargo-about generate --fail --frozen --manifest-path $(1)/Cargo.toml \
-	--config packages/licenses/about.toml --output-file $(STAGED)/third-party/$(2).txt packages/licenses/text.hbs
 
 .PHONY: packages
-packages: build ## Build a .deb and an .rpm into target/packages
+packages: build packaging ## Build a .deb and an .rpm of the sensor into target/packages
+	$(call stage,install,$(STAGED))
+	$(call third_party,engine,$(STAGED),dnsflow)
+	$(call third_party,tools/read,$(STAGED),dnsflow-read)
+	$(call third_party,tools/generate,$(STAGED),dnsflow-generate)
+	$(call pack,dnsflow,$(STAGED))
+
+.PHONY: packages-collect
+packages-collect: collect packaging ## Build those of the collector and what asks it
+	$(call stage,install-collect,$(COLLECT_STAGED))
+	$(foreach program,collect name query top,$(call third_party,tools/$(program),$(COLLECT_STAGED),dnsflow-$(program)) &&) :
+	$(call pack,dnsflow-collect,$(COLLECT_STAGED))
+
+.PHONY: packaging
+packaging:
 	@.ci/setup packages
 	@$(call cargo_tool,cargo-deb,$(CARGO_DEB),--debug)
 	@$(call cargo_tool,cargo-about,$(CARGO_ABOUT),--features cli)
-	rm -rf $(STAGED)
-	$(MAKE) --no-print-directory --silent install INSTALL_OPTIONS=-s DESTDIR=$(STAGED) PREFIX=/usr
-	gzip --best --no-name $(STAGED)/usr/share/man/man?/*
-	gzip --best --no-name --stdout CHANGELOG.md > $(STAGED)/changelog.gz
-	cargo fetch --locked --quiet
-	install -d $(STAGED)/third-party
-	$(call third_party,engine,dnsflow)
-	$(call third_party,tools/read,dnsflow-read)
-	$(call third_party,tools/generate,dnsflow-generate)
-	gzip --best --no-name $(STAGED)/third-party/*
-	install -d $(TARGET)/packages
-	$(DATED) $(CARGO_TOOLS)/bin/cargo-deb deb --package dnsflow --no-build --no-strip --output $(TARGET)/packages/ $(DEB)
-	$(DATED) rpmbuild -bb --quiet --define '_topdir $(abspath $(RELEASE)/rpmbuild)' --define '_rpmdir $(abspath $(TARGET)/packages)' \
-		--define '_rpmfilename %{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}.rpm' --define 'staged $(abspath $(STAGED))' \
-		--define 'scripts $(abspath packages/rpm)' --define 'version $(VERSION)' $(RPM) packages/rpm/dnsflow.spec
+
+# Installs by a target of this file, into a folder.
+define stage
+rm -rf $(2)
+$(MAKE) --no-print-directory --silent $(1) INSTALL_OPTIONS=-s DESTDIR=$(2) PREFIX=/usr
+gzip --best --no-name $(2)/usr/share/man/man?/*
+gzip --best --no-name --stdout CHANGELOG.md > $(2)/changelog.gz
+cargo fetch --locked --quiet
+install -d $(2)/third-party
+endef
+
+# The licences of all that is linked into the programs of a crate: its folder, where they belong, its name.
+third_party = $(CARGO_TOOLS)/bin/cargo-about generate --fail --frozen --manifest-path $(1)/Cargo.toml \
+	--config packages/licenses/about.toml --output-file $(2)/third-party/$(3).txt packages/licenses/text.hbs
+
+# Makes both packages of a name from that folder.
+define pack
+gzip --best --no-name $(2)/third-party/*
+install -d $(TARGET)/packages
+$(call deb,$(1)) --output $(TARGET)/packages/ $(DEB)
+$(DATED) rpmbuild -bb --quiet --define '_topdir $(abspath $(RELEASE)/rpmbuild)' --define '_rpmdir $(abspath $(TARGET)/packages)' \
+	--define '_rpmfilename %{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}.rpm' --define 'staged $(abspath $(2))' \
+	--define 'scripts $(abspath packages/rpm)' --define 'version $(VERSION)' $(RPM) packages/rpm/$(1).spec
+endef
+deb = $(DATED) $(CARGO_TOOLS)/bin/cargo-deb deb --package $(1) --no-build --no-strip
 
 .PHONY: clean
 clean: ## Remove what was built

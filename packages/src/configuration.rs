@@ -1,45 +1,63 @@
-//! The manual page of the configuration file. Its keys are options of the command line, and what is
+//! The manual page of a configuration file. Its keys are options of the command line, and what is
 //! said of them is what those definitions know; the rest is written by hand, in `packages/man`.
 
-use clap::{Arg, Command, CommandFactory};
+use clap::{Arg, Command};
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
-use dnsflow::start::cli::Cli;
-use dnsflow::supervisor;
 use dnsflow_service::config;
 
-/// The page, in section 5 of the manual.
-pub const FILE_NAME: &str = "dnsflow.toml.5";
-
-/// All of the page but its title and its keys, in roff(7) with man(7).
-const TEXT: &str = include_str!("../man/dnsflow.toml.5");
-
-/// Where in it the keys belong.
+/// Where in the text the keys belong.
 const KEYS: &str = ".\\\" All keys.\n";
 
-/// The page as roff(7) text; `date` is that of its title.
-#[must_use]
-pub fn render(date: &str) -> String {
-    let mut title = Roff::new();
-    let source = concat!("dnsflow ", env!("CARGO_PKG_VERSION"));
-    title.control("TH", ["DNSFLOW.TOML", "5", date, source, "dnsflow manual"]);
-    let mut command = Cli::command();
-    command.build();
-    title.to_roff() + &TEXT.replace(KEYS, &keys(&command).to_roff())
+/// A page in section 5 of the manual.
+#[derive(Clone, Debug)]
+pub struct ConfigurationPage {
+    /// The program that reads the file.
+    pub command: Command,
+    /// All of the page but its title and its keys, in roff(7) with man(7).
+    pub(crate) text: &'static str,
+    /// Whether a reload leaves a key as it is.
+    pub(crate) waits_for_start: fn(&str) -> bool,
 }
 
-/// A paragraph for each key, below the headings of `--help`.
-fn keys(command: &Command) -> Roff {
-    let mut roff = Roff::new();
-    let keys: Vec<&Arg> = config::keys(command).collect();
-    for group in keys.chunk_by(|one, next| one.get_help_heading() == next.get_help_heading()) {
-        roff.control("SS", group[0].get_help_heading());
-        for option in group {
-            paragraph(&mut roff, command, option);
-        }
+impl ConfigurationPage {
+    /// Such as `dnsflow.toml.5`.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        format!("{}.toml.5", self.command.get_name())
     }
-    roff
+
+    /// The page as roff(7) text; `date` is that of its title.
+    #[must_use]
+    pub fn render(&self, date: &str) -> String {
+        let mut title = Roff::new();
+        let name = self.command.get_name().to_uppercase() + ".TOML";
+        let source = concat!("dnsflow ", env!("CARGO_PKG_VERSION"));
+        title.control("TH", [&name, "5", date, source, "dnsflow manual"]);
+        title.to_roff() + &self.text.replace(KEYS, &self.keys().to_roff())
+    }
+
+    /// A paragraph for each key, below the headings of `--help`.
+    fn keys(&self) -> Roff {
+        let mut command = self.command.clone();
+        command.build();
+        let mut roff = Roff::new();
+        let keys: Vec<&Arg> = config::keys(&command).collect();
+        for group in keys.chunk_by(|one, next| one.get_help_heading() == next.get_help_heading()) {
+            roff.control("SS", group[0].get_help_heading());
+            for option in group {
+                paragraph(&mut roff, &command, option);
+                let mut facts = facts(&command, option);
+                if (self.waits_for_start)(key(option)) {
+                    facts.push(roman(" Takes effect at the next start."));
+                }
+                roff.text(facts);
+            }
+        }
+        roff
+    }
 }
 
+/// A key and what it is for.
 fn paragraph(roff: &mut Roff, command: &Command, option: &Arg) {
     let takes_values = option.get_action().takes_values();
     let mut line = vec![bold(key(option))];
@@ -67,7 +85,6 @@ fn paragraph(roff: &mut Roff, command: &Command, option: &Arg) {
         }
         roff.control("RE", []).control("IP", []);
     }
-    roff.text(facts(command, option));
 }
 
 /// What a key takes, and what goes with it.
@@ -85,9 +102,6 @@ fn facts(command: &Command, option: &Arg) -> Vec<Inline> {
         text.extend([roman(before), bold(key(other))]);
     }
     text.push(roman("."));
-    if supervisor::waits_for_start(key(option)) {
-        text.push(roman(" Takes effect at the next start."));
-    }
     text
 }
 

@@ -13,11 +13,11 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 use std::{env, fs, io};
 
-use clap::{Command, CommandFactory, Parser};
+use clap::Parser;
 use clap_complete::{Shell, generate_to};
-use dnsflow_packages::{configuration, manual};
+use dnsflow_packages::{configuration_pages, pages};
 
-/// Write manual pages and shell completions of all programs.
+/// Write manual pages and shell completions of the programs that this was built for.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Options {
@@ -37,32 +37,25 @@ fn main() -> ExitCode {
 
 fn write(folder: &Path) -> io::Result<()> {
     let date = date()?;
-    for page in manual::pages() {
+    for page in pages() {
         let folder = folder.join(format!("man/man{}", page.section));
         fs::create_dir_all(&folder)?;
         fs::write(folder.join(page.file_name()), page.render(&date)?)?;
     }
     let formats = folder.join("man/man5");
     fs::create_dir_all(&formats)?;
-    let page = configuration::render(&date);
-    fs::write(formats.join(configuration::FILE_NAME), page)?;
+    for page in configuration_pages() {
+        fs::write(formats.join(page.file_name()), page.render(&date))?;
+    }
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
         let folder = folder.join(format!("completions/{shell}"));
         fs::create_dir_all(&folder)?;
-        for mut command in commands() {
-            let name = command.get_name().to_owned();
-            generate_to(shell, &mut command, name, &folder)?;
+        for mut page in pages() {
+            let name = page.command.get_name().to_owned();
+            generate_to(shell, &mut page.command, name, &folder)?;
         }
     }
     Ok(())
-}
-
-fn commands() -> [Command; 3] {
-    [
-        dnsflow::start::cli::Cli::command(),
-        dnsflow_read::Options::command(),
-        dnsflow_generate::options::Options::command(),
-    ]
 }
 
 /// The day of the pages, as manual pages write it: `2026-11-23`.

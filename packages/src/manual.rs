@@ -6,7 +6,7 @@
 
 use std::io;
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 
@@ -14,52 +14,18 @@ use clap_mangen::roff::{Roff, roman};
 const LINE_CHARACTERS: usize = 60;
 
 /// One page.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Page {
     /// What it is about.
     pub command: Command,
     /// Of the manual: 1 for programs that anybody runs, 8 for daemons.
     pub section: &'static str,
     /// Stands behind the name, in lists of pages.
-    summary: &'static str,
+    pub(crate) summary: &'static str,
     /// Ways to call it, one a line.
-    synopsis: &'static str,
+    pub(crate) synopsis: &'static str,
     /// Sections that the definition knows nothing of, in roff(7) with man(7).
-    more: &'static str,
-}
-
-/// All pages.
-#[must_use]
-pub fn pages() -> Vec<Page> {
-    vec![
-        Page {
-            command: dnsflow::start::cli::Cli::command(),
-            section: "8",
-            summary: "sensor for DNS responses",
-            synopsis: "dnsflow [-i IF] [-u HOST[:PORT]] [OPTIONS]\n\
-                       dnsflow -r FILE [-w FILE] [-u HOST[:PORT]] [OPTIONS]\n\
-                       dnsflow check [-i IF] [OPTIONS]\n\
-                       dnsflow --print-filter [OPTIONS]",
-            more: include_str!("../man/dnsflow.8"),
-        },
-        Page {
-            command: dnsflow_read::Options::command(),
-            section: "1",
-            summary: "reader and collector for what dnsflow sensors export",
-            synopsis: "dnsflow-read --listen ADDR:PORT [OPTIONS]\n\
-                       dnsflow-read -i IF [-f EXPR|-F EXPR] [OPTIONS]\n\
-                       dnsflow-read -r FILE [-f EXPR|-F EXPR] [OPTIONS]",
-            more: include_str!("../man/dnsflow-read.1"),
-        },
-        Page {
-            command: dnsflow_generate::options::Options::command(),
-            section: "1",
-            summary: "make DNS responses to try a sensor with",
-            synopsis: "dnsflow-gen --write FILE --count N [OPTIONS]\n\
-                       dnsflow-gen --interface IF [--rate PPS] [--seconds S] [OPTIONS]",
-            more: include_str!("../man/dnsflow-gen.1"),
-        },
-    ]
+    pub(crate) more: &'static str,
 }
 
 impl Page {

@@ -5,9 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use clap::CommandFactory as _;
-use dnsflow::start::cli::Cli;
-use dnsflow_packages::{configuration, manual};
+use dnsflow_packages::configuration::ConfigurationPage;
+use dnsflow_packages::{configuration_pages, pages};
 use dnsflow_service::config;
 use dnsflow_testkit::requirements::programs;
 
@@ -43,7 +42,7 @@ impl Drop for Folder {
 #[test]
 fn every_option_has_its_paragraph_and_every_page_its_date() {
     let folder = Folder::new("every_option");
-    for page in manual::pages() {
+    for page in pages() {
         let path = format!("man/man{}/{}", page.section, page.file_name());
         let text = fs::read_to_string(folder.0.join(&path)).expect("a page was written");
         assert!(text.contains("2001-09-09"), "{path}: no date");
@@ -66,39 +65,104 @@ fn every_option_has_its_paragraph_and_every_page_its_date() {
     }
 }
 
-#[test]
-fn every_key_has_its_paragraph() {
-    let text = configuration::render("2001-09-09");
-    let mut command = Cli::command();
+/// The page of a program's configuration file.
+fn configuration(program: &str) -> ConfigurationPage {
+    let mut pages = configuration_pages().into_iter();
+    let found = pages.find(|page| page.command.get_name() == program);
+    found.expect("the program has a configuration file")
+}
+
+fn assert_says(page: &ConfigurationPage, sentences: &[&str]) {
+    let text = page.render("2001-09-09");
+    let mut command = page.command.clone();
     command.build();
     for option in config::keys(&command) {
         let key = option.get_long().expect("keys are long options");
         let tag = format!(".TP\n\\fB{}\\fR", key.replace('-', "\\-"));
         assert!(text.contains(&tag), "{key}");
     }
-    for said in [
-        "\\fBudp\\fR = \\fIHOST[:PORT]\\fR\n",
-        "\nA whole number; 64 by default. Takes effect at the next start.\n",
-        "\nA string in quotes, or a list of strings. Not beside \\fBread\\fR. Takes effect at the next start.\n",
-        "\n.TP\n\\fBmdns\\fR\nAlso capture multicast DNS",
-        "\nThe same as \\fBfanout\\fR checksum.\n",
-        ".TP\n\\fBclient\\fR\nBy the client's address\n",
-    ] {
+    for said in sentences {
         assert!(text.contains(said), "{said:?} in {text}");
     }
 }
 
 #[test]
-fn the_example_is_a_configuration_file() {
-    let page = configuration::render("2001-09-09");
+fn every_key_has_its_paragraph() {
+    assert_says(
+        &configuration("dnsflow"),
+        &[
+            "\\fBudp\\fR = \\fIHOST[:PORT]\\fR\n",
+            "\nA whole number; 64 by default. Takes effect at the next start.\n",
+            "\nA string in quotes, or a list of strings. Not beside \\fBread\\fR. Takes effect at the next start.\n",
+            "\n.TP\n\\fBmdns\\fR\nAlso capture multicast DNS",
+            "\nThe same as \\fBfanout\\fR checksum.\n",
+            ".TP\n\\fBclient\\fR\nBy the client's address\n",
+        ],
+    );
+    assert_says(
+        &configuration("dnsflow-collect"),
+        &[
+            "\n.TP\n\\fBsensor\\fR = \\fINAME=ADDRESS\\fR\n",
+            "\nA whole number; 128 by default. Takes effect at the next start.\n",
+            "\nA string in quotes, or a list of strings.\n.TP\n",
+        ],
+    );
+}
+
+/// What the page gives as an example, written to a file and read as the program reads it.
+fn example<Cli: clap::CommandFactory + clap::FromArgMatches>(program: &str) -> Cli {
+    let page = configuration(program).render("2001-09-09");
     let example = page.split("\n.SH EXAMPLE\n.nf\n").nth(1);
     let example = example.and_then(|rest| rest.split(".fi\n").next());
     let example = example.expect("the page has an example");
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("example.toml");
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{program}.example.toml"));
     fs::write(&path, example).expect("a temporary file");
-    let words = ["dnsflow".into(), "--config".into(), path.into_os_string()];
-    let read = config::load::<Cli>(words).map(|read| read.options.collectors.len());
-    assert_eq!(read.map_err(|error| error.to_string()), Ok(2), "{example}");
+    let words = [program.into(), "--config".into(), path.into_os_string()];
+    config::load(words).unwrap_or_else(|error| panic!("{error}: {example}"))
+}
+
+#[test]
+fn the_examples_are_configuration_files() {
+    let sensor: dnsflow::start::cli::Cli = example("dnsflow");
+    assert_eq!(sensor.options.collectors.len(), 2);
+    let collector: dnsflow_collect::options::Cli = example("dnsflow-collect");
+    let stores = &collector.options.to;
+    let stores: Vec<&str> = stores.iter().map(|to| to.name()).collect();
+    assert_eq!(
+        stores,
+        [
+            "parquet:/var/lib/dnsflow-collect/parquet",
+            "clickhouse:http://192.0.2.20:8123/dns"
+        ]
+    );
+}
+
+/// What the sensor's packages are built from has nothing of the collector's stores, nor the other way round.
+#[test]
+fn each_package_builds_what_it_needs() {
+    let tree = |feature: &str| {
+        let mut command = Command::new(env!("CARGO"));
+        command.current_dir(env!("CARGO_MANIFEST_DIR"));
+        command.args(["tree", "--locked", "--offline", "--prefix", "none"]);
+        command.args(["--edges", "normal,build", "--format", "{p}"]);
+        command.args(["--no-default-features", "--features", feature]);
+        let output = command.output().expect("cargo runs these tests");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{errors}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let has = |tree: &str, name: &str| tree.lines().any(|line| line.starts_with(name));
+    let (sensor, collector) = (tree("sensor"), tree("collector"));
+    for (name, of_sensor) in [
+        ("dnsflow v", true),
+        ("glommio v", true),
+        ("parquet v", false),
+        ("hyper v", false),
+        ("ratatui v", false),
+    ] {
+        assert_eq!(has(&sensor, name), of_sensor, "{name} in {sensor}");
+        assert_eq!(has(&collector, name), !of_sensor, "{name} in {collector}");
+    }
 }
 
 fn is_heading(line: &str, heading: &str) -> bool {

@@ -19,6 +19,7 @@
 //! | [`generator`] | traffic of known content |
 //! | [`agreement`] | that a capture filter never rejects what the decoder would export |
 //! | [`vectors`] | the test vectors of the protocol |
+//! | [`prometheus`], [`scrape`] | a real Prometheus, what dashboards ask of it, and metrics as they are served |
 //! | [`tshark`] | the same captures, read by an independent dissector |
 //!
 //! The crate is a dev-dependency, but for the benches: no program that is installed may depend on it. It knows nothing of
@@ -41,7 +42,9 @@ pub mod packets;
 pub mod patience;
 pub mod process;
 pub mod programs;
+pub mod prometheus;
 pub mod requirements;
+pub mod scrape;
 pub mod sensor;
 pub mod tshark;
 pub mod vectors;

@@ -6,9 +6,7 @@ use dnsflow_testkit::network::{OUT, TAP, Wire};
 use dnsflow_testkit::patience::until;
 use dnsflow_testkit::requirements::{alone, requirements};
 
-use crate::BUILT;
-use crate::prometheus::Prometheus;
-use crate::scrape::{METRICS, Samples};
+use crate::{BUILT, METRICS, samples, watched};
 
 /// Nobody listens there.
 const DEAD: &str = "127.0.0.1:9";
@@ -35,7 +33,7 @@ fn prometheus_counts_what_was_sent() {
         DEAD,
     ];
     let sensor = BUILT.capture(&wire.sensor, TAP, &options);
-    let prometheus = Prometheus::start(&wire.sensor, &folder);
+    let prometheus = watched(&wire.sensor, &folder);
     let load = "--count 20000 --frames 20000 --rate 50000 --noise 30";
     let sent = BUILT.send(&wire.sender, OUT, &folder, load);
     let sent = |key: &str| sent.number(key) as f64;
@@ -102,11 +100,11 @@ fn prometheus_counts_what_was_sent() {
 
     let label = format!("collector=\"{address}\"");
     until("the collector and its metric to agree", || {
-        let samples = Samples::of(&wire.sensor);
+        let samples = samples(&wire.sensor);
         let told = samples.sum("dnsflow_collector_datagrams_total", &label);
         (told == collector.count() as f64).then_some(())
     });
-    let samples = Samples::of(&wire.sensor);
+    let samples = samples(&wire.sensor);
     assert_eq!(
         samples.sum("dnsflow_collector_failed_datagrams_total", &label),
         0.0

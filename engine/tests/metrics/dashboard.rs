@@ -5,12 +5,11 @@ use std::collections::BTreeSet;
 use dnsflow_testkit::folder::Folder;
 use dnsflow_testkit::network::{TAP, Wire};
 use dnsflow_testkit::patience::until;
+use dnsflow_testkit::prometheus::{expressions, filled_in, metrics};
 use dnsflow_testkit::requirements::{alone, requirements};
 use serde_json::Value;
 
-use crate::BUILT;
-use crate::prometheus::Prometheus;
-use crate::scrape::{METRICS, Samples};
+use crate::{BUILT, METRICS, samples, watched};
 
 const DASHBOARD: &str = include_str!("../../../monitoring/dnsflow.dashboard.json");
 const RULES: &str = include_str!("../../../monitoring/dnsflow.rules.yml");
@@ -24,14 +23,13 @@ fn every_expression_has_its_metrics() {
     let (wire, folder) = (Wire::new(), Folder::new());
     let options = ["--metrics", METRICS, "-u", "127.0.0.1:9", "-w", "/dev/null"];
     let sensor = BUILT.capture(&wire.sensor, TAP, &options);
-    let prometheus = Prometheus::start(&wire.sensor, &folder);
+    let prometheus = watched(&wire.sensor, &folder);
     until("a first scrape", || prometheus.number("dnsflow_cores"));
-    let samples = Samples::of(&wire.sensor);
+    let samples = samples(&wire.sensor);
     let served: BTreeSet<&str> = samples.names().collect();
 
     let dashboard: Value = serde_json::from_str(DASHBOARD).expect("the dashboard is JSON");
-    let mut texts = Vec::new();
-    expressions(&dashboard, &mut texts);
+    let texts = expressions(&dashboard);
     assert!(texts.len() > 30, "the dashboard has expressions: {texts:?}");
     for text in &texts {
         let names = metrics(text);
@@ -40,7 +38,7 @@ fn every_expression_has_its_metrics() {
         assert!(gone.is_empty(), "{text} asks for {gone:?}");
         // Names for Grafana, not for Prometheus.
         if !text.starts_with("label_values(") {
-            prometheus.query(&filled_in(text));
+            let _ = prometheus.query(&filled_in(text, &["instance", "interface"]));
         }
     }
     let gone: Vec<_> = metrics(RULES).difference(&served).copied().collect();
@@ -50,40 +48,4 @@ fn every_expression_has_its_metrics() {
     let unseen: Vec<_> = served.difference(&asked).collect();
     assert!(unseen.is_empty(), "on no panel: {unseen:?}");
     sensor.stop();
-}
-
-/// Every `expr` and every query of a variable.
-fn expressions<'j>(value: &'j Value, found: &mut Vec<&'j str>) {
-    match value {
-        Value::Object(members) => {
-            for (key, value) in members {
-                match value {
-                    Value::String(text) if key == "expr" || key == "definition" => found.push(text),
-                    value => expressions(value, found),
-                }
-            }
-        }
-        Value::Array(values) => values.iter().for_each(|value| expressions(value, found)),
-        _ => {}
-    }
-}
-
-/// Words that are names of our metrics, as they are served.
-fn metrics(text: &str) -> BTreeSet<&str> {
-    text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_')
-        .filter(|word| word.starts_with("dnsflow_") || word.starts_with("process_"))
-        .collect()
-}
-
-/// As Grafana would, with everything selected.
-fn filled_in(text: &str) -> String {
-    [
-        ("$__rate_interval", "1m"),
-        ("$instance", ".*"),
-        ("$interface", ".*"),
-    ]
-    .iter()
-    .fold(text.to_owned(), |text, (variable, value)| {
-        text.replace(variable, value)
-    })
 }

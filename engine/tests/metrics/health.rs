@@ -8,10 +8,10 @@ use dnsflow_testkit::network::{OUT, TAP, Wire};
 use dnsflow_testkit::patience::until;
 use dnsflow_testkit::process::Process;
 use dnsflow_testkit::requirements::{alone, requirements};
+use dnsflow_testkit::scrape::get;
 use dnsflow_testkit::sensor::Stopped;
 
-use crate::BUILT;
-use crate::scrape::{METRICS, Samples, get};
+use crate::{BUILT, METRICS, samples};
 
 #[test]
 fn a_core_that_is_stuck() {
@@ -40,19 +40,13 @@ fn a_core_that_is_stuck() {
         "{text}"
     );
     assert_eq!(page("/readyz").0, 503);
-    assert_eq!(
-        Samples::of(&wire.sensor).sum("dnsflow_core_up", "core="),
-        1.0
-    );
+    assert_eq!(samples(&wire.sensor).sum("dnsflow_core_up", "core="), 1.0);
 
     drop(stopped);
     until("the sensor to be well again", || {
         (page("/healthz") == ok).then_some(())
     });
-    assert_eq!(
-        Samples::of(&wire.sensor).sum("dnsflow_core_up", "core="),
-        2.0
-    );
+    assert_eq!(samples(&wire.sensor).sum("dnsflow_core_up", "core="), 2.0);
 
     assert!(page("/").1.contains("/metrics"));
     assert_eq!(page("/else").0, 404);

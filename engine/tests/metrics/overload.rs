@@ -10,10 +10,10 @@ use dnsflow_testkit::generator::Generated;
 use dnsflow_testkit::network::{OUT, TAP, Wire};
 use dnsflow_testkit::patience::until;
 use dnsflow_testkit::requirements::{alone, requirements};
+use dnsflow_testkit::scrape::Samples;
 use dnsflow_testkit::sensor::Account;
 
-use crate::BUILT;
-use crate::scrape::{METRICS, Samples};
+use crate::{BUILT, METRICS, samples};
 
 /// Several times what two rings of 2 MiB hold.
 const FRAMES: usize = 60_000;
@@ -87,7 +87,7 @@ fn loss_is_counted_to_the_packet() {
 
         let all = stopped.number("packets") + running.number("packets");
         let samples = until("the sensor to have read its rings", || {
-            let samples = Samples::of(&wire.sensor);
+            let samples = samples(&wire.sensor);
             let read = samples.sum("dnsflow_received_total", "");
             let dropped = samples.sum("dnsflow_kernel_drops_total", "");
             (read + dropped == all as f64).then_some(samples)
@@ -223,7 +223,7 @@ fn a_reload_while_a_core_samples() {
     let path = folder.argument("dnsflow.toml");
     let write = |text: &str| std::fs::write(&path, text).expect("a file in a folder of ours");
     let options = ["--config", &path, "--metrics", METRICS, "--ring", "2"];
-    let rate = || Samples::of(&wire.sensor).sum("dnsflow_sample_rate", "");
+    let rate = || samples(&wire.sensor).sum("dnsflow_sample_rate", "");
     write("overload = \"drop\"\nudp = \"127.0.0.1:9\"\n");
     let mut sensor = BUILT.capture(&wire.sensor, TAP, &options);
     for time in 1..=2 {
@@ -256,7 +256,7 @@ fn a_new_ring_while_a_core_samples() {
     let options = "--overload sample --ring 2 -u 127.0.0.1:9 --metrics";
     let options: Vec<&str> = options.split(' ').chain([METRICS]).collect();
     let mut sensor = BUILT.capture(&wire.sensor, TAP, &options);
-    let sum = |metric| Samples::of(&wire.sensor).sum(metric, "");
+    let sum = |metric| samples(&wire.sensor).sum(metric, "");
     let rate = || sum("dnsflow_sample_rate");
     let mut times = 0;
     until("a rate that stays while packets are sent", || {

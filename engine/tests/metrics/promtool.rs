@@ -5,9 +5,9 @@ use std::process::{Command, Output, Stdio};
 
 use dnsflow_testkit::network::{TAP, Wire};
 use dnsflow_testkit::requirements::{alone, requirements};
+use dnsflow_testkit::scrape::get;
 
 use crate::BUILT;
-use crate::scrape::get;
 
 const MONITORING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../monitoring");
 

@@ -7,8 +7,7 @@ use dnsflow_testkit::network::{TAP, Wire};
 use dnsflow_testkit::patience::until;
 use dnsflow_testkit::requirements::{alone, requirements};
 
-use crate::BUILT;
-use crate::scrape::{METRICS, Samples};
+use crate::{BUILT, METRICS, samples};
 
 #[test]
 fn reloads_that_are_applied_and_refused() {
@@ -24,7 +23,7 @@ fn reloads_that_are_applied_and_refused() {
     let mut sensor = BUILT.capture(&wire.sensor, TAP, &options);
     let assert_counted = |expected: [f64; 3]| {
         until("the reload to be counted", || {
-            let samples = Samples::of(&wire.sensor);
+            let samples = samples(&wire.sensor);
             let counted = [
                 samples.sum("dnsflow_reloads_total", "ok"),
                 samples.sum("dnsflow_reloads_total", "failed"),

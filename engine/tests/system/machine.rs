@@ -30,12 +30,19 @@ pub(crate) fn root() -> PathBuf {
     target().join("system/root")
 }
 
-/// The one file in a folder of `target` with this ending.
-pub(crate) fn package(folder: &str, ending: &str) -> PathBuf {
+/// The file of a package in a folder of `target`, with this ending.
+pub(crate) fn package(folder: &str, name: &str, ending: &str) -> PathBuf {
     let entries = fs::read_dir(target().join(folder)).expect("make test-system builds packages");
     let mut files = entries.flatten().map(|entry| entry.path());
-    let found = files.find(|path| path.extension().is_some_and(|found| found == ending));
-    found.unwrap_or_else(|| panic!("no .{ending} in {folder}: make test-system builds it"))
+    // Its version follows: dnsflow_2.0.0-1_amd64.deb, dnsflow-2.0.0-1.x86_64.rpm.
+    let is_of = |path: &PathBuf| {
+        let file = path.file_name().and_then(|file| file.to_str());
+        let version = file.and_then(|file| file.strip_prefix(name)?.strip_prefix(['_', '-']));
+        version.is_some_and(|version| version.starts_with(|first: char| first.is_ascii_digit()))
+            && path.extension().is_some_and(|found| found == ending)
+    };
+    let found = files.find(is_of);
+    found.unwrap_or_else(|| panic!("no {name} .{ending} in {folder}: make test-system builds it"))
 }
 
 impl Machine {
@@ -67,7 +74,7 @@ impl Machine {
     /// A machine with the package installed and options written.
     pub(crate) fn with_sensor(options: &str) -> Self {
         let machine = Self::boot();
-        machine.install(&package("packages", "deb"));
+        machine.install(&package("packages", "dnsflow", "deb"));
         machine.set_options(options);
         machine
     }

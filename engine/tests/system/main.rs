@@ -4,6 +4,7 @@
 //! Every machine lives in namespaces of its own, on a Debian that `make test-system` keeps in
 //! `target/system/root` and that no test changes.
 
+mod collect;
 mod machine;
 mod packages;
 mod sandbox;

@@ -16,7 +16,8 @@ const EXPOSURE_WITHOUT_USERS: f64 = 1.4;
 /// The most that was ever asked for, in tenths, as `--threshold` compares before anything is rounded.
 const THRESHOLD: u32 = 13;
 
-fn exposure(machine: &Machine, unit: &str) -> f64 {
+/// What `systemd-analyze security` finds.
+pub(crate) fn exposure(machine: &Machine, unit: &str) -> f64 {
     let text = machine.run(&format!("systemd-analyze security --no-pager {unit}"));
     let mut words = text
         .lines()

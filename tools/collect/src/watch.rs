@@ -76,6 +76,7 @@ impl Watch {
             is_well,
             sinks: sinks.collect(),
             sizes: self.backlog.sizes(),
+            spool_max: self.backlog.spool_max(),
             naming: self
                 .naming
                 .as_ref()
@@ -107,6 +108,8 @@ pub struct Look {
     sinks: Vec<SinkLook>,
     /// Bytes in memory, bytes in the spool, batches that could not be written there.
     sizes: (usize, u64, u64),
+    /// Bytes that the spool may have.
+    spool_max: u64,
     /// What the map of names holds, and what was asked.
     naming: Option<(Counts, Done)>,
     usage: Usage,
@@ -310,6 +313,7 @@ impl Look {
         let (memory, spool, unspooled) = self.sizes;
         samples.set(&family::MEMORY, &[], memory as f64);
         samples.set(&family::SPOOL, &[], spool as f64);
+        samples.set(&family::SPOOL_MAX, &[], self.spool_max as f64);
         samples.add(&family::UNSPOOLED, &[], unspooled);
     }
 }

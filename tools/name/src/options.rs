@@ -27,17 +27,8 @@ pub(crate) const RUNS: usize = 256;
 /// direction are named. Order, fields and spelling of what is there stay as they are; what can't be
 /// understood passes unchanged and is counted.
 ///
-/// Objects of JSON get members, tables get columns:
-///
-///   dnsflow_name        the name that the client asked for
-///   dnsflow_matched     client: this client was told the address, and it held; client-expired: it
-///                       was told before; others: other clients were told
-///   dnsflow_confidence  how likely it is the name that was meant, from 0 to 1
-///   dnsflow_of          which side of the flow has the name: source or destination
-///   dnsflow_names       other names that come into question, with --candidates
-///
-/// Events of the Elastic Common Schema get source.domain or destination.domain, and these in an
-/// object dnsflow. Names are lower case, in presentation format (RFC 1035, section 5.1), and can be
+/// Objects of JSON get members, tables get columns. Events of the Elastic Common Schema get
+/// source.domain or destination.domain, and the others in an object dnsflow. Names are lower case, in presentation format (RFC 1035, section 5.1), and can be
 /// what anyone likes: they come from whoever answers.
 #[derive(Debug, Parser)]
 #[command(name = "dnsflow-name", version, after_long_help = EXAMPLES)]
@@ -175,6 +166,14 @@ impl Options {
 }
 
 const EXAMPLES: &str = "\
+Members and columns:
+  dnsflow_name        the name that the client asked for
+  dnsflow_matched     client: this client was told the address, and it held; client-expired: it
+                      was told before; others: other clients were told
+  dnsflow_confidence  how likely it is the name that was meant, from 0 to 1
+  dnsflow_of          which side of the flow has the name: source or destination
+  dnsflow_names       other names that come into question, with --candidates
+
 Formats: goflow2, zeek, suricata, nfdump-json, nfdump-csv, vpc, ecs; docs/flows.md has an example of each.
 
 Examples:

@@ -1,6 +1,7 @@
 //! Values of a configuration file, as the text that a command line would have.
 
 use std::any::TypeId;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -84,7 +85,14 @@ fn kind(option: &Arg) -> Kind {
     }
     let parsed = option.get_value_parser().type_id();
     let is = |known: TypeId| parsed == known;
-    if is(TypeId::of::<u16>()) || is(TypeId::of::<u32>()) || is(TypeId::of::<u64>()) {
+    let whole = [
+        TypeId::of::<u16>(),
+        TypeId::of::<u32>(),
+        TypeId::of::<u64>(),
+        TypeId::of::<NonZeroU16>(),
+        TypeId::of::<NonZeroU32>(),
+    ];
+    if whole.into_iter().any(is) {
         Kind::Whole
     } else if is(TypeId::of::<f64>()) {
         Kind::Number

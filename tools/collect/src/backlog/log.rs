@@ -247,6 +247,11 @@ impl Log {
         self.segments.iter().map(|segment| segment.bytes).sum()
     }
 
+    /// Bytes of all segments at most.
+    pub(super) fn max(&self) -> u64 {
+        self.max
+    }
+
     /// The file that was written to last.
     pub(super) fn file(&self) -> Option<Arc<File>> {
         self.segments

@@ -401,6 +401,12 @@ impl Backlog {
         (state.memory, spooled, state.unspooled)
     }
 
+    /// Bytes that the spool may have at most; 0 if there is none.
+    #[must_use]
+    pub fn spool_max(&self) -> u64 {
+        lock(&self.log).as_ref().map_or(0, Log::max)
+    }
+
     /// Makes what was written to the spool survive a loss of power.
     ///
     /// # Errors

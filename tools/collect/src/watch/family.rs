@@ -41,6 +41,8 @@ dnsflow_service::families! {
         "Batches in memory.",
     SPOOL Gauge "dnsflow_collect_spool_bytes" []
         "Batches in the spool.",
+    SPOOL_MAX Gauge "dnsflow_collect_spool_max_bytes" []
+        "The most that may be in the spool; 0 if there is none.",
     UNSPOOLED Counter "dnsflow_collect_unspooled_batches_total" []
         "Batches that could not be written to the spool, and were in memory alone.",
     MAP_ENTRIES Gauge "dnsflow_collect_map_entries" []

@@ -6,6 +6,7 @@ mod errors;
 mod files;
 mod hostile;
 mod killed;
+mod monitoring;
 #[path = "../nats/server.rs"]
 #[allow(dead_code, reason = "not all of it is needed here")]
 mod nats;

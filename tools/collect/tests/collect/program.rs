@@ -14,7 +14,7 @@ use crate::BUILT;
 pub(crate) struct Collector {
     pub(crate) process: Process,
     pub(crate) address: SocketAddr,
-    metrics: SocketAddr,
+    pub(crate) metrics: SocketAddr,
 }
 
 impl Collector {

@@ -1,27 +1,31 @@
-//! HTTP as small as it can be, inside a namespace, and the text of metrics taken apart.
+//! HTTP as small as it can be, and the text of metrics taken apart.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
-use dnsflow_testkit::network::Namespace;
-use dnsflow_testkit::patience::PATIENCE;
-
-/// Where sensors of these tests serve.
-pub(crate) const METRICS: &str = "127.0.0.1:9530";
+use crate::network::Namespace;
+use crate::patience::PATIENCE;
 
 /// Samples by name and labels, as they stand in the text.
 #[derive(Clone, Debug)]
-pub(crate) struct Samples(BTreeMap<String, f64>);
+pub struct Samples(BTreeMap<String, f64>);
 
-/// Status and body of a page.
+/// Status and body of a page, in a namespace or in this one.
 ///
 /// # Panics
 /// If nobody answers to the end.
-pub(crate) fn get(namespace: &Namespace, address: &str, path: &str) -> (u16, String) {
-    let mut stream = namespace
-        .enter(|| TcpStream::connect(address))
-        .unwrap_or_else(|error| panic!("{address}: {error}"));
+pub fn get<'n>(
+    namespace: impl Into<Option<&'n Namespace>>,
+    address: &str,
+    path: &str,
+) -> (u16, String) {
+    let connect = || TcpStream::connect(address);
+    let stream = match namespace.into() {
+        Some(namespace) => namespace.enter(connect),
+        None => connect(),
+    };
+    let mut stream = stream.unwrap_or_else(|error| panic!("{address}: {error}"));
     stream
         .set_read_timeout(Some(PATIENCE))
         .expect("a timeout that is not zero");
@@ -44,13 +48,11 @@ pub(crate) fn get(namespace: &Namespace, address: &str, path: &str) -> (u16, Str
 }
 
 impl Samples {
-    /// What the sensor serves now.
-    pub(crate) fn of(namespace: &Namespace) -> Self {
-        Self::at(namespace, METRICS)
-    }
-
-    /// What a sensor serves at `address` now.
-    pub(crate) fn at(namespace: &Namespace, address: &str) -> Self {
+    /// What a program serves at `address` now.
+    ///
+    /// # Panics
+    /// If it does not, or serves something else.
+    pub fn at<'n>(namespace: impl Into<Option<&'n Namespace>>, address: &str) -> Self {
         let (status, text) = get(namespace, address, "/metrics");
         assert_eq!(status, 200, "{text}");
         let samples = text
@@ -67,7 +69,8 @@ impl Samples {
     ///
     /// # Panics
     /// If there are none.
-    pub(crate) fn sum(&self, metric: &str, label: &str) -> f64 {
+    #[must_use]
+    pub fn sum(&self, metric: &str, label: &str) -> f64 {
         let found: Vec<f64> = self
             .0
             .iter()
@@ -83,7 +86,7 @@ impl Samples {
     }
 
     /// Names of metrics, each part of a histogram as one of its own.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+    pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().filter_map(|name| name.split('{').next())
     }
 }
