@@ -16,6 +16,7 @@ use crate::capture::rates::Rates;
 use crate::capture::ring::Ring;
 use crate::export::destination::Destination;
 use dnsflow_packet::Selection;
+use dnsflow_privacy::Choice;
 
 /// A command to a live shard.
 #[derive(Debug)]
@@ -61,6 +62,8 @@ pub struct OutputChange {
     pub datagram_bytes: usize,
     /// The flush interval: longest time that a set waits for others to fill its datagram.
     pub flush: Duration,
+    /// What becomes of addresses.
+    pub privacy: Choice,
 }
 
 /// A message from a shard to the supervisor.

@@ -270,18 +270,20 @@ impl<E: Encode> Live<E> {
                 collectors,
                 datagram_bytes,
                 flush,
+                privacy,
             } = &change.output;
             let export = &mut self.shard.export;
             export.change(collectors, *datagram_bytes, &mut waiter.uring)?;
             self.flush = *flush;
             waiter.pace.limit(self.flush, self.blocks());
+            let mut is_news = self.shard.disguise(privacy);
             if let Some(capture) = &change.capture {
                 let rate = self.sampling.rate();
-                let rate_changed = self.shard.select(&capture.selection, rate);
-                if rate_changed {
-                    // Collectors need the new sample rate before the next record.
-                    self.stats();
-                }
+                is_news |= self.shard.select(&capture.selection, rate);
+            }
+            if is_news {
+                // Collectors need the new sample rate, and the key, before the next record.
+                self.stats();
             }
         }
         (self.notify)(Notice::Changed(change.number, applied));

@@ -8,6 +8,7 @@
 pub mod admission;
 pub mod command;
 pub mod deferred;
+pub mod disguise;
 pub mod file;
 pub mod intake;
 pub mod live;
@@ -23,10 +24,12 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use dnsflow_wire::encode::{Encode, Stats};
 
 use crate::export::{Export, ExportError, Sent};
+use disguise::Disguised;
 use dnsflow_capfile::FileError;
 use dnsflow_packet::Counters;
 use dnsflow_packet::{Decoder, Fate, Sink};
 use dnsflow_packet::{Frame, Loss, Reject, Selection, Timestamp};
+use dnsflow_privacy::Choice;
 use dnsflow_sys::KernelCounts;
 use dnsflow_wire::dns::MessageReject;
 use dnsflow_wire::response::Envelope;
@@ -127,6 +130,8 @@ pub struct Shard<E = v4::Encoder> {
     pub counters: Counters,
     /// Sample rate: 1 of this many packets is kept; 0 if sampling is off.
     sample_rate: u32,
+    /// What becomes of addresses; `None` if they stay as they are.
+    disguised: Option<Box<Disguised>>,
     started: Instant,
 }
 
@@ -140,8 +145,18 @@ impl<E: Encode> Shard<E> {
             export,
             counters: Counters::default(),
             sample_rate,
+            disguised: None,
             started: Instant::now(),
         }
+    }
+
+    /// Changes what becomes of addresses in records; returns whether that is by another key.
+    pub fn disguise(&mut self, choice: &Choice) -> bool {
+        let key_id =
+            |disguised: &Option<Box<Disguised>>| disguised.as_ref().and_then(|it| it.key_id());
+        let before = key_id(&self.disguised);
+        self.disguised = Disguised::new(choice);
+        before != key_id(&self.disguised)
     }
 
     /// Processes packets until a run of datagrams is ready to send; returns false once `frames` is
@@ -188,6 +203,7 @@ impl<E: Encode> Shard<E> {
         let stream = Stream {
             export: &mut self.export,
             counters: &mut self.counters,
+            disguised: self.disguised.as_deref_mut(),
         };
         (&mut self.decoder, stream)
     }
@@ -225,6 +241,11 @@ impl<E: Encode> Shard<E> {
                 .map(|it| (it.counter(), total.rejected(*it))),
         );
         others.extend(Loss::ALL.iter().map(|it| (it.counter(), total.lost(*it))));
+        let key_id = self
+            .disguised
+            .as_ref()
+            .and_then(|disguised| disguised.key_id());
+        others.push(("address_key", key_id.unwrap_or(0).into()));
         others.retain(|(_, count)| *count > 0);
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -274,6 +295,7 @@ pub fn kernel_totals(taps: &[TapSnapshot]) -> Option<KernelCounts> {
 struct Stream<'s, E> {
     export: &'s mut Export<E>,
     counters: &'s mut Counters,
+    disguised: Option<&'s mut Disguised>,
 }
 
 impl<E: Encode> Sink for Stream<'_, E> {
@@ -283,6 +305,14 @@ impl<E: Encode> Sink for Stream<'_, E> {
         message: &[u8],
         envelope: &Envelope,
     ) -> Option<Result<(), MessageReject>> {
+        let leaving;
+        let envelope = match &mut self.disguised {
+            None => envelope,
+            Some(disguised) => {
+                leaving = disguised.envelope(envelope);
+                &leaving
+            }
+        };
         let taken = self.export.transcribe(message, envelope);
         if let Some(Ok(())) = taken {
             self.counters.exported += 1;
@@ -294,7 +324,10 @@ impl<E: Encode> Sink for Stream<'_, E> {
     fn take(&mut self, fate: Fate<'_>, at: Timestamp) {
         self.counters.count(&fate);
         if let Fate::Response(response) = &fate {
-            self.export.push(response, at);
+            match &mut self.disguised {
+                None => self.export.push(response, at),
+                Some(disguised) => self.export.push(&disguised.response(response), at),
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use crate::start::account::Account;
 use crate::start::cores::Cores;
 use crate::start::lists::Prefixes;
+use crate::start::privacy::PrivacyOptions;
 use crate::start::wanted::{Select, TypeList};
 use dnsflow_packet::tunnel::Tunnels;
 use dnsflow_service::diagnostics::LogLevel;
@@ -331,6 +332,10 @@ pub struct Options {
         help_heading = "Output"
     )]
     pub flush: f64,
+
+    /// What becomes of addresses.
+    #[command(flatten)]
+    pub privacy: PrivacyOptions,
 
     /// Write the process id to this file and lock it; a second process with the same file does not
     /// start

@@ -132,6 +132,9 @@ pub enum StartError {
     /// A list of names or prefixes is wrong.
     #[error(transparent)]
     List(#[from] ListError),
+    /// The key of addresses can't be read.
+    #[error("--address-key {0}")]
+    Key(#[from] dnsflow_privacy::KeyError),
     /// The output is what is read.
     #[error(
         "-r {input} and the output {output} are one file, which would be lost; write to another one"

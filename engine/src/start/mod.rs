@@ -8,6 +8,7 @@ pub mod error;
 pub mod handover;
 pub mod lists;
 pub mod pidfile;
+pub mod privacy;
 pub mod privileges;
 pub mod settings;
 pub mod wanted;

@@ -19,6 +19,7 @@ use crate::start::privileges::Identity;
 use crate::start::wanted::TypeList;
 use dnsflow_packet::client_sample::ClientSample;
 use dnsflow_packet::{LinkType, Selection};
+use dnsflow_privacy::Choice;
 use dnsflow_wire::dns::Rules;
 use dnsflow_wire::v5;
 
@@ -87,6 +88,8 @@ pub struct Output {
     pub format: Format,
     /// Name of the sensor in records.
     pub sensor_name: String,
+    /// What becomes of addresses in records.
+    pub privacy: Choice,
 }
 
 /// A run of the sensor.
@@ -154,6 +157,7 @@ impl Settings {
                 flush: Duration::from_secs_f64(options.flush),
                 format: options.format,
                 sensor_name: options.sensor_name.unwrap_or_else(host_name),
+                privacy: options.privacy.choice()?,
             },
             pidfile: options.pidfile,
             user: options.user.map(Identity::look_up).transpose()?,

@@ -29,6 +29,7 @@ use crate::shard::live::Live;
 use crate::shard::{Report, Shard};
 use crate::start::cli::Format;
 use crate::start::error::StartError;
+use crate::start::privacy;
 use crate::start::settings::{Capture, Settings};
 use dnsflow_packet::Decoder;
 use dnsflow_wire::v4;
@@ -78,6 +79,10 @@ pub(super) fn run(
         user.assume()?;
         // From here on, locked memory counts against the limit of that user.
         requirements::check(cpus.len())?;
+    }
+    if settings.output.privacy.key.is_some() {
+        // Another user id has the system allow them again.
+        privacy::forbid_core_dumps()?;
     }
     // This starts a thread, which inherits the privileges of this one: they have to be dropped
     // before.
@@ -136,6 +141,7 @@ impl Sensor {
     ) -> Result<(), StartError> {
         let capture = &self.reload.settings().capture;
         let (selection, sample) = (capture.selection.clone(), capture.sample);
+        let privacy = self.reload.settings().output.privacy.clone();
         let core = self.shards.count();
         let events = self.events.sender();
         let tell = Box::new(move |notice| {
@@ -149,13 +155,15 @@ impl Sensor {
             match output.format() {
                 Format::V4 => {
                     let export = output.export(v4::Encoder::new(rules));
-                    let shard = Shard::new(decoder, export, sample);
+                    let mut shard = Shard::new(decoder, export, sample);
+                    shard.disguise(&privacy);
                     let live = Live::new(core, shard, intakes, flush, tell);
                     live.run(control, uring).await
                 }
                 Format::V5 => {
                     let encoder = output.v5(rules, sample);
-                    let shard = Shard::new(decoder, output.export(encoder), sample);
+                    let mut shard = Shard::new(decoder, output.export(encoder), sample);
+                    shard.disguise(&privacy);
                     let live = Live::new(core, shard, intakes, flush, tell);
                     live.run(control, uring).await
                 }

@@ -179,19 +179,23 @@ fn spawn(
     reader: Reader,
 ) -> Result<(), StartError> {
     let (selection, sample) = (settings.capture.selection.clone(), settings.capture.sample);
-    let flush = settings.output.flush;
+    let (flush, privacy) = (settings.output.flush, settings.output.privacy.clone());
     shards.spawn(cpu, events.sender(), move |_control, uring| async move {
         let rules = selection.rules.clone();
         let decoder = Decoder::new(selection);
         match output.format() {
             Format::V4 => {
                 let export = output.export(v4::Encoder::new(rules));
-                reader.read(Shard::new(decoder, export, sample), flush, uring)
+                let mut shard = Shard::new(decoder, export, sample);
+                shard.disguise(&privacy);
+                reader.read(shard, flush, uring)
             }
             Format::V5 => {
                 let encoder = output.v5(rules, sample);
                 let export = output.export(encoder);
-                reader.read(Shard::new(decoder, export, sample), flush, uring)
+                let mut shard = Shard::new(decoder, export, sample);
+                shard.disguise(&privacy);
+                reader.read(shard, flush, uring)
             }
         }
     })

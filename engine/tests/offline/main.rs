@@ -14,6 +14,7 @@ mod formats;
 mod full;
 mod output;
 mod parts;
+mod privacy;
 mod process;
 mod records;
 mod refusals;

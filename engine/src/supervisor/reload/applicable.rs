@@ -72,6 +72,11 @@ pub(super) fn applicable(old: &Settings, mut new: Settings) -> (Settings, Vec<&'
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::PathBuf;
+    use std::{env, fs, process};
+
     use clap::{CommandFactory as _, Parser as _};
     use dnsflow_service::config;
 
@@ -106,6 +111,9 @@ mod tests {
             "sensor-name" => "other",
             "overload" => "sample",
             "sample-by" => "client",
+            "client-addresses" | "resolver-addresses" | "subnet-addresses" => "prefix:24,56",
+            "address-key" => return format!("--{option}={}", key_file().display()),
+            "key-rotation" => "daily",
             "cores" => "2",
             "fanout" => "cpu",
             "share" => "0/2",
@@ -120,6 +128,14 @@ mod tests {
         format!("--{option}={value}")
     }
 
+    /// A file with a key, for this process.
+    fn key_file() -> PathBuf {
+        let path = env::temp_dir().join(format!("dnsflow-key-{}", process::id()));
+        fs::write(&path, "7".repeat(64)).expect("a folder for temporary files");
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("a file of ours");
+        path
+    }
+
     #[test]
     fn every_option_is_taken_or_said_to_wait() {
         let old = settings("");
@@ -131,5 +147,6 @@ mod tests {
             assert_eq!(is_taken, postponed.is_empty(), "{option}: {postponed:?}");
             assert_eq!(waits_for_start(option), !is_taken, "{option}");
         }
+        fs::remove_file(key_file()).expect("a file of ours");
     }
 }

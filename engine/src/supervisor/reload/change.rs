@@ -33,6 +33,7 @@ fn output(settings: &Settings) -> OutputChange {
         collectors: settings.output.collectors.clone(),
         datagram_bytes: settings.output.datagram_bytes(),
         flush: settings.output.flush,
+        privacy: settings.output.privacy.clone(),
     }
 }
 

@@ -194,6 +194,12 @@ impl<'a> Answers<'a> {
         self.subnet
     }
 
+    /// The same with another client subnet, or none.
+    #[must_use]
+    pub fn with_subnet(self, subnet: Option<&'a [u8]>) -> Self {
+        Self { subnet, ..self }
+    }
+
     /// All records of the answer section; with [`Rules::details`] only.
     pub(crate) fn records(&self) -> &'a Records {
         &self.scratch.records
