@@ -11,9 +11,9 @@ use crate::mode::Mode;
 
 /// An algorithm with the key of a period.
 pub(crate) enum Cipher {
-    Ipcrypt(Ipcrypt),
-    IpcryptPfx(IpcryptPfx),
-    CryptoPan(CryptoPan),
+    Ipcrypt(Box<Ipcrypt>),
+    IpcryptPfx(Box<IpcryptPfx>),
+    CryptoPan(Box<CryptoPan>),
 }
 
 impl Cipher {
@@ -24,15 +24,22 @@ impl Cipher {
             Mode::Ipcrypt => {
                 let mut half = Zeroizing::new([0; Ipcrypt::KEY_BYTES]);
                 half.copy_from_slice(derived.split_at(Ipcrypt::KEY_BYTES).0);
-                Some(Self::Ipcrypt(Ipcrypt::new(*half)))
+                Some(Self::Ipcrypt(Box::new(Ipcrypt::new(*half))))
             }
             // Two halves that are equal have a probability of 2^-128, and would be refused.
-            Mode::IpcryptPfx => Some(Self::IpcryptPfx(IpcryptPfx::new(*derived))),
+            Mode::IpcryptPfx => {
+                let cipher = IpcryptPfx::new(*derived);
+                Some(Self::IpcryptPfx(Box::new(cipher)))
+            }
             // Archives have the key as it is.
             Mode::CryptoPan if period == Period::Never => {
-                Some(Self::CryptoPan(CryptoPan::new(key.bytes())))
+                let cipher = CryptoPan::new(key.bytes());
+                Some(Self::CryptoPan(Box::new(cipher)))
             }
-            Mode::CryptoPan => Some(Self::CryptoPan(CryptoPan::new(&derived))),
+            Mode::CryptoPan => {
+                let cipher = CryptoPan::new(&derived);
+                Some(Self::CryptoPan(Box::new(cipher)))
+            }
             Mode::Keep | Mode::Drop | Mode::Prefix { .. } => None,
         }
     }

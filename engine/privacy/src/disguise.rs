@@ -16,7 +16,7 @@ pub struct Disguise {
     key: Option<Key>,
     rotation: Rotation,
     /// The one that was used last is the first.
-    ready: [Option<(Period, Box<Cipher>)>; READY],
+    ready: [Option<(Period, Cipher)>; READY],
 }
 
 /// Shows no key.
@@ -85,10 +85,10 @@ impl Disguise {
             self.ready.swap(0, 1);
             if !is_of(&self.ready[0]) {
                 let cipher = Cipher::new(self.mode, self.key.as_ref()?, period)?;
-                self.ready[0] = Some((period, Box::new(cipher)));
+                self.ready[0] = Some((period, cipher));
             }
         }
-        self.ready[0].as_ref().map(|(_, cipher)| &**cipher)
+        self.ready[0].as_ref().map(|(_, cipher)| cipher)
     }
 }
 

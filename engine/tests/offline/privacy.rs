@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ fn key_file(folder: &Folder, digit: char, mode: u32) -> PathBuf {
 }
 
 /// Resolver and client of each record, as lines have them and as a file has them.
-fn ends(capture: &PathBuf, options: &[&str]) -> Vec<[IpAddr; 2]> {
+fn ends(capture: &Path, options: &[&str]) -> Vec<[IpAddr; 2]> {
     let folder = Folder::new();
     let mut all = Vec::new();
     for format in ["v4", "v5"] {
