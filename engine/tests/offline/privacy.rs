@@ -147,15 +147,37 @@ fn pseudonyms_are_the_same_on_all_sensors_with_the_key() {
         assert_eq!(all[..2], all[2..], "one key for all days");
         let daily = pseudonyms(&format!("{mode} --key-rotation daily"));
         assert_ne!(daily[..2], daily[2..], "a key for each day");
-        let mode = mode.parse().expect("a mode");
         let choice = Choice {
-            clients: mode,
             key: Some(Key::read(&path).expect("a key")),
             ..Choice::default()
         };
-        let mut disguise = choice.disguise(mode);
+        let mut disguise = choice.disguise(mode.parse().expect("a mode"));
         let undone: Vec<_> = all.iter().map(|client| disguise.undo(*client, 0)).collect();
         assert_eq!(undone[..2], CLIENTS.map(|client| Some(ip(client))));
+        // And by whoever has the key.
+        for (format, rotation) in [("v4", "never"), ("v5", "never"), ("v5", "daily")] {
+            let written = folder.path("written.pcap");
+            let sensor = BUILT.reading(&capture).option("--format", format);
+            let options = format!("{key} --client-addresses {mode} --key-rotation {rotation}");
+            sensor
+                .with(&options)
+                .option("-w", &written)
+                .run()
+                .assert_success();
+            let rotation = ["--key-rotation", rotation];
+            let mut command = Command::new(BUILT.path("dnsflow-read"));
+            command.arg("-r").arg(&written).arg("--decrypt").arg(&path);
+            command.args(rotation).args(["--client-addresses", mode]);
+            let output = command.output().expect("it runs");
+            let text = String::from_utf8(output.stdout).expect("text");
+            let records = text.lines().skip(1).take(4).map(columns);
+            let expected = RESOLVERS
+                .into_iter()
+                .zip(CLIENTS)
+                .map(|(resolver, client)| [resolver, client].map(ip));
+            let expected: Vec<_> = expected.cycle().take(4).collect();
+            assert_eq!(records.collect::<Vec<_>>(), expected, "{format} {mode}");
+        }
     }
 }
 

@@ -16,6 +16,9 @@ pub enum ReadError {
         /// What the system said.
         error: io::Error,
     },
+    /// The key of `--decrypt` can't be read.
+    #[error("--decrypt {0}")]
+    Key(#[from] dnsflow_privacy::KeyError),
     /// A file is no capture.
     #[error("{}: not a pcap or pcapng capture ({reason})", path.display())]
     NotACapture {

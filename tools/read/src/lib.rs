@@ -12,6 +12,7 @@
 //! records.
 
 mod capture;
+mod decrypt;
 mod error;
 mod feed;
 mod filter;
@@ -51,7 +52,7 @@ pub fn run(options: &Options) -> Result<(), ReadError> {
 }
 
 /// Prints datagrams to `output` as [`run`] prints those of its input, and what is wrong with them to
-/// `errors`. Of `options`, the input and its filter are ignored.
+/// `errors`. Of `options`, the input, its filter and the key are ignored.
 ///
 /// Each datagram is the payload of a UDP packet, with the time of its arrival since 1970-01-01 UTC and
 /// its sender.
@@ -103,8 +104,9 @@ pub fn print<'d>(
 
 fn read(options: &Options) -> Result<(), ReadError> {
     let stop = Stop::on_signals()?;
+    let decrypt = options.decrypt.read()?;
     let input = Input::open(options, &stop)?;
-    let mut session = Session::new(options, input.is_live());
+    let mut session = Session::new(options, input.is_live()).decrypting(decrypt);
     session.start()?;
     let ended = match input {
         Input::Capture(capture) => capture.run(&mut session, &stop),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser};
 
+use crate::decrypt::DecryptOptions;
 use crate::filter::Expression;
 
 /// Print what dnsflow sensors export.
@@ -131,6 +132,9 @@ pub struct Options {
     /// Leave out the line that names the fields.
     #[arg(long)]
     pub(crate) no_header: bool,
+
+    #[command(flatten)]
+    pub(crate) decrypt: DecryptOptions,
 }
 
 /// Where datagrams come from: exactly one of these.

@@ -7,6 +7,7 @@ use dnsflow_wire::datagram::{Datagram, DecodeError};
 use dnsflow_wire::{v4, v5};
 
 use crate::Options;
+use crate::decrypt::Decrypt;
 use crate::output::{Format, Output};
 use crate::summary;
 use dnsflow_records::Context;
@@ -30,6 +31,7 @@ pub(crate) struct Session<'o> {
     left: Option<u64>,
     sources: Sources,
     complaints: u64,
+    decrypt: Option<Decrypt>,
 }
 
 impl<'o> Session<'o> {
@@ -52,7 +54,13 @@ impl<'o> Session<'o> {
             left: options.count,
             sources: Sources::default(),
             complaints: 0,
+            decrypt: None,
         }
+    }
+
+    /// Has addresses printed in place of their pseudonyms.
+    pub(crate) fn decrypting(self, decrypt: Option<Decrypt>) -> Self {
+        Self { decrypt, ..self }
     }
 
     /// Prints the line that names the fields.
@@ -170,6 +178,8 @@ impl<'o> Session<'o> {
                         source.records += 1;
                     }
                     if self.records {
+                        let decrypt = self.decrypt.as_mut();
+                        let set = decrypt.map_or(set, |key| key.set(context.time, &set));
                         self.output.set(context, &set)?;
                     }
                 }
@@ -212,6 +222,10 @@ impl<'o> Session<'o> {
                         source.records += 1;
                     }
                     if self.records {
+                        let record = match &mut self.decrypt {
+                            None => record,
+                            Some(decrypt) => decrypt.record(&record),
+                        };
                         self.output.record(context, datagram, &record)?;
                     }
                 }

@@ -93,6 +93,16 @@ impl<'a> Set<'a> {
         self.resolver
     }
 
+    /// The same with another client and another resolver.
+    #[must_use]
+    pub fn with_ends(self, client: IpAddr, resolver: Option<IpAddr>) -> Self {
+        Self {
+            client,
+            resolver,
+            ..self
+        }
+    }
+
     /// The name asked for, then the CNAME targets in the order of the answer section; 1 to 255.
     #[must_use]
     pub fn names(&self) -> Names<'a> {
