@@ -1,5 +1,6 @@
 //! The key, and the keys that are derived from it.
 
+use std::env;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use hkdf::Hkdf;
+use nix::sys::prctl;
 use sha2::Sha256;
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -16,6 +18,12 @@ pub const KEY_BYTES: usize = 32;
 
 /// Bytes of a key file at most: 64 digits, and white space around them.
 const MAX_FILE_BYTES: u64 = 256;
+
+/// How a path begins that names a credential of systemd.
+const CREDENTIAL: &str = "credential:";
+
+/// Variable with the folder of credentials (systemd.exec(5)).
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
 /// Seconds of a day.
 const DAY: u64 = 86_400;
@@ -62,6 +70,14 @@ pub enum KeyError {
         /// Its permission bits.
         mode: u32,
     },
+    /// The process is no service with credentials.
+    #[error(
+        "{CREDENTIAL}{0}: there are no credentials; they are for a service with LoadCredential={0}:FILE in its unit"
+    )]
+    NoCredentials(String),
+    /// The system may write core dumps of this process.
+    #[error("core dumps, which would have the key, can't be forbidden: {0}")]
+    CoreDumps(io::Error),
     /// It holds something else.
     #[error("{}: a key is 64 hexadecimal digits; 'openssl rand -hex 32' makes one", path.display())]
     Digits {
@@ -77,18 +93,27 @@ impl Key {
         Self(Zeroizing::new(bytes))
     }
 
-    /// Reads a file of 64 hexadecimal digits, with white space around them.
+    /// Reads a file of 64 hexadecimal digits, with white space around them; of `credential:NAME`, the credential of
+    /// that name that systemd gives a service. From then on the system writes no core dump of this process, which
+    /// would have the key.
     ///
     /// # Errors
     /// If it can't be read, others than its owner can read it, or it holds something else. No error has
-    /// anything of what the file holds.
+    /// anything of what the file holds. If the system does not refrain from core dumps.
     pub fn read(path: &Path) -> Result<Self, KeyError> {
-        let failed = |error| KeyError::File {
+        forbid_core_dumps().map_err(KeyError::CoreDumps)?;
+        let credential = path.to_str().and_then(|path| path.strip_prefix(CREDENTIAL));
+        if let Some(name) = credential {
+            // Its folder protects it. The group bits of its mode are the mask of an access control list.
+            let folder = env::var_os(CREDENTIALS);
+            let folder = folder.ok_or_else(|| KeyError::NoCredentials(name.to_owned()))?;
+            return Self::read_digits(&Path::new(&folder).join(name));
+        }
+        let metadata = File::open(path).and_then(|file| file.metadata());
+        let metadata = metadata.map_err(|error| KeyError::File {
             path: path.to_owned(),
             error,
-        };
-        let metadata = File::open(path).and_then(|file| file.metadata());
-        let metadata = metadata.map_err(failed)?;
+        })?;
         let mode = metadata.permissions().mode() & 0o777;
         if metadata.is_file() && mode & 0o077 != 0 {
             return Err(KeyError::Readable {
@@ -96,15 +121,10 @@ impl Key {
                 mode,
             });
         }
-        Self::read_protected(path)
+        Self::read_digits(path)
     }
 
-    /// As [`Key::read`], of a file that its folder protects, whatever its mode: a credential of systemd, whose group
-    /// bits are the mask of an access control list.
-    ///
-    /// # Errors
-    /// If it can't be read or holds something else.
-    pub fn read_protected(path: &Path) -> Result<Self, KeyError> {
+    fn read_digits(path: &Path) -> Result<Self, KeyError> {
         let failed = |error| KeyError::File {
             path: path.to_owned(),
             error,
@@ -151,6 +171,14 @@ impl Key {
             out.zeroize();
         }
     }
+}
+
+/// Has the system write no core dump of this process. Another user id takes that back.
+///
+/// # Errors
+/// If the system refuses.
+pub fn forbid_core_dumps() -> io::Result<()> {
+    Ok(prctl::set_dumpable(false)?)
 }
 
 fn from_digits(text: &[u8]) -> Option<Key> {

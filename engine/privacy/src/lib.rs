@@ -22,5 +22,5 @@ mod mode;
 
 pub use choice::Choice;
 pub use disguise::Disguise;
-pub use key::{KEY_BYTES, Key, KeyError, ParseRotationError, Rotation};
+pub use key::{KEY_BYTES, Key, KeyError, ParseRotationError, Rotation, forbid_core_dumps};
 pub use mode::{Mode, ParseModeError};

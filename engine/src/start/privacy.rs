@@ -1,19 +1,11 @@
 //! The options that say what becomes of addresses in records, and the key that they take.
 
-use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use dnsflow_privacy::{Choice, Key, Mode, Rotation};
-use nix::sys::prctl;
 
 use crate::start::error::StartError;
-
-/// How the value of `--address-key` begins that names a credential of systemd.
-const CREDENTIAL: &str = "credential:";
-
-/// Variable with the folder of credentials (systemd.exec(5)).
-const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
 /// What becomes of addresses in records.
 #[derive(Args, Clone, Debug, PartialEq)]
@@ -73,7 +65,7 @@ impl PrivacyOptions {
             clients: self.client_addresses,
             resolvers: self.resolver_addresses,
             subnets: self.subnet_addresses,
-            key: self.address_key.as_deref().map(read).transpose()?,
+            key: self.address_key.as_deref().map(Key::read).transpose()?,
             rotation: self.key_rotation,
         };
         if choice.needs_key() && choice.key.is_none() {
@@ -91,31 +83,4 @@ impl PrivacyOptions {
         }
         Ok(choice)
     }
-}
-
-/// Has the system write no core dump of this process, which would have the key.
-///
-/// # Errors
-/// If the system refuses.
-pub fn forbid_core_dumps() -> Result<(), StartError> {
-    prctl::set_dumpable(false).map_err(|error| StartError::System {
-        what: "can't forbid core dumps",
-        source: error.into(),
-    })
-}
-
-fn read(path: &Path) -> Result<Key, StartError> {
-    forbid_core_dumps()?;
-    let credential = path.to_str().and_then(|path| path.strip_prefix(CREDENTIAL));
-    let Some(name) = credential else {
-        return Ok(Key::read(path)?);
-    };
-    let Some(folder) = env::var_os(CREDENTIALS) else {
-        let message = format!(
-            "--address-key {CREDENTIAL}{name}: there are no credentials; they are for a service with \
-             LoadCredential={name}:FILE in its unit"
-        );
-        return Err(StartError::Usage(message));
-    };
-    Ok(Key::read_protected(&Path::new(&folder).join(name))?)
 }

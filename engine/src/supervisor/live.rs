@@ -29,7 +29,6 @@ use crate::shard::live::Live;
 use crate::shard::{Report, Shard};
 use crate::start::cli::Format;
 use crate::start::error::StartError;
-use crate::start::privacy;
 use crate::start::settings::{Capture, Settings};
 use dnsflow_packet::Decoder;
 use dnsflow_wire::v4;
@@ -82,7 +81,10 @@ pub(super) fn run(
     }
     if settings.output.privacy.key.is_some() {
         // Another user id has the system allow them again.
-        privacy::forbid_core_dumps()?;
+        dnsflow_privacy::forbid_core_dumps().map_err(|source| StartError::System {
+            what: "can't forbid core dumps",
+            source,
+        })?;
     }
     // This starts a thread, which inherits the privileges of this one: they have to be dropped
     // before.

@@ -222,7 +222,7 @@ fn keys_that_are_none() {
         ended.stderr
     );
     run("--address-key /nonexistent/key").assert_failure(1, &["/nonexistent/key"]);
-    run("--address-key credential:key").assert_failure(2, &["LoadCredential=key:FILE"]);
+    run("--address-key credential:key").assert_failure(1, &["LoadCredential=key:FILE"]);
 }
 
 /// With a key in memory, a signal that dumps core leaves none.

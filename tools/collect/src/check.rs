@@ -97,6 +97,9 @@ fn naming(options: &Options, say: &mut impl FnMut(bool, String)) {
     if let Err(error) = start::access(options) {
         say(true, error.to_string());
     }
+    if let Err(error) = start::disguise(options) {
+        say(true, format!("--address-key {error}"));
+    }
     if let Some(path) = &options.map_snapshot {
         let folder = path
             .parent()

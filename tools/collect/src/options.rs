@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
+use dnsflow_privacy::{Mode, Rotation};
 use dnsflow_service::diagnostics::LogLevel;
 use ipnet::IpNet;
 
@@ -228,6 +229,30 @@ pub struct Options {
     /// address of this machine alone
     #[arg(long, value_name = "FILE", help_heading = "Names")]
     pub token_file: Option<PathBuf>,
+
+    /// What sensors make of the addresses of clients, as their --client-addresses says: questions about
+    /// a client are then about its pseudonym, or its prefix
+    #[arg(
+        long,
+        value_name = "MODE",
+        default_value = "keep",
+        help_heading = "Names"
+    )]
+    pub client_addresses: Mode,
+
+    /// The key of these pseudonyms: a file of 64 hexadecimal digits that nobody else can read, or
+    /// credential:NAME
+    #[arg(long, value_name = "FILE", help_heading = "Names")]
+    pub address_key: Option<PathBuf>,
+
+    /// How often these pseudonyms change: daily, weekly or never
+    #[arg(
+        long,
+        value_name = "PERIOD",
+        default_value = "never",
+        help_heading = "Names"
+    )]
+    pub key_rotation: Rotation,
 
     /// Answer to this name too, besides localhost and the address; may be repeated
     #[arg(

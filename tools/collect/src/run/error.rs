@@ -38,6 +38,9 @@ pub enum RunError {
     /// There is no token for it.
     #[error(transparent)]
     Token(#[from] crate::serve::access::TokenError),
+    /// The key of pseudonyms can't be read.
+    #[error("--address-key {0}")]
+    Key(#[from] dnsflow_privacy::KeyError),
     /// A file can't be read to its end.
     #[error(transparent)]
     File(#[from] FileError),

@@ -49,7 +49,7 @@ pub fn run(options: &Options, reload: &Reload) -> Result<(), RunError> {
     let backlog = Arc::new(start::backlog(options)?);
     let listeners = start::listeners(options)?;
     let metrics = options.metrics.map(Listening::on).transpose()?;
-    let naming = start::naming(options);
+    let naming = start::naming(options, start::disguise(options)?);
     let serving = options.serve.map(server::listen).transpose()?;
     let access = start::access(options)?;
     let sinks = sinks::start(options, &backlog, naming.as_ref())?;

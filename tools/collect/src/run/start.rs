@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use dnsflow_privacy::{Disguise, Key, KeyError, Mode};
 use log::{info, warn};
 
 use super::error::RunError;
@@ -56,10 +57,12 @@ pub(crate) fn validate_serve(options: &Options) -> Result<(), &'static str> {
         if options.map_snapshot.is_some()
             || options.token_file.is_some()
             || options.page
+            || options.client_addresses != Mode::Keep
+            || options.address_key.is_some()
             || !options.serve_hosts.is_empty()
         {
             return Err(
-                "--page, --map-snapshot, --token-file and --serve-host are about the naming service, and there is none: give --serve ADDRESS:PORT",
+                "--page, --map-snapshot, --token-file, --serve-host, --client-addresses and --address-key are about the naming service, and there is none: give --serve ADDRESS:PORT",
             );
         }
         return Ok(());
@@ -69,17 +72,28 @@ pub(crate) fn validate_serve(options: &Options) -> Result<(), &'static str> {
             "--serve on an address that others can reach needs --token-file FILE: it knows what people looked up",
         );
     }
+    if options.client_addresses.needs_key() && options.address_key.is_none() {
+        return Err("--client-addresses with pseudonyms takes their key: --address-key FILE");
+    }
     Ok(())
 }
 
+/// What sensors make of clients.
+pub(crate) fn disguise(options: &Options) -> Result<Disguise, KeyError> {
+    let key = options.address_key.as_deref().map(Key::read).transpose()?;
+    let (mode, rotation) = (options.client_addresses, options.key_rotation);
+    Ok(Disguise::new(mode, key.as_ref(), rotation))
+}
+
 /// The map of the naming service, if there is one.
-pub(super) fn naming(options: &Options) -> Option<Arc<Naming>> {
+pub(super) fn naming(options: &Options, clients: Disguise) -> Option<Arc<Naming>> {
     options.serve?;
     let naming = Naming::new(dnsflow_names::Limits {
         bytes: (options.map_max.get() as usize) << 20,
         grace: options.grace,
         ..dnsflow_names::Limits::default()
     });
+    let naming = naming.with_disguise(clients);
     let naming = match (options.page, options.read.is_empty()) {
         (false, _) => naming,
         (true, true) => naming.with_page(Live::of_network()),

@@ -27,13 +27,15 @@ mod search;
 pub mod server;
 mod stall;
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
 use std::time::Duration;
 
 use dnsflow_names::map::Counts;
 use dnsflow_names::{Answer, Limits, Map, Match, Question, Time};
+use dnsflow_privacy::Disguise;
 
 use live::Live;
 use search::Searches;
@@ -126,6 +128,8 @@ pub struct Naming {
     /// Counts for the page, if there is one.
     live: Option<Live>,
     searches: Searches,
+    /// What sensors make of clients, if they do not keep them.
+    clients: Option<Mutex<Disguise>>,
 }
 
 impl Naming {
@@ -141,7 +145,25 @@ impl Naming {
             failed_snapshots: AtomicU64::new(0),
             live: None,
             searches: Searches::default(),
+            clients: None,
         }
+    }
+
+    /// The same, where records have of clients what this makes of them.
+    #[must_use]
+    pub fn with_disguise(self, clients: Disguise) -> Self {
+        Self {
+            clients: (!clients.keeps()).then(|| Mutex::new(clients)),
+            ..self
+        }
+    }
+
+    /// A client as records of that time have it.
+    fn recorded(&self, client: IpAddr, at: Time) -> IpAddr {
+        self.clients.as_ref().map_or(client, |clients| {
+            let mut clients = clients.lock().unwrap_or_else(PoisonError::into_inner);
+            clients.apply(client.to_canonical(), at.0.as_secs())
+        })
     }
 
     /// The same with a page, and counts of what comes.
@@ -174,7 +196,11 @@ impl Naming {
     /// Answers a question from the map that is locked, about `now` if it says no time.
     fn answer(&self, map: &Map, question: &Question, now: Time) -> Answer {
         let at = question.at.unwrap_or(now);
-        let answer = map.ask(question.client, question.address, at);
+        let client = question.client.map(|client| self.recorded(client, at));
+        let answer = Answer {
+            client: question.client,
+            ..map.ask(client, question.address, at)
+        };
         let number = MATCHES
             .iter()
             .position(|(matched, _)| *matched == answer.matched);

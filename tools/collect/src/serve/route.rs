@@ -311,7 +311,7 @@ fn response(status: StatusCode, media_type: &'static str, body: Answers) -> Resp
     response
 }
 
-fn now() -> Time {
+pub(super) fn now() -> Time {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     Time(now.unwrap_or_default())
 }

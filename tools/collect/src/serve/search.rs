@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::Naming;
 use super::parameters::{Parameters, shown};
+use super::route::now;
 
 /// Searches at a time; others wait for their turn.
 const AT_ONCE: usize = 2;
@@ -98,7 +99,12 @@ fn is_like_address(text: &str) -> bool {
 }
 
 /// Searches.
-pub(super) async fn search(naming: &Naming, wanted: Wanted) -> Entries {
+///
+/// Where sensors give clients another pseudonym each day, a client is found by that of the last day asked about.
+pub(super) async fn search(naming: &Naming, mut wanted: Wanted) -> Entries {
+    let at = wanted.sought.until.unwrap_or_else(now);
+    let client = &mut wanted.sought.client;
+    *client = client.map(|client| naming.recorded(client, at));
     // It is never closed.
     let _turn = naming.searches.0.acquire().await;
     let mut search = Search::new(wanted.sought, wanted.rows);

@@ -8,6 +8,7 @@ mod names;
 #[path = "../collect/program.rs"]
 #[allow(dead_code, reason = "not all of it is needed here")]
 mod program;
+mod pseudonyms;
 mod restart;
 mod service;
 
