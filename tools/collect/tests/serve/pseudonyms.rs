@@ -55,6 +55,6 @@ fn a_client_is_found_by_its_address() {
     assert_eq!(found["names"][0]["name"], "n1.example");
     assert_eq!(answer(CLIENT)["matched"], "others");
     let search = format!("/search?client={client}&until={at}");
-    assert_eq!(get(service, &search).json()["entries"][0]["client"], CLIENT);
+    assert_eq!(get(service, &search).json()["rows"][0]["client"], CLIENT);
     collector.stop().assert_success();
 }
