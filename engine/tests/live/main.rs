@@ -16,6 +16,7 @@ mod lifecycle;
 mod lists;
 mod outputs;
 mod pieces;
+mod privacy;
 mod privileges;
 mod records;
 mod reload;
