@@ -5,7 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use dnsflow_privacy::{Choice, Disguise, Mode};
-use dnsflow_wire::response::{Endpoints, Envelope, Response};
+use dnsflow_wire::response::{Endpoints, Response};
 
 /// Bytes of a client subnet at most: family, two prefix lengths, and an address.
 const MAX_SUBNET_BYTES: usize = 4 + 16;
@@ -50,18 +50,10 @@ impl Disguised {
         self.key_id
     }
 
-    /// The envelope of a response as it leaves.
-    #[inline]
-    pub fn envelope(&mut self, envelope: &Envelope) -> Envelope {
-        Envelope {
-            endpoints: self.endpoints(&envelope.endpoints, envelope.at.seconds),
-            ..*envelope
-        }
-    }
-
     /// A response as it leaves.
     pub fn response<'a>(&'a mut self, response: &Response<'a>) -> Response<'a> {
-        let envelope = self.envelope(&response.envelope);
+        let mut envelope = response.envelope;
+        envelope.endpoints = self.endpoints(envelope.endpoints, envelope.at.seconds);
         let mut answers = response.answers;
         if let Some(subnet) = answers.subnet().filter(|_| !self.subnets.keeps()) {
             let length = self.take_subnet(subnet, envelope.at.seconds);
@@ -71,10 +63,12 @@ impl Disguised {
         Response { envelope, answers }
     }
 
+    /// Resolver and client as they leave, in a response of that time, in seconds since 1970.
+    ///
     /// Both are of one family: where one becomes an address of IPv6, the other is mapped to one (RFC 4291, section
     /// 2.5.5.2).
-    #[inline]
-    fn endpoints(&mut self, endpoints: &Endpoints, seconds: u64) -> Endpoints {
+    #[inline(never)]
+    pub fn endpoints(&mut self, endpoints: Endpoints, seconds: u64) -> Endpoints {
         let client = self.clients.apply(endpoints.client(), seconds);
         let resolver = self.resolvers.apply(endpoints.resolver(), seconds);
         match (client, resolver) {
@@ -225,7 +219,7 @@ mod tests {
             client: [192, 0, 2, 1],
             resolver: [192, 0, 2, 53],
         };
-        let after = disguised.endpoints(&before, 0);
+        let after = disguised.endpoints(before, 0);
         assert!(after.client().is_ipv6());
         assert_eq!(after.resolver().to_canonical(), before.resolver());
         assert!(after.resolver().is_ipv6());
