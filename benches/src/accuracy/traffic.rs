@@ -12,6 +12,8 @@ use dnsflow_generate::random::Random;
 use dnsflow_testkit::capture::Pcap;
 use dnsflow_testkit::packets::{ETHERNET, Ends, PUSH_ACK, TCP, ethernet, segment};
 
+use crate::floods::messages::name;
+
 /// Clients.
 const CLIENTS: u32 = 250;
 
@@ -102,13 +104,12 @@ impl Visit {
         for word in [self.port, 0x8180, 1, answers, 0, 0] {
             message.extend(word.to_be_bytes());
         }
-        name(&mut message, &self.name());
+        message.extend(on_wire(&self.name()));
         message.extend([0, 1, 0, 1]);
         // A pointer to the name in the question.
         let mut owner = vec![0xc0, 12];
         if alias {
-            let mut target = Vec::new();
-            name(&mut target, &format!("site{}.cdn.example", self.site));
+            let target = on_wire(&format!("site{}.cdn.example", self.site));
             record(&mut message, &owner, 5, &target);
             owner = target;
         }
@@ -150,12 +151,8 @@ fn edge(site: u32, which: u32) -> Ipv4Addr {
     Ipv4Addr::new(203, 0, 113, number)
 }
 
-fn name(message: &mut Vec<u8>, name: &str) {
-    for label in name.split('.') {
-        message.push(u8::try_from(label.len()).expect("a short label"));
-        message.extend(label.bytes());
-    }
-    message.push(0);
+fn on_wire(text: &str) -> Vec<u8> {
+    name(text.split('.').map(str::as_bytes))
 }
 
 /// A record of the class IN.

@@ -93,7 +93,7 @@ pub(super) fn pointer(to: usize) -> Vec<u8> {
 ///
 /// # Panics
 /// If a label has more than 63 bytes.
-pub(super) fn name<'l>(labels: impl IntoIterator<Item = &'l [u8]>) -> Vec<u8> {
+pub(crate) fn name<'l>(labels: impl IntoIterator<Item = &'l [u8]>) -> Vec<u8> {
     let mut name = Vec::new();
     for label in labels {
         assert!(label.len() < 64, "a label has at most 63 bytes");

@@ -15,7 +15,7 @@ mod fragments;
 mod layers;
 pub mod live;
 pub mod measure;
-mod messages;
+pub(crate) mod messages;
 mod streams;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

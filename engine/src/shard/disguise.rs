@@ -93,18 +93,14 @@ impl Disguised {
         let (head, address) = subnet.split_first_chunk::<4>()?;
         let [high, low, source, scope] = *head;
         let network = network(u16::from_be_bytes([high, low]), source, address)?;
-        let (family, source, octets) = match (network, self.subnets.apply(network, seconds)) {
-            (_, IpAddr::V4(address)) => (FAMILY_IPV4, source, wide_left(address)),
-            // The pseudonym of a network is no network: it has all its bits.
-            (IpAddr::V4(_), IpAddr::V6(address)) => (FAMILY_IPV6, 128, address.octets()),
-            (IpAddr::V6(_), IpAddr::V6(address)) => {
-                let source = if self.subnets.mode() == Mode::Ipcrypt {
-                    128
-                } else {
-                    source
-                };
-                (FAMILY_IPV6, source, address.octets())
-            }
+        // The pseudonym of a network is no network: it has all its bits.
+        let source = match self.subnets.mode() {
+            Mode::Ipcrypt => 128,
+            _ => source,
+        };
+        let (family, octets) = match self.subnets.apply(network, seconds) {
+            IpAddr::V4(address) => (FAMILY_IPV4, wide_left(address)),
+            IpAddr::V6(address) => (FAMILY_IPV6, address.octets()),
         };
         let masked = masked(octets, source);
         let bytes = usize::from(source).div_ceil(8);

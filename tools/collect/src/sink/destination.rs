@@ -162,6 +162,26 @@ pub(super) fn divide(text: &str) -> (&str, impl Iterator<Item = (&str, &str)>) {
     (place, parameters)
 }
 
+/// The host of `host[:port]`, without the brackets of an address of IPv6, and its port or `default`; `None` if that is
+/// none.
+pub(super) fn host_and_port(text: &str, default: u16) -> Option<(&str, u16)> {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(behind) => {
+            let (host, port) = behind.split_once(']')?;
+            (host, port.strip_prefix(':'))
+        }
+        None => text
+            .split_once(':')
+            .map_or((text, None), |(host, port)| (host, Some(port))),
+    };
+    let port = match port {
+        Some(digits) => digits.parse().ok().filter(|port| *port > 0)?,
+        None => default,
+    };
+    let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
+    (!host.is_empty() && host.bytes().all(is_host)).then_some((host, port))
+}
+
 /// Text with `%XX` for bytes; `None` if it is not readable.
 pub(super) fn decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());

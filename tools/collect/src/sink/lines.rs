@@ -24,6 +24,17 @@ pub(super) enum Form {
     Ecs,
 }
 
+impl Form {
+    /// That of the value of a parameter `form`, if there is one.
+    pub(super) fn named(value: &str) -> Option<Self> {
+        match value {
+            "keys" => Some(Self::Keys),
+            "ecs" => Some(Self::Ecs),
+            _ => None,
+        }
+    }
+}
+
 /// What a line is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {

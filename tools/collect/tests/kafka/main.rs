@@ -14,15 +14,16 @@ mod killed;
 mod program;
 #[path = "../nats/sets.rs"]
 mod sets;
+#[path = "../nats/written.rs"]
+mod written;
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::sync::Arc;
 
 use dnsflow_collect::batch::Batch;
-use dnsflow_collect::sink::{Destination, Sink, SinkError};
+use dnsflow_collect::sink::{Destination, SinkError};
 use dnsflow_testkit::folder::Folder;
-use dnsflow_testkit::patience::until;
 use dnsflow_testkit::programs::Programs;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use serde_json::Value;
@@ -32,40 +33,19 @@ use cluster::Cluster;
 use killed::killed;
 use program::numbers;
 use sets::of_sets;
+use written::write;
 
 /// The programs that are tested, as cargo has built them.
 const BUILT: Programs = Programs::beside(env!("CARGO_BIN_EXE_dnsflow-collect"));
 
-/// Writes a batch as a collector does, again and again while the brokers are away.
-fn write(sink: &mut dyn Sink, batch: &Arc<Batch>) {
-    until("the batch to be stored", || match sink.write(batch) {
-        Ok(()) => Some(()),
-        Err(SinkError::Away(_)) => None,
-        Err(error) => panic!("batch {}: {error}", batch.id()),
-    });
-    assert_eq!(sink.stored(), Some(batch.id().number));
-}
-
 /// The lines that a file of the same batches has: those of records, and those of statistics.
 fn of_file(batches: &[Arc<Batch>], form: &str) -> (Vec<String>, Vec<String>) {
-    let folder = Folder::new();
-    let url = format!("jsonl:{}?form={form}", folder.argument("out"));
-    let to: Destination = url.parse().expect("the URL is right");
-    let mut sink = to.sink(7);
-    sink.open().expect("a folder can be made");
-    for batch in batches {
-        sink.write(batch).expect("there is room");
-    }
-    sink.finish().expect("there is room");
-    let entry = std::fs::read_dir(folder.path("out"))
-        .expect("the folder")
-        .next();
-    let path = entry.expect("a file").expect("an entry").path();
-    let text = std::fs::read_to_string(path).expect("text");
-    text.lines().map(str::to_owned).partition(|line| {
-        let read: Value = serde_json::from_str(line).expect("JSON");
-        read.get("client").is_some()
-    })
+    written::of_file(batches, form)
+        .into_iter()
+        .partition(|line| {
+            let read: Value = serde_json::from_str(line).expect("JSON");
+            read.get("client").is_some()
+        })
 }
 
 #[test]

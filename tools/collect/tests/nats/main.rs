@@ -10,54 +10,23 @@ mod secured;
 mod server;
 mod sets;
 mod unfit;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use dnsflow_collect::batch::Batch;
-use dnsflow_collect::sink::{Destination, Sink, SinkError};
-use dnsflow_testkit::folder::Folder;
-use dnsflow_testkit::patience::until;
+use dnsflow_collect::sink::{Destination, Sink};
 use serde_json::Value;
 
 use batches::{of_responses, of_vectors};
 use server::{Server, is_there};
 use sets::of_sets;
+use written::{of_file, write};
 
 /// A sink for the server that is not open yet.
 fn sink(server: &Server, who: &str, parameters: &str) -> Box<dyn Sink> {
     let url = format!("nats://{who}127.0.0.1:{}/dnsflow?{parameters}", server.port);
     let to: Destination = url.parse().expect("the URL is right");
     to.sink(7)
-}
-
-/// Writes a batch as a collector does, again and again while the server is away.
-fn write(sink: &mut dyn Sink, batch: &Arc<Batch>) {
-    until("the batch to be stored", || match sink.write(batch) {
-        Ok(()) => Some(()),
-        Err(SinkError::Away(_)) => None,
-        Err(error) => panic!("batch {}: {error}", batch.id()),
-    });
-    assert_eq!(sink.stored(), Some(batch.id().number));
-}
-
-/// The lines that a file of the same batches has.
-fn of_file(batches: &[Arc<Batch>], form: &str) -> Vec<String> {
-    let folder = Folder::new();
-    let url = format!("jsonl:{}?form={form}", folder.argument("out"));
-    let to: Destination = url.parse().expect("the URL is right");
-    let mut sink = to.sink(7);
-    sink.open().expect("a folder can be made");
-    for batch in batches {
-        sink.write(batch).expect("there is room");
-    }
-    sink.finish().expect("there is room");
-    let entry = std::fs::read_dir(folder.path("out"))
-        .expect("the folder")
-        .next();
-    let path = entry.expect("a file").expect("an entry").path();
-    let text = std::fs::read_to_string(path).expect("text");
-    text.lines().map(str::to_owned).collect()
 }
 
 /// Lines by their subject, each subject in its order.

@@ -106,9 +106,10 @@ impl Options {
             return Err(OptionsError::FilesOnly(name.to_owned()));
         }
         match (name, value) {
-            ("form", "keys") => self.form = Form::Keys,
-            ("form", "ecs") => self.form = Form::Ecs,
-            ("form", _) => return Err(wrong("keys or ecs")),
+            ("form", _) => match Form::named(value) {
+                Some(form) => self.form = form,
+                None => return Err(wrong("keys or ecs")),
+            },
             ("compression", "none") => self.compression = Compression::None,
             ("compression", "gzip") => self.compression = Compression::Gzip,
             ("compression", "zstd") => self.compression = Compression::Zstd,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::sink::destination::{Secret, decoded, divide, duration, size};
+use crate::sink::destination::{Secret, decoded, divide, duration, host_and_port, size};
 use crate::sink::lines::Form;
 
 /// Where brokers listen, if nothing else is said.
@@ -168,13 +168,10 @@ impl Options {
     fn set(&mut self, name: &str, value: String) -> Result<(), OptionsError> {
         match name {
             "statistics" => self.statistics = Some(topic(&value)?),
-            "form" => {
-                self.form = match value.as_str() {
-                    "keys" => Form::Keys,
-                    "ecs" => Form::Ecs,
-                    _ => return Err(wrong("form", value, "keys or ecs")),
-                }
-            }
+            "form" => match Form::named(&value) {
+                Some(form) => self.form = form,
+                None => return Err(wrong("form", value, "keys or ecs")),
+            },
             "compression" => {
                 self.compression = match value.as_str() {
                     "zstd" => "zstd",
@@ -235,23 +232,7 @@ impl Options {
 }
 
 fn broker(text: &str) -> Option<String> {
-    let (host, port) = match text.strip_prefix('[') {
-        Some(behind) => {
-            let (host, port) = behind.split_once(']')?;
-            (host, port.strip_prefix(':'))
-        }
-        None => text
-            .split_once(':')
-            .map_or((text, None), |(host, port)| (host, Some(port))),
-    };
-    let port: u16 = match port {
-        Some(digits) => digits.parse().ok().filter(|port| *port > 0)?,
-        None => DEFAULT_PORT,
-    };
-    let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
-    if host.is_empty() || !host.bytes().all(is_host) {
-        return None;
-    }
+    let (host, port) = host_and_port(text, DEFAULT_PORT)?;
     match host.contains(':') {
         true => Some(format!("[{host}]:{port}")),
         false => Some(format!("{host}:{port}")),

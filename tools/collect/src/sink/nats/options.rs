@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::sink::destination::{Secret, decoded, divide, duration, size};
+use crate::sink::destination::{Secret, decoded, divide, duration, host_and_port, size};
 use crate::sink::lines::Form;
 
 /// Where servers listen, if nothing else is said.
@@ -190,13 +190,10 @@ impl Options {
         match name {
             "stream" if is_stream(&value) => self.stream = Some(value),
             "stream" => return Err(wrong("stream", value, "the name of a stream")),
-            "form" => {
-                self.form = match value.as_str() {
-                    "keys" => Form::Keys,
-                    "ecs" => Form::Ecs,
-                    _ => return Err(wrong("form", value, "keys or ecs")),
-                }
-            }
+            "form" => match Form::named(&value) {
+                Some(form) => self.form = form,
+                None => return Err(wrong("form", value, "keys or ecs")),
+            },
             "message" => match size(&value).filter(|bytes| MESSAGE_BYTES.contains(bytes)) {
                 Some(bytes) => self.message = usize::try_from(bytes).unwrap_or(usize::MAX),
                 None => return Err(wrong("message", value, "bytes, 4K to 8M")),
@@ -250,24 +247,9 @@ impl Said {
 }
 
 fn server(text: &str) -> Option<Server> {
-    let (host, port) = match text.strip_prefix('[') {
-        Some(behind) => {
-            let (host, port) = behind.split_once(']')?;
-            (host, port.strip_prefix(':'))
-        }
-        None => text
-            .split_once(':')
-            .map_or((text, None), |(host, port)| (host, Some(port))),
-    };
-    let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
-    let port = match port {
-        Some(digits) => digits.parse().ok().filter(|port| *port > 0)?,
-        None => DEFAULT_PORT,
-    };
-    (!host.is_empty() && host.bytes().all(is_host)).then(|| Server {
-        host: host.to_owned(),
-        port,
-    })
+    let (host, port) = host_and_port(text, DEFAULT_PORT)?;
+    let host = host.to_owned();
+    Some(Server { host, port })
 }
 
 fn subject(text: &str) -> Result<String, OptionsError> {
